@@ -2,7 +2,7 @@
 
 AGENT='{"issuer": …, "agentId": …, "registrationToken": …}' python agent.py
 
-The agent creates a key, confirms its registration, publishes a card with one skill that is not public, follows the revocation feed
+The agent creates a key at its first start and keeps it in a file (`keyFile`, default `<agentId>.key.json`). It confirms its registration, publishes a card with one skill that is not public, follows the revocation feed
 and serves verified requests. With `"find"` and `"scope"` in AGENT it also searches for a peer by that text, requests an introduction,
 exchanges a token and calls the peer.
 """
@@ -17,7 +17,7 @@ import httpx
 
 from card import publish
 from feed import Feed
-from registry import Registry, new_key
+from registry import Registry, load_key
 from verifier import Refused, Verifier
 
 SCOPE = "translate:text"
@@ -31,8 +31,9 @@ def log(event: str, **more) -> None:
 
 def main() -> None:
     config = json.loads(os.environ["AGENT"])
-    registry = Registry(config["issuer"], config["agentId"], new_key())
-    registry.confirm(config["registrationToken"])
+    key = load_key(config.get("keyFile", f"{config['agentId']}.key.json"))
+    registry = Registry(config["issuer"], config["agentId"], key)
+    registry.confirm_once(config.get("registrationToken"))
     server = ThreadingHTTPServer(("127.0.0.1", config.get("port", 0)), Handler)
     public_url = config.get("publicUrl", f"http://127.0.0.1:{server.server_port}")
     published = publish(registry, card_at(f"{public_url}/a2a", registry.issuer), non_public={"translate-contract": "introduced"})

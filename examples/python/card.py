@@ -30,6 +30,9 @@ def publish(registry: Registry, card: dict, non_public: dict[str, str]) -> dict:
     ).split(".")
     public_card = {**public, "signatures": [{"protected": protected, "signature": signature}]}
     card_sha256 = digest(canonical(public))
+    # The same public card again keeps its version
+    is_same = next_version["published"] > 0 and card_sha256 == next_version.get("cardSha256")
+    version = next_version["published"] if is_same else next_version["version"]
 
     split, disclosures, tiers = split_card(card, non_public)
     claims = {
@@ -39,7 +42,7 @@ def publish(registry: Registry, card: dict, non_public: dict[str, str]) -> dict:
         "exp": now + DAYS_30,
         "vct": next_version["vct"],
         "card_id": registry.client_id,
-        "card_version": next_version["version"],
+        "card_version": version,
         "card_sha256": card_sha256,
         "agent_card": split,
         "_sd_alg": "sha-256",

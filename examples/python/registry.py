@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import secrets
 import time
 
@@ -23,8 +24,19 @@ def digest(text: str) -> str:
     return base64url(hashlib.sha256(text.encode()).digest())
 
 
-def new_key() -> ECKey:
-    return ECKey.generate_key("P-256", private=True)
+def load_key(file: str) -> ECKey:
+    """Reads the private key in `file`. If there is none, creates one, which only the owner of the file may read."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if os.stat(file).st_mode & 0o077:
+            raise PermissionError(f"{file} can be read or changed by other users; run: chmod 600 {file}") from None
+        with open(file, encoding="utf-8") as saved:
+            return ECKey.import_key(json.load(saved))
+    key = ECKey.generate_key("P-256", private=True)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as created:
+        json.dump(key.as_dict(private=True), created)
+    return key
 
 
 def public_jwk(key) -> dict:
@@ -42,7 +54,7 @@ class RegistryError(Exception):
 
 
 class Registry:
-    """One client of a registry. Its private key never leaves the process."""
+    """One client of a registry. Its private key is never sent."""
 
     def __init__(self, issuer: str, client_id: str, key):
         self.issuer, self.client_id, self.key = issuer, client_id, key
@@ -61,6 +73,15 @@ class Registry:
         proof = sign("credence-key-proof+jwt", claims, self.key, {"kid": self.key.thumbprint()})
         body = {"agentId": self.client_id, "registrationToken": registration_token, "jwk": public_jwk(self.key), "proof": proof}
         self._data(self.http.post(f"{self.issuer}/trpc/agents.confirm", json=body))
+
+    def confirm_once(self, registration_token: str | None) -> None:
+        """Confirms the registration, unless an earlier start has: then the registry knows the key."""
+        try:
+            self.root_token()
+        except RegistryError as error:
+            if error.reason != "invalid_client" or registration_token is None:
+                raise
+            self.confirm(registration_token)
 
     def query(self, path: str, **parameters):
         return self._call("GET", path, parameters)

@@ -1,6 +1,7 @@
+import { chmod, stat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Feed } from '../../src/client/feed.js'
@@ -8,6 +9,7 @@ import { createVerifier, credenceOf, guard } from '../../src/verifier/index.js'
 import { proofOf } from '../oauth/requests.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
+import { tempFolder } from '../storage/open-store.js'
 import { findPython } from './find-python.js'
 import { maxStaleness, type Registered, register } from './peers.js'
 import { type Running, run } from './process.js'
@@ -28,6 +30,8 @@ describe.skipIf(python === undefined)('Python agent with public libraries only',
   let registered: Registered
   let agent: Running
   let url: string
+  let folder: Awaited<ReturnType<typeof tempFolder>>
+  let keyFile: string
 
   beforeAll(async () => {
     registry = await startRegistry({ clock: runningClock() })
@@ -50,7 +54,9 @@ describe.skipIf(python === undefined)('Python agent with public libraries only',
 
     registered = await register(registry, acme, { ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
     const { agentId, registrationToken, audience } = registered
-    const config = { issuer, agentId, registrationToken, find: 'scanned', scope: 'ocr:read' }
+    folder = await tempFolder()
+    keyFile = join(folder.path, 'key.json')
+    const config = { issuer, agentId, registrationToken, keyFile, find: 'scanned', scope: 'ocr:read' }
     agent = run(python ?? '', [AGENT], { AGENT: JSON.stringify(config), PYTHONDONTWRITEBYTECODE: '1' })
 
     const rights = ['translate:text', 'translate:admin'].map((scope) => ({ audience, scope }))
@@ -58,6 +64,7 @@ describe.skipIf(python === undefined)('Python agent with public libraries only',
   }, 60_000)
   afterAll(async () => {
     await agent?.[Symbol.asyncDispose]()
+    await folder?.[Symbol.asyncDispose]()
     feed?.close()
     ocrServer?.close()
     await registry?.[Symbol.asyncDispose]()
@@ -89,6 +96,18 @@ describe.skipIf(python === undefined)('Python agent with public libraries only',
     expect(await logged('introduced')).toMatchObject({ state: 'granted', to: ocr.agentId })
     expect(await logged('called')).toMatchObject({ status: 200, body: `read "page 1" for ${registered.agentId}` })
     url = `http://127.0.0.1:${(await logged('listening')).port}/a2a`
+  })
+  test('the agent keeps its key in a file of mode 600 and starts again without the registration token', async () => {
+    expect((await stat(keyFile)).mode & 0o777).toBe(0o600)
+    const { agentId } = registered
+    const config = { issuer: registry.issuer, agentId, keyFile, publicUrl: url.replace('/a2a', '') }
+    const start = () => run(python ?? '', [AGENT], { AGENT: JSON.stringify(config), PYTHONDONTWRITEBYTECODE: '1' })
+    await using second = start()
+    await second.wrote(/"event": "listening"/)
+    await chmod(keyFile, 0o644)
+    await using third = start()
+    await expect(third.wrote(/"event": "listening"/)).rejects.toThrow('chmod 600')
+    await chmod(keyFile, 0o600)
   })
   test('the card of the agent verifies back to its key, and only introduced callers see the non-public skill', async () => {
     const skills = async (reader: AgentActor) => {

@@ -3,7 +3,7 @@ import { proveKey } from '../../credentials/jose/sign.js'
 import { refuse } from '../../errors.js'
 import { systemClock } from '../../lib/clock.js'
 import { systemRandom } from '../../lib/random.js'
-import { type CommonFlags, call, endingOptions, keptKey, NOTE, openAgent, profilesOf, secondsOf } from '../context.js'
+import { type CommonFlags, call, endingOptions, keptKey, NOTE, openAgent, profilesOf, secondsOf, timeOf } from '../context.js'
 import { print, printErrorLines } from '../output.js'
 
 /** `credence key …`: the registered keys of organisations, agents and members. */
@@ -44,9 +44,9 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
   common(key.command('compromise <keyId>'))
     .description('revoke a stolen key and everything that it has granted since the theft; the key is never accepted again')
     .option('--note <text>', NOTE)
-    .requiredOption('--since <duration>', 'how long ago the key may have been stolen, such as 2d')
+    .requiredOption('--since <time>', 'when the key may have been stolen: a duration such as 2d, or a time such as 2026-01-31T12:00:00Z')
     .action((keyId: string, flags: CommonFlags & { since: string }) =>
-      call(flags, 'mutate', 'keys.compromise', { keyId, since: systemClock.now() - secondsOf(flags.since) }),
+      call(flags, 'mutate', 'keys.compromise', { keyId, since: timeOf(flags.since, systemClock.now()) }),
     )
 }
 

@@ -88,7 +88,10 @@ function refuseToOpen(file: string, error: unknown): never {
     case 8: // SQLITE_READONLY
       return refuse('unavailable', `${file} cannot be written: the file or its disk is read-only`)
     case 10: // SQLITE_IOERR
-      return refuse('unavailable', `${file} cannot be read or written: its disk fails or is read-only`)
+      return refuse(
+        'unavailable',
+        `${file} cannot be read or written: its disk is read-only after an unclean end, or fails; make it writable, or replace it`,
+      )
     case 11: // SQLITE_CORRUPT
       return refuse('unavailable', `${file} is damaged: replace it by a backup and run: credence admin restore`)
     case SQLITE_FULL:

@@ -3,7 +3,7 @@
 // The log is restored by trust-log/recovery/restore.ts, whose header describes the algorithm. This file opens the store that the
 // configuration names, and connects the log to the records: agents that the mirror revoked are updated, and keys are registered again in
 // the new epoch.
-// Cost: besides the log, every agent and registered key is read once. Limits: the backup must already be in place, and no registry may
+// Cost: the log is read twice, and every document once, because a damaged backup is refused before anything is written. Limits: the backup must already be in place, and no registry may
 // run on the store.
 import { existsSync } from 'node:fs'
 import { refuse } from '../../errors.js'
@@ -14,6 +14,7 @@ import type { Config } from '../../server/config.js'
 import { issuerOf, openStore, openWitness, requireStoreFile } from '../../server/open-store.js'
 import { mirrorFile } from '../../trust-log/recovery/mirror-file.js'
 import { type RestoreResult, restoreLog } from '../../trust-log/recovery/restore.js'
+import { requireSound } from '../check/require-sound.js'
 import { handlesOfRecords } from './handles-of-records.js'
 import { reissueKeyEntries } from './reissue-key-entries.js'
 import { replayRevocations } from './replay-revocations.js'
@@ -36,6 +37,7 @@ export async function restoreStore(
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()
   const storage = await openStore(config, log, { isExclusive: true, isLongRunning: true })
   try {
+    if (!isCurrent) await requireSound(storage)
     return await restoreLog({
       port: storage.log,
       witness: openWitness({ ...config, issuer: issuerOf(config) }),

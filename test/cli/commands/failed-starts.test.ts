@@ -5,9 +5,11 @@ import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { spawnNode } from '../../child.mjs'
 import { tempFolder } from '../../storage/open-store.js'
+
+vi.setConfig({ testTimeout: 60_000 })
 
 const MAIN = resolve(import.meta.dirname, '../../../dist/cli/main.js')
 const FIXTURE = gunzipSync(readFileSync(resolve(import.meta.dirname, '../../storage/fixtures/format-6.db.gz')))

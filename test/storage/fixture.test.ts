@@ -80,6 +80,22 @@ test.each(FORMATS)('a store of %s is opened, and all is as it was', async (forma
     expect(await admin.query('audit.verify')).toMatchObject({ broken: [], brokenAnchors: [] })
     await admin.mutate('agents.reinstate', { agentId: facts.clients.suspended })
     expect(await reasonOf((await as('suspended')).token())).toBe('done')
+
+    // The registry goes on: it publishes, introduces, exchanges and revokes
+    const ocr = await as('ocr')
+    const { version } = await ocr.cardView(facts.clients.ocr)
+    const card = await (await fetch(here(`${issuer}/agents/${facts.clients.ocr}/.well-known/agent-card.json`))).json()
+    const published = await ocr.publish({
+      card: { ...card, signatures: undefined, description: 'Reads scanned documents, after an upgrade.' },
+    })
+    expect(published.version).toBe(version + 1)
+    expect((await planner.search({ text: 'upgrade' })).total).toBe(1)
+    const introduced = await planner.introduce({ to: facts.clients.ocr, purpose: 'upgrade', scopes: ['ocr:read'] })
+    const { accessToken } = await planner.exchange({ audience: facts.audience })
+    expect((await ocr.introspect(accessToken)).active).toBe(true)
+    await planner.revoke(accessToken)
+    expect((await ocr.introspect(accessToken)).active).toBe(false)
+    expect(introduced.introductionId).toMatch(/^int_/)
   } finally {
     await server.close()
     await storage.close()

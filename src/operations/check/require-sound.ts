@@ -6,7 +6,7 @@ import { logFaults } from './log.js'
 
 /** Refuses a store of which a block or a document is damaged, before anything is written to it. */
 export async function requireSound({ log, bulk }: Pick<BulkReadableStorage, 'log' | 'bulk'>): Promise<void> {
-  for await (const fault of logFaults(log, () => undefined)) refuseFault(fault)
+  for await (const fault of logFaults({ read: log.read }, () => undefined)) refuseFault(fault)
   const stored = await bulk.collections()
   for (const spec of COLLECTIONS.filter(({ name }) => stored.includes(name)))
     for await (const fault of documentFaults(bulk, spec, () => undefined)) refuseFault(fault)

@@ -47,7 +47,14 @@ test('a store without damage is sound', async () => {
 
 test.each([
   ['a block that is no JSON', "UPDATE log_blocks SET block = '{' WHERE n = 3", 'log', 'block 3', /it is no JSON/, false],
-  ['a block with another form', `UPDATE log_blocks SET block = '{"n":3}' WHERE n = 3`, 'log', 'block 3', /expected/, false],
+  [
+    'a block with another form',
+    `UPDATE log_blocks SET block = '{"n":3}' WHERE n = 3`,
+    'log',
+    'block 3',
+    /not the text of this block/,
+    false,
+  ],
   ['a missing block', 'DELETE FROM log_blocks WHERE n = 3', 'log', 'block 3', /block 4 does not follow block 2/, false],
   [
     'a changed entry',

@@ -152,7 +152,7 @@ test.runIf(isRoot)('a read-only disk after an unclean end stops the start', asyn
   disk.setReadOnly()
   expect(existsSync(join(disk.path, 'credence.db-wal'))).toBe(true)
   expect(await failedStart(disk.path)).toMatch(
-    /^unavailable: \S+credence\.db cannot be recovered: its disk is read-only after an unclean end/,
+    /^unavailable: \S+credence\.db cannot be read or written: its disk is read-only after an unclean end/,
   )
 })
 

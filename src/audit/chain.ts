@@ -1,9 +1,10 @@
 // The hash chain of one writer. Rows are numbered when they are created. A link covers a range of numbers, and holds the digest of the rows that
-// exist in that range and the hash of the previous link: a row that is changed, removed, added or renumbered no longer matches its link.
+// exist in that range and the hash of the previous link: a row that is changed, removed, added or renumbered no longer matches its link. The digest of a
+// link covers a digest of each row, so that retention (remove-rows.ts) can remove a row, keep its digest, and leave the others verifiable.
 //
 // Cost: linking reads each row once, PAGE rows per link; verifying a link reads the link, the previous one, and its rows.
 import { digestOfJson } from '../credentials/jose/digest.js'
-import type { AuditLink, AuditRow, AuditStore } from './store.js'
+import type { AuditLink, AuditRow, AuditStore, RemovedRow } from './store.js'
 
 const PAGE = 500
 
@@ -25,13 +26,50 @@ export async function checkLink(
   store: AuditStore,
   writer: string,
   number: number,
-): Promise<{ readonly matches: boolean; readonly rows: number } | undefined> {
+): Promise<{ readonly matches: boolean; readonly rows: number; readonly removed: number } | undefined> {
   const [link, previous] = [await store.links.get(`${writer}:${number}`), await store.links.get(`${writer}:${number - 1}`)]
-  if (link === undefined) return ((await lastLink(store, writer))?.number ?? -1) < number ? undefined : { matches: false, rows: 0 }
-  const rows = await rowsFrom(store, writer, link.from, link.to + 1, link.count + 1)
-  const expected = newLink(previous, writer, link.from, link.to, rows)
+  if (link === undefined)
+    return ((await lastLink(store, writer))?.number ?? -1) < number ? undefined : { matches: false, rows: 0, removed: 0 }
+  const rows = await rowsOfLink(store, link)
+  const { removed = [] } = link
   const follows = link.from === (previous === undefined ? 0 : previous.to + 1)
-  return { matches: expected.hash === link.hash && follows && (await haveEndedHandles(store, rows)), rows: rows.length }
+  const matches =
+    follows &&
+    hashOf({ ...link, writer, number, previousHash: previous?.hash ?? '' }) === link.hash &&
+    coversRows(link, rows) &&
+    (await haveEndedHandles(store, rows)) &&
+    (await mayBeRemoved(store, removed))
+  return { matches, rows: rows.length, removed: removed.length }
+}
+
+/** The rows of a link that are stored; one more than the link covers shows that a row was added. */
+export const rowsOfLink = (store: AuditStore, { writer, from, to, count }: AuditLink): Promise<readonly AuditRow[]> =>
+  rowsFrom(store, writer, from, to + 1, count + 1)
+
+/** True if the link covers exactly these rows and those that it names as removed. */
+export function coversRows({ digest, count, removed = [] }: AuditLink, rows: readonly AuditRow[]): boolean {
+  if (rows.length + removed.length !== count) return false
+  const all = [...rows.map(removedForm), ...removed].sort((a, b) => a.number - b.number)
+  // Links of earlier builds cover the list of rows as a whole
+  return digest === digestOfRows(all) || (removed.length === 0 && digest === digestOfJson(rows))
+}
+
+/** What stays of a row when it is removed. */
+export const removedForm = (row: AuditRow): RemovedRow => ({
+  number: row.number,
+  createdAt: row.createdAt,
+  orgIds: row.orgIds,
+  digest: digestOfJson(row),
+})
+
+const digestOfRows = (rows: readonly RemovedRow[]): string => digestOfJson(rows.map((row) => digestOfJson(row)))
+
+/** True if the retention of every organisation that a removed row concerned has reached the time of the row. */
+async function mayBeRemoved({ retention }: AuditStore, removed: readonly RemovedRow[]): Promise<boolean> {
+  const orgIds = [...new Set(removed.flatMap((row) => row.orgIds))]
+  const found = await Promise.all(orgIds.map((orgId) => retention.get(orgId)))
+  const removedBefore = new Map(orgIds.map((orgId, i) => [orgId, found[i]?.removedBefore ?? 0]))
+  return removed.every((row) => row.orgIds.every((orgId) => row.createdAt < (removedBefore.get(orgId) ?? 0)))
 }
 
 /** True if each row that ended something has the list of handles that it ended. */
@@ -57,6 +95,10 @@ async function rowsFrom(store: AuditStore, writer: string, from: number, end: nu
 
 function newLink(previous: AuditLink | undefined, writer: string, from: number, to: number, rows: readonly AuditRow[]): AuditLink {
   const number = (previous?.number ?? -1) + 1
-  const body = { writer, number, from, to, count: rows.length, digest: digestOfJson(rows), previousHash: previous?.hash ?? '' }
-  return { id: `${writer}:${number}`, ...body, hash: digestOfJson(body), isUnanchored: true }
+  const digest = digestOfRows(rows.map(removedForm))
+  const body = { writer, number, from, to, count: rows.length, digest, previousHash: previous?.hash ?? '' }
+  return { id: `${writer}:${number}`, ...body, hash: hashOf(body), isUnanchored: true }
 }
+
+const hashOf = ({ writer, number, from, to, count, digest, previousHash }: Omit<AuditLink, 'id' | 'hash'>): string =>
+  digestOfJson({ writer, number, from, to, count, digest, previousHash })

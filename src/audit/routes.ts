@@ -4,22 +4,29 @@ import { type Caller, mayOversee } from '../http/caller.js'
 import { PageInput } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { OrgId } from '../protocol/ids.js'
+import type { Storage } from '../storage/storage.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
+import type { Audit } from './audit.js'
 import { exportAudit } from './export.js'
 import { AUDIT_FILTER } from './filter.js'
 import { listAudit } from './list.js'
+import { getRetention, MAX_DAYS, type RetentionView, setRetention } from './retention.js'
 import type { AuditStore } from './store.js'
 import { verifyAudit } from './verify.js'
 
 interface AuditRoutesDeps {
-  readonly audit: { readonly store: AuditStore }
-  readonly trustLog: Pick<ServedTrustLog, 'find' | 'epoch'>
+  readonly audit: Audit & { readonly store: AuditStore }
+  readonly storage: Pick<Storage, 'commit'>
+  readonly trustLog: Pick<ServedTrustLog, 'find' | 'epoch' | 'requireStillStanding'>
+  readonly orgOfOwner: (owner: OrgId) => Promise<OrgId | undefined>
   /** Every action that an audit row may name. */
   readonly auditActions: ReadonlySet<string>
 }
 
-export const auditRoutes = ({ audit: { store }, trustLog, auditActions }: AuditRoutesDeps) =>
-  router({
+export const auditRoutes = (deps: AuditRoutesDeps) => {
+  const { trustLog, auditActions } = deps
+  const { store } = deps.audit
+  return router({
     list: procedureFor('admin')
       .input(PageInput.extend({ orgId: OrgId.optional(), ...AUDIT_FILTER }).prefault({}))
       .query(({ ctx: { caller }, input: { orgId, ...input } }) =>
@@ -36,11 +43,23 @@ export const auditRoutes = ({ audit: { store }, trustLog, auditActions }: AuditR
       .query(({ ctx: { caller }, input: { orgId, ...input } }) =>
         exportAudit(store, auditActions, { orgId: requireReadable(caller, orgId), ...input }),
       ),
+    getRetention: procedureFor('admin')
+      .input(z.strictObject({ orgId: OrgId.optional() }).prefault({}))
+      .query(({ ctx: { caller }, input }): Promise<RetentionView> => getRetention(store, requireReadable(caller, input.orgId))),
+    setRetention: procedureFor('admin')
+      .input(z.strictObject({ orgId: OrgId.optional(), days: Days, minimumDays: Days }))
+      .mutation(async ({ ctx: { caller }, input: { orgId, ...input } }): Promise<RetentionView> => {
+        const known = await deps.orgOfOwner(requireReadable(caller, orgId))
+        return setRetention(deps, caller, known ?? refuse('not_found', 'no such organisation'), input)
+      }),
     /** Checks the hash chains, a bounded number of links per call. `cursor` continues after the last one. */
     verify: procedureFor('admin')
       .input(z.strictObject({ cursor: z.string().max(256).optional() }).prefault({}))
       .query(({ ctx: { caller }, input: { cursor } }) => verifyAudit(store, trustLog, caller, cursor)),
   })
+}
+
+const Days = z.int().min(1).max(MAX_DAYS).nullish()
 
 /** Rows in one response of audit.export. */
 const MAX_EXPORTED = 500

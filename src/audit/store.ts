@@ -44,6 +44,10 @@ const AuditEndedHandles = z.strictObject({
 })
 type AuditEndedHandles = z.infer<typeof AuditEndedHandles>
 
+/** What stays of a row that retention has removed: its link covers these facts and the digest of the row. */
+export const RemovedRow = AuditRow.pick({ number: true, createdAt: true, orgIds: true }).extend({ digest: z.string().length(43) })
+export type RemovedRow = z.infer<typeof RemovedRow>
+
 /** A link of a writer's hash chain. It covers a range of row numbers, and names the hash of the previous link. */
 export const AuditLink = z.strictObject({
   id: z.string().max(96),
@@ -59,6 +63,10 @@ export const AuditLink = z.strictObject({
   hash: z.string().length(43),
   /** Set until an anchor covers the link. Not covered by the hash. */
   isUnanchored: z.literal(true).optional(),
+  /** The rows that retention has removed. Their digests are part of `digest`. */
+  removed: z.array(RemovedRow).max(500).optional(),
+  /** The length of `removed`, for guards. */
+  removedCount: z.int().min(1).optional(),
 })
 export type AuditLink = z.infer<typeof AuditLink>
 
@@ -87,7 +95,24 @@ const AuditWriter = z.strictObject({
 })
 type AuditWriter = z.infer<typeof AuditWriter>
 
+/** How long the rows of an organisation are kept. Without `days`, for ever. */
+export const AuditRetention = z.strictObject({
+  orgId: OrgId,
+  /** Set by an administrator of the organisation. */
+  days: z.int().min(1).optional(),
+  /** Set by an operator: the rows are kept at least that long. */
+  minimumDays: z.int().min(1).optional(),
+  /** The client that set `days` last. */
+  setBy: ClientId.optional(),
+  /** Rows that were created before may have been removed. Never falls. */
+  removedBefore: z.int().optional(),
+  /** The last row that was examined. */
+  position: z.strictObject({ createdAt: z.int(), id: z.string().max(64) }).optional(),
+})
+export type AuditRetention = z.infer<typeof AuditRetention>
+
 export interface AuditStore {
+  readonly retention: Collection<AuditRetention>
   readonly rows: Collection<AuditRow>
   readonly endedHandles: Collection<AuditEndedHandles>
   readonly links: Collection<AuditLink>
@@ -145,7 +170,16 @@ export const AUDIT_WRITERS: OwnedSpec<AuditWriter> = {
   ownedBy: 'registry',
 }
 
+export const AUDIT_RETENTION: OwnedSpec<AuditRetention> = {
+  name: 'audit-retention',
+  schema: AuditRetention,
+  key: 'orgId',
+  indexes: { organisation: { fields: ['orgId'] } },
+  ownedBy: ['orgId'],
+}
+
 export const auditStore = (storage: Storage): AuditStore => ({
+  retention: storage.collection(AUDIT_RETENTION),
   rows: storage.collection(AUDIT_ROWS),
   endedHandles: storage.collection(AUDIT_ENDINGS),
   links: storage.collection(AUDIT_LINKS),

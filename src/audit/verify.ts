@@ -12,6 +12,8 @@ export interface VerifiedAudit {
   /** How many links this call has checked, and how many rows they cover. */
   readonly links: number
   readonly rows: number
+  /** How many further rows of these links retention has removed. Their digests still match. */
+  readonly removed: number
   /** How many anchors this call has compared with the trust log. */
   readonly anchors: number
   /** The first link of a writer that does not match its rows: one of them was changed, removed, added or renumbered. */
@@ -44,19 +46,19 @@ export async function verifyAudit(
 ): Promise<VerifiedAudit> {
   if (!isAdminOf(caller, caller.orgId)) refuse('forbidden', 'only administrators may verify the audit')
   const broken: { writer: string; link: number }[] = []
-  let [links, rows] = [0, 0]
+  let [links, rows, removed] = [0, 0, 0]
   let cursor: Cursor = from === undefined ? await firstWriter(store, 'unlinked') : parseCursor(from)
   for (let step = 0; cursor.list !== 'anchors' && step < MAX_LINKS; step++) {
     const { writer, link }: Cursor = cursor
     const checked = await checkLink(store, writer, link)
     const matches = checked?.matches ?? !(await hasUncoveredRows(store, cursor))
-    if (checked !== undefined) [links, rows] = [links + 1, rows + checked.rows]
+    if (checked !== undefined) [links, rows, removed] = [links + 1, rows + checked.rows, removed + checked.removed]
     if (!matches) broken.push({ writer, link })
     cursor = checked?.matches ? { ...cursor, link: link + 1 } : await firstWriter(store, cursor.list, cursor)
   }
-  if (cursor.list !== 'anchors') return { links, rows, anchors: 0, broken, brokenAnchors: [], cursor: formatCursor(cursor) }
+  if (cursor.list !== 'anchors') return { links, rows, removed, anchors: 0, broken, brokenAnchors: [], cursor: formatCursor(cursor) }
   const checked = await verifyAnchors(store, log, cursor)
-  return { links, rows, broken, ...checked }
+  return { links, rows, removed, broken, ...checked }
 }
 
 async function verifyAnchors(

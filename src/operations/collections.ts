@@ -1,4 +1,4 @@
-import { AUDIT_ANCHORS, AUDIT_ENDINGS, AUDIT_LINKS, AUDIT_ROWS, AUDIT_WRITERS } from '../audit/store.js'
+import { AUDIT_ANCHORS, AUDIT_ENDINGS, AUDIT_LINKS, AUDIT_RETENTION, AUDIT_ROWS, AUDIT_WRITERS } from '../audit/store.js'
 import { INBOX, INBOX_POSITIONS, NOTIFICATION_OUTBOX } from '../delegation/inbox/store.js'
 import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../delegation/introductions/capability/store.js'
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
@@ -52,6 +52,7 @@ export const COLLECTIONS = anySpecs([
   LIMITS,
   QUOTAS,
   AUDIT_ROWS,
+  AUDIT_RETENTION,
   AUDIT_ENDINGS,
   AUDIT_LINKS,
   AUDIT_ANCHORS,

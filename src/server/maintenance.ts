@@ -1,3 +1,4 @@
+import { removeExpiredRows } from '../audit/remove-rows.js'
 import { endRetiredKeys } from '../identity/keys/retire.js'
 import type { RevokeKeyDeps } from '../identity/keys/revoke.js'
 import { type Clock, repeat } from '../lib/clock.js'
@@ -6,6 +7,7 @@ import { type ReindexDeps, reindexChangedCards } from '../registry/cards/search-
 import type { Storage } from '../storage/storage.js'
 
 type MaintenanceDeps = Pick<RevokeKeyDeps, 'registeredKeys' | 'trustLog'> &
+  Parameters<typeof removeExpiredRows>[0] &
   ReindexDeps & {
     readonly storage: Storage
     readonly clock: Clock
@@ -17,17 +19,16 @@ const PURGE_BATCH = 2000
 /** Purging follows log time, because the machine's clock may be wrong; but a replay key is needed until the machine's clock has passed its expiry. */
 const PURGE_MARGIN_SECONDS = 600
 
-/** Ends the handles of retired keys, indexes cards again whose agents or namespaces have ended or returned and purges expired documents, once a minute until `signal` aborts. */
+/** Ends the handles of retired keys, indexes cards again whose agents or namespaces have ended or returned purges expired documents and removes audit rows past their retention, once a minute until `signal` aborts. */
 export function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Promise<void> {
   const { storage, clock, log } = deps
   return repeat(clock, INTERVAL_MS, signal, async () => {
     try {
       await endRetiredKeys(deps)
       await reindexChangedCards(deps)
-      while (
-        (await storage.purge(Math.min(deps.trustLog.logTime(), clock.now()) - PURGE_MARGIN_SECONDS, PURGE_BATCH)) === PURGE_BATCH &&
-        !signal.aborted
-      );
+      const purgedUntil = Math.min(deps.trustLog.logTime(), clock.now()) - PURGE_MARGIN_SECONDS
+      while ((await storage.purge(purgedUntil, PURGE_BATCH)) === PURGE_BATCH && !signal.aborted);
+      await removeExpiredRows(deps, purgedUntil)
     } catch (error) {
       log.warn('maintenance failed; the next attempt is in one minute', { error: String(error) })
     }

@@ -45,6 +45,7 @@ async function verifyAll(agent: Pick<Agent, 'query'>): Promise<VerifiedAudit & {
     total = {
       links: total.links + part.links,
       rows: total.rows + part.rows,
+      removed: total.removed + part.removed,
       anchors: total.anchors + part.anchors,
       broken: [...total.broken, ...part.broken],
       brokenAnchors: [...total.brokenAnchors, ...part.brokenAnchors],

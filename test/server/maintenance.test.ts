@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { newAudit } from '../../src/audit/audit-log.js'
 import { agentsStore } from '../../src/identity/agents/store.js'
 import { registeredKeysStore } from '../../src/identity/keys/store.js'
 import { namespacesStore } from '../../src/identity/namespaces/store.js'
@@ -31,6 +32,7 @@ test('maintenance purges documents that have expired, and none that expires with
     registeredKeys: registeredKeysStore(base),
     cards: cardsStore(base),
     namespaces: namespacesStore(base),
+    audit: newAudit({ ...base, clock, log: silentLog, writer: 'w' }),
   }
   const finished = runMaintenance({ ...base, ...stores, clock, log: silentLog }, stopping.signal)
   clock.advance(60)

@@ -41,7 +41,7 @@ const table = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8'
     return paths.map((path) => ({ path, note, cells: cells.slice(0, COLUMNS.length) }))
   })
 
-const QUERIES = /\.(list|get|export|usage|verify|lineage|inbox|next)$/
+const QUERIES = /\.(list|get|export|getRetention|usage|verify|lineage|inbox|next)$/
 /** What a caller without the right gets. The token of an agent has no scope `admin`. */
 const REFUSALS = ['forbidden', 'not_found', 'insufficient_scope', 'invalid_client', 'invalid_token']
 
@@ -106,7 +106,10 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'members.list':
     case 'audit.list':
     case 'audit.export':
+    case 'audit.getRetention':
       return { orgId }
+    case 'audit.setRetention':
+      return note === 'days' ? { orgId, days: 365 } : { orgId, minimumDays: 60 }
     case 'limits.get':
     case 'limits.usage':
       return { organisation: orgId }

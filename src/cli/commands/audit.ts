@@ -17,7 +17,7 @@ interface AuditFlags extends CommonFlags {
   readonly after?: string
 }
 
-/** `credence audit`, `credence audit export` and `credence audit verify`. */
+/** `credence audit`, and `export`, `retention` and `verify` below it. */
 export function auditCommands(program: Command, common: (command: Command) => Command): void {
   const audit = filterOptions(listOptions(common(program.command('audit'))))
     .description('list audit events of an organisation, newest first (administrators)')
@@ -29,11 +29,35 @@ export function auditCommands(program: Command, common: (command: Command) => Co
     )
     .option('--after <cursor>', 'continue after the line with this cursor, the last one of an earlier export')
     .action((_: AuditFlags, command: Command) => exportEvents(command.optsWithGlobals<AuditFlags>()))
+  common(audit.command('retention'))
+    .description('show or set how long the audit events of an organisation are kept; without options, shows it')
+    .option('--days <n>', 'keep events for this many days, or "forever" (administrators)')
+    .option('--minimum-days <n>', 'the least that the organisation may set, or "none" (operators)')
+    .action((_: RetentionFlags, command: Command) => retention(command.optsWithGlobals<RetentionFlags>()))
   common(audit.command('verify'))
     .description(
-      'verify the hash chains and their anchors in the trust log; exits with code 1 if a row was changed, removed, added or moved',
+      'verify the hash chains and their anchors in the trust log; exits with code 1 if a row was changed, added or moved, or removed other than by retention',
     )
     .action((_: CommonFlags, command: Command) => verify(command.optsWithGlobals<CommonFlags>()))
+}
+
+interface RetentionFlags extends AuditFlags {
+  readonly days?: string
+  readonly minimumDays?: string
+}
+
+async function retention({ org, days, minimumDays, ...flags }: RetentionFlags): Promise<void> {
+  const { agent } = await openAgent(flags)
+  const organisation = org === undefined ? {} : { orgId: org }
+  const change = {
+    ...(days !== undefined && { days: days === 'forever' ? null : Number(days) }),
+    ...(minimumDays !== undefined && { minimumDays: minimumDays === 'none' ? null : Number(minimumDays) }),
+  }
+  const isShown = Object.keys(change).length === 0
+  print(
+    flags,
+    await (isShown ? agent.query('audit.getRetention', organisation) : agent.mutate('audit.setRetention', { ...organisation, ...change })),
+  )
 }
 
 const filterOptions = (command: Command): Command =>
@@ -76,13 +100,14 @@ async function exportEvents(flags: AuditFlags): Promise<void> {
 
 async function verify(flags: CommonFlags): Promise<void> {
   const { agent } = await openAgent(flags)
-  let total: VerifiedAudit = { links: 0, rows: 0, anchors: 0, broken: [], brokenAnchors: [] }
+  let total: VerifiedAudit = { links: 0, rows: 0, removed: 0, anchors: 0, broken: [], brokenAnchors: [] }
   let cursor: string | undefined
   do {
     const page: VerifiedAudit = await agent.query('audit.verify', cursor === undefined ? {} : { cursor })
     total = {
       links: total.links + page.links,
       rows: total.rows + page.rows,
+      removed: total.removed + page.removed,
       anchors: total.anchors + page.anchors,
       broken: [...total.broken, ...page.broken],
       brokenAnchors: [...total.brokenAnchors, ...page.brokenAnchors],

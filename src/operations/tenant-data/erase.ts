@@ -1,12 +1,13 @@
 // Erases the data of one revoked organisation.
 //
-// Every document that the organisation owns is removed, except: audit rows (with the notes that were given for endings) and the lists of handles that they ended, which a hash chain covers;
+// Every document that the organisation owns is removed, except: audit rows (with the notes that were given for endings) and the lists of handles that they ended, which a hash chain covers, with
+// the retention that goes on removing them;
 // the organisation's record, which keeps its id and handle under the name ERASED_NAME; and introductions and notifications of other
 // organisations, which lose the texts that this organisation wrote; and its namespaces and the digests of its agents' names, so that no other
 // organisation gets them. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
 // again.
 // Cost: reads the whole store once and writes 100 documents at a time. An interrupted run can be repeated and continues where it stopped.
-import { AUDIT_ENDINGS, AUDIT_ROWS } from '../../audit/store.js'
+import { AUDIT_ENDINGS, AUDIT_RETENTION, AUDIT_ROWS } from '../../audit/store.js'
 import { INBOX, NOTIFICATION_OUTBOX } from '../../delegation/inbox/store.js'
 import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
 import { refuse } from '../../errors.js'
@@ -60,6 +61,7 @@ async function erase(storage: BulkReadableStorage, tenant: Tenant, document: Own
   switch (spec.name) {
     case AUDIT_ROWS.name:
     case AUDIT_ENDINGS.name:
+    case AUDIT_RETENTION.name:
     case AGENT_NAMES.name:
     case NAMESPACES.name:
       return 'retained'

@@ -212,6 +212,15 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
       'The events of `audit.list`, oldest first and each with a `cursor` from which a later call goes on without a gap. Ends about half a minute ago, before the first event that may still be written (`until`).',
     caller: 'administrators, operators',
   },
+  'audit.getRetention': {
+    summary: 'Show for how many days the audit events of an organisation are kept (null: for ever) and the least that it may set.',
+    caller: 'administrators, operators',
+  },
+  'audit.setRetention': {
+    summary:
+      'Set for how many days the audit events of an organisation are kept; null keeps them for ever. Each removed event leaves its time and digest, so the chain stays verifiable.',
+    caller: 'administrators (`days`, at least 30), operators (`minimumDays`)',
+  },
   'audit.verify': { summary: 'Verify the hash chains of the audit rows, page by page.', caller: 'administrators, operators' },
   'system.info': { summary: 'Return issuer, version, and whether this is a development registry.', caller: 'anyone' },
   'system.ticket': {

@@ -146,18 +146,22 @@ describe.each(WITNESSES)('%s as a witness', (name, start) => {
     const folder2 = await tempFolder()
     const other = await newTestLog('log.test/busy')
     const second = await start(folder2.path, [other])
-    const bodies = await Promise.all(Array.from({ length: 20 }, (_, i) => other.bodyOf(0, i + 1)))
-    const answers = await Promise.all(bodies.map((body) => fetch(`${second.url}/add-checkpoint`, { method: 'POST', body })))
-    const statuses = answers.map(({ status }) => status)
-    expect(statuses.filter((status) => status === 200)).toHaveLength(1)
-    expect(statuses.filter((status) => status === 409)).toHaveLength(19)
-    const size = statuses.indexOf(200) + 1
-    const late = await fetch(`${second.url}/add-checkpoint`, { method: 'POST', body: await other.bodyOf(0, 30) })
+    let size = 0
+    // First of a log that was never cosigned, then of one that was
+    for (const _ of ['first', 'next']) {
+      const bodies = await Promise.all(Array.from({ length: 20 }, (_, i) => other.bodyOf(size, size + i + 1)))
+      const answers = await Promise.all(bodies.map((body) => fetch(`${second.url}/add-checkpoint`, { method: 'POST', body })))
+      const statuses = answers.map(({ status }) => status)
+      expect(statuses.filter((status) => status === 200)).toHaveLength(1)
+      expect(statuses.filter((status) => status === 409)).toHaveLength(19)
+      size += statuses.indexOf(200) + 1
+    }
+    const late = await fetch(`${second.url}/add-checkpoint`, { method: 'POST', body: await other.bodyOf(0, 50) })
     expect([late.status, await late.text()]).toEqual([409, `${size}\n`])
     await second.stop()
     // After a restart the tree is still known
     const again: Served = await serve(configOf(folder2.path, await freePort(), [other]))
-    const asked = await fetch(`${again.issuer}/witness/add-checkpoint`, { method: 'POST', body: await other.bodyOf(0, 30) })
+    const asked = await fetch(`${again.issuer}/witness/add-checkpoint`, { method: 'POST', body: await other.bodyOf(0, 50) })
     expect([asked.status, await asked.text()]).toEqual([409, `${size}\n`])
     await again.close()
     await folder2[Symbol.asyncDispose]()

@@ -112,6 +112,9 @@ describe.each(WITNESSES)('%s as a witness', (name, start) => {
     expect((await post(await thief.bodyOf(14, 15))).status).toBe(403)
     const body = await log.bodyOf(14, 15)
     expect((await post(body.replace('\n15\n', '\n16\n'))).status).toBe(403)
+    // One wrong signature of the log's key spoils the checkpoint, also beside a right one
+    const wrong = (await log.noteOf(16)).split('\n').at(-2)
+    expect((await post(body.replace('\n— ', `\n${wrong}\n— `))).status).toBe(403)
   })
   test('400 for an old size beyond the checkpoint and for a body of another form', async () => {
     const body = await log.bodyOf(14, 15)

@@ -1,12 +1,15 @@
 // The status codes of C2SP tlog-witness, of Credence and of litewitness by the same tests.
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fetchRegistryKeys, readVerifierKeys } from '../../../src/client/index.js'
 import { findCosignature, readVerifierKey } from '../../../src/credentials/cosignature.js'
 import { COSIGNER_KEY, signNote } from '../../../src/credentials/signed-note.js'
 import { parseConfig } from '../../../src/server/config.js'
 import { type Registry as Served, serve } from '../../../src/server/main.js'
+import { spawnNode } from '../../child.mjs'
 import { freePort } from '../../free-port.mjs'
 import { tempFolder } from '../../storage/open-store.js'
 import { findLitewitness, startLitewitness } from './litewitness.js'
@@ -169,6 +172,33 @@ describe.each(WITNESSES)('%s as a witness', (name, start) => {
     await again.close()
     await folder2[Symbol.asyncDispose]()
   })
+  test('a tree that was cosigned is still known after kill -9', async () => {
+    await using own = await tempFolder()
+    const other = await newTestLog('log.test/killed')
+    const port = await freePort()
+    const flags = [
+      '--dev',
+      '--data',
+      join(own.path, 'witness'),
+      '--port',
+      `${port}`,
+      '--admin-port',
+      '0',
+      '--cosign-for',
+      other.verifierKey,
+    ]
+    const child = spawnNode(['dist/cli/main.js', 'serve', ...flags], { stdio: ['ignore', 'pipe', 'ignore'] })
+    for await (const line of createInterface({ input: child.stdout })) if (line === 'serving') break
+    const send = (body: string) => fetch(`http://127.0.0.1:${port}/witness/add-checkpoint`, { method: 'POST', body })
+    expect((await send(await other.bodyOf(0, 7))).status).toBe(200)
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+    const again = await serve(configOf(own.path, port, [other]))
+    const response = await send(await other.bodyOf(0, 9))
+    expect([response.status, await response.text()]).toEqual([409, '7\n'])
+    await again.close()
+  }, 60_000)
   test('anyone can read the newest cosigned checkpoint of a log, with both signatures', async () => {
     const hash = createHash('sha256').update(log.origin).digest('hex')
     const note = await (await fetch(`${witness.url}/${hash}/checkpoint`)).text()

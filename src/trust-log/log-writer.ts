@@ -19,7 +19,7 @@ import { type Clock, type EpochSeconds, systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import type { Metrics } from '../lib/telemetry/metrics.js'
-import { inSpan } from '../lib/telemetry/tracing.js'
+import { inChildSpan } from '../lib/telemetry/tracing.js'
 import { withTimeout } from '../lib/timeout.js'
 import { type Handle, isVersion } from '../protocol/handles.js'
 import { VERSION_HORIZON_SECONDS } from '../protocol/log/ended-set.js'
@@ -90,7 +90,7 @@ export class LogWriter {
   /** Resolves when the group is durable and its entries are applied, or when it can never be committed. */
   async commit(group: EntryGroup): Promise<GroupOutcome> {
     const sinceMs = systemClock.monotonicMs()
-    const outcome = await inSpan('commit', () => this.#enqueue(group))
+    const outcome = await inChildSpan('commit', () => this.#enqueue(group))
     this.#deps.metrics?.commitSeconds.observe((systemClock.monotonicMs() - sinceMs) / 1000)
     return outcome
   }

@@ -11,7 +11,7 @@ import { isRefusal, refuse } from '../errors.js'
 import { type Clock, systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Metrics } from '../lib/telemetry/metrics.js'
-import { inSpan } from '../lib/telemetry/tracing.js'
+import { inChildSpan } from '../lib/telemetry/tracing.js'
 import { withTimeout } from '../lib/timeout.js'
 import type { Handle } from '../protocol/handles.js'
 import { positionOf } from '../protocol/log/entry.js'
@@ -55,7 +55,7 @@ export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
     return run
   }
   const wait = (): Promise<Barrier> =>
-    inSpan('read barrier', () => {
+    inChildSpan('read barrier', () => {
       waiting++
       next ??= begin()
       return next

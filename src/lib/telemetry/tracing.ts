@@ -22,6 +22,10 @@ export function inSpan<T>(
   })
 }
 
+/** Like `inSpan`, but only within another span: background work would begin a trace each time. */
+export const inChildSpan = <T>(name: string, work: () => Promise<T>): Promise<T> =>
+  trace.getActiveSpan() === undefined ? work() : inSpan(name, work)
+
 /** The span of an incoming request: a child of the span that `traceparent` names, or the first of a trace. */
 export function inRequestSpan<T>(name: string, traceparent: unknown, work: (span: Span) => Promise<T>): Promise<T> {
   const run = () => inSpan(name, work, {}, SpanKind.SERVER)

@@ -73,6 +73,11 @@ test.each([
   expect(named('HTTP /')?.parent).toBeUndefined()
 })
 
+test('a read of the log that no request causes begins no trace', async () => {
+  expect((await fetch(`http://127.0.0.1:${registry.servers[0]?.adminPort}/readyz`)).status).toBe(200)
+  expect(spans()).toEqual([])
+})
+
 test('an outgoing request hands on the traceparent, and nothing else of the trace', async () => {
   let received: IncomingHttpHeaders = {}
   const server = createServer((request, response) => {

@@ -1,7 +1,7 @@
 // All metrics of an instance, in the one place where they are defined. docs/OPERATIONS.md explains each (a test compares them). No label holds an
 // id, a name or a text of a caller: its values are names of this program (routes, procedures, reasons, limits), so their number is bounded.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { isRefusal } from '../../errors.js'
+import { isRefusal, REFUSALS } from '../../errors.js'
 
 export type Metrics = ReturnType<typeof newMetrics>
 
@@ -24,12 +24,15 @@ export function newMetrics() {
   }
   const seconds = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Histogram<L>({ name, help, labelNames: [...labelNames], buckets: BUCKETS, registers })
+  const refusals = counter('credence_refusals_total', 'Refused requests and calls, by the reason of docs/ERRORS.md', ['reason'])
+  // Without a sample before it, Prometheus would not see the first increase
+  for (const reason of Object.keys(REFUSALS)) refusals.inc({ reason }, 0)
   return {
     httpRequests: counter('credence_http_requests_total', 'HTTP requests by route and outcome', ['endpoint', 'outcome']),
     httpSeconds: seconds('credence_http_request_seconds', 'Time from the headers of a request to its response', ['endpoint']),
     calls: counter('credence_calls_total', 'tRPC calls over HTTP and WebSocket, by procedure and outcome', ['procedure', 'outcome']),
     callSeconds: seconds('credence_call_seconds', 'Time of a tRPC call', ['procedure']),
-    refusals: counter('credence_refusals_total', 'Refused requests and calls, by the reason of docs/ERRORS.md', ['reason']),
+    refusals,
     limitRejections: counter('credence_limit_rejections_total', 'Requests past a rate or a number of requests at once', ['limit']),
     queueRunning: gauge('credence_queue_running', 'Requests that hold a slot', ['queue']),
     queueWaiting: gauge('credence_queue_waiting', 'Requests that wait for a slot', ['queue']),

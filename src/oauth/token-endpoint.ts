@@ -101,12 +101,14 @@ const responseOf = ({ accessToken, expiresIn, scope }: IssuedToken, grantType: s
   ...(grantType === TOKEN_EXCHANGE && { issued_token_type: ACCESS_TOKEN_TYPE }),
 })
 
-/** Records a refusal of an authenticated client in the audit log, except `use_dpop_nonce`, which only asks the client to retry. */
+const RETRY: ReadonlySet<string> = new Set(['use_dpop_nonce', 'unavailable'])
+
+/** Records a refusal of an authenticated client in the audit log, except those that only ask the client to retry. */
 async function auditRefusal<T>({ audit }: { readonly audit: Audit }, { client }: AuthenticatedClient, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (isRefusal(error) && error.reason !== 'use_dpop_nonce')
+    if (isRefusal(error) && !RETRY.has(error.reason))
       await audit.record({ orgId: client.orgId, actor: client.id, action: 'oauth.token', outcome: 'refused', reason: error.reason })
     throw error
   }

@@ -230,8 +230,9 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
     revocationSignal: services.revocationSignals.signalFor,
     requireStillStanding: ({ barrier, dependencies }) => services.trustLog.requireStillStanding(barrier, dependencies.handles),
     onRefusal: async ({ orgId, id, tokenId }, path, { reason }) => {
-      // A row for each request past a rate would be the load that the rate prevents
-      if (reason !== 'rate_limited') await services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, tokenId })
+      // A row for each request past a rate, or without room on the disk, would be the load that the refusal prevents
+      if (reason !== 'rate_limited' && reason !== 'unavailable')
+        await services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, tokenId })
     },
     requireCreationRate: async (creator) => {
       services.requireRoom('creation')

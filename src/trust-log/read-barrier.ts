@@ -94,6 +94,7 @@ async function readLog({ port, applied, clock, log, requireNoSkew, timeoutMs, me
   const known = applied.n
   const readOn = async (): Promise<void> => {
     const head = await port.head()
+    metrics?.storeSeconds.observe({ operation: 'head' }, (systemClock.monotonicMs() - sentMs) / 1000)
     if (head === undefined || head.n < known)
       throw new BrokenLog(`the head of the stored log is block ${head?.n ?? -1}, but block ${known} was read before`)
     await applied.readTo(head)

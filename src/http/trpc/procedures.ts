@@ -22,7 +22,7 @@ export interface TrpcContext {
   onRefusal(caller: Caller, path: string, refusal: Refusal): Promise<void>
   /** Refuses the response of a request that took long if the caller was revoked meanwhile. */
   requireStillStanding(caller: Caller): Promise<void>
-  /** Refuses a creation past the rate of the caller or of its organisation. */
+  /** Refuses a creation past the rate of the caller or of its organisation, or while the disk is nearly full. */
   requireCreationRate(caller: Caller): Promise<void>
   /** Logs a bug, once. */
   onBug(path: string, error: unknown): void

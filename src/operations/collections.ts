@@ -8,7 +8,7 @@ import { KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js
 import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
-import { NAMESPACE_CLAIMS, NAMESPACES } from '../identity/namespaces/store.js'
+import { NAMESPACE_CLAIMS, NAMESPACE_ROOTS, NAMESPACES } from '../identity/namespaces/store.js'
 import { ORGANISATIONS } from '../identity/organisations/store.js'
 import { TOKENS } from '../oauth/store.js'
 import { FRESHNESS } from '../registry/cards/freshness/store.js'
@@ -49,6 +49,7 @@ export const COLLECTIONS = anySpecs([
   REQUEST_SLOTS,
   NAMESPACES,
   NAMESPACE_CLAIMS,
+  NAMESPACE_ROOTS,
   LIMITS,
   QUOTAS,
   AUDIT_ROWS,

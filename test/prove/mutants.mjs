@@ -47,6 +47,20 @@ export const MUTANTS = [
     VERIFIED,
   ],
   [
+    'a name that looks like one whose proof stands is refused, also if that one was offered',
+    'src/identity/namespaces/authority.ts',
+    '!(isOffered(known) && !isProved(deps, known))',
+    '!isOffered(known)',
+    NAMESPACES,
+  ],
+  [
+    'of two look-alikes below the same labels that are proved at once, one fails',
+    'src/identity/namespaces/check.ts',
+    '      excluding,\n',
+    '',
+    NAMESPACES,
+  ],
+  [
     'a proof verifies only cards of its organisation',
     'src/identity/namespaces/find.ts',
     'if (known && known.orgId !== orgId) return undefined',
@@ -85,8 +99,8 @@ export const MUTANTS = [
   [
     'a name below one that looks like a proved name is refused',
     'src/identity/namespaces/authority.ts',
-    '[namespace, ...parents].find((known) => known && !isWithin',
-    '[namespace].find((known) => known && !isWithin',
+    'const lookAlike = [namespace, ...parents].find(',
+    'const lookAlike = [namespace].find(',
     NAMESPACES,
   ],
   [

@@ -4,12 +4,12 @@ import type { Caller } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { MemberId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
-import { endingProof, type NamespacesDeps, requireClaimable } from './authority.js'
+import { endingProof, excludingOtherProofs, type NamespacesDeps, requireClaimable } from './authority.js'
 import { findEvidence } from './evidence.js'
 import { findClaim, findNamespace, isProved } from './find.js'
 import { namespaceIdOf, pathOf, requireNamespaceName } from './name.js'
 import { CHECK_SECONDS, recheck } from './recheck.js'
-import type { Namespace, NamespaceClaim } from './store.js'
+import type { Namespace, NamespaceClaim, ProofMethod } from './store.js'
 import { type NamespaceView, namespaceView } from './view.js'
 
 /** Proves a namespace that the caller's organisation has claimed, or checks again one that it has proved. */
@@ -28,14 +28,33 @@ export async function checkNamespace(deps: NamespacesDeps, caller: Caller, text:
   return namespaceView(deps, await prove(deps, caller, claim), orgId)
 }
 
-/** Each proof starts a new version, and nothing that was verified earlier depends on it. The proof of the previous owner ends. */
-async function prove(deps: NamespacesDeps, caller: Caller, { id: claimId, name, challenge }: NamespaceClaim): Promise<Namespace> {
+/** Finds the evidence for a claim, and saves the proof. If another name is proved at the same time, the claim is checked against it. */
+async function prove(deps: NamespacesDeps, caller: Caller, claim: NamespaceClaim): Promise<Namespace> {
+  const { name, challenge } = claim
   await requireClaimable(deps, caller.orgId, name)
   const evidence = await findEvidence(deps, { name, challenge }, { methods: ['txt', 'file'], cause: caller })
   if ('failure' in evidence)
     return refuse('namespace_unverified', `${name} is not proved: ${evidence.failure}`, {
       faults: [{ pointer: '/name', hint: 'publish the record or the file that namespaces.add returned; a new record may take minutes' }],
     })
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const saved = await saveProof(deps, caller, claim, evidence.method)
+    if (saved !== 'retry') return saved
+  }
+  return refuseChanged()
+}
+
+const MAX_ATTEMPTS = 10
+const refuseChanged = (): never => refuse('conflict', 'the namespace was changed concurrently, or your access was revoked; try again')
+
+/** Each proof starts a new version, and nothing that was verified earlier depends on it. The proof of the previous owner ends. */
+async function saveProof(
+  deps: NamespacesDeps,
+  caller: Caller,
+  { id: claimId, name, challenge }: NamespaceClaim,
+  method: ProofMethod,
+): Promise<Namespace | 'retry'> {
+  const excluding = await excludingOtherProofs(deps, name)
   // The look-up may have taken seconds
   const known = await requireClaimable(deps, caller.orgId, name)
   const now = deps.trustLog.now()
@@ -45,7 +64,7 @@ async function prove(deps: NamespacesDeps, caller: Caller, { id: claimId, name, 
     path: pathOf(name),
     orgId: caller.orgId,
     ver: newHandle(deps.random, 'ver'),
-    method: evidence.method,
+    method,
     challenge,
     provedAt: now,
     provedBy: MemberId.parse(caller.id),
@@ -56,22 +75,22 @@ async function prove(deps: NamespacesDeps, caller: Caller, { id: claimId, name, 
   const ends = known && isProved(deps, known) ? [{ handle: known.ver }] : []
   const draft = auditDraft(caller, 'namespaces.check', {
     subject: name,
-    facts: { method: evidence.method },
+    facts: { method },
     ...(known && { otherOrgId: known.orgId }),
   })
-  const { outcome } = await deps.trustLog.commit({
+  const committed = await deps.trustLog.commit({
     type: 'record.changed',
     ends,
     dependsOn: [...identitiesOf(caller.dependencies.handles), ...ends.map(({ handle }) => handle)],
     operations: [
+      excluding,
       ...savingProof(deps, known, next),
       deps.namespaces.claims.taking(claimId, { challenge }),
       ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
     ],
   })
-  return outcome === 'committed'
-    ? next
-    : refuse('conflict', 'the namespace was changed concurrently, or your access was revoked; try again')
+  if (committed.outcome === 'committed') return next
+  return committed.outcome === 'conflict' && committed.failed === 0 ? 'retry' : refuseChanged()
 }
 
 function savingProof(deps: NamespacesDeps, known: Namespace | undefined, next: Namespace): readonly Operation[] {

@@ -59,8 +59,17 @@ const NamespaceClaim = z.strictObject({
 })
 export type NamespaceClaim = z.infer<typeof NamespaceClaim>
 
+/** Changes with every proof below a name of two labels, so that of two proofs at the same time each sees the other, or fails. */
+const NamespaceRoot = z.strictObject({
+  /** The skeleton of the two labels. */
+  id: z.string().min(1).max(2048),
+  changeId: z.string().max(22),
+})
+type NamespaceRoot = z.infer<typeof NamespaceRoot>
+
 export interface NamespacesStore extends Collection<Namespace> {
   readonly claims: Collection<NamespaceClaim>
+  readonly roots: Collection<NamespaceRoot>
   /** Namespaces whose proof stands, by name. Checks that change nothing else may be missing. */
   readonly proved: Cache<Namespace>
 }
@@ -87,8 +96,17 @@ export const NAMESPACE_CLAIMS: OwnedSpec<NamespaceClaim> = {
   ownedBy: ['orgId'],
 }
 
+export const NAMESPACE_ROOTS: OwnedSpec<NamespaceRoot> = {
+  name: 'namespace-roots',
+  schema: NamespaceRoot,
+  key: 'id',
+  indexes: {},
+  ownedBy: 'registry',
+}
+
 export const namespacesStore = ({ storage, trustLog }: { readonly storage: Storage; readonly trustLog: TrustLog }): NamespacesStore => ({
   ...storage.collection(NAMESPACES),
   claims: storage.collection(NAMESPACE_CLAIMS),
+  roots: storage.collection(NAMESPACE_ROOTS),
   proved: newCache(trustLog, () => false),
 })

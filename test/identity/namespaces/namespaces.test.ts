@@ -120,6 +120,44 @@ describe('a name', () => {
     publishProof(dns, claimed)
     expect(await reasonOf(check(acme, 'burn.race.test'))).toBe('name_confusable')
   })
+
+  test('and the look-alike of its parent are never proved both, also at the same time', async () => {
+    for (let i = 0; i < 5; i++) {
+      const names = [`modern${i}.test`, `pay.rnodern${i}.test`] as const
+      const claims = await Promise.all([addNamespace(acme, names[0]), addNamespace(globex, names[1])])
+      for (const claim of claims) publishProof(dns, claim)
+      const reasons = await Promise.all([reasonOf(check(acme, names[0])), reasonOf(check(globex, names[1]))])
+      expect([...reasons].sort(), names[0]).toEqual(['done', 'name_confusable'])
+    }
+  })
+
+  test('of one organisation is proved beside others below the same two labels at the same time', async () => {
+    const names = Array.from({ length: 6 }, (_, i) => `n${i}.parallel.test`)
+    for (const name of names) publishProof(dns, await addNamespace(acme, name))
+    expect(await Promise.all(names.map((name) => reasonOf(check(acme, name))))).toEqual(names.map(() => 'done'))
+  })
+
+  test('whose look-alike was proved first is for its organisation once the operator has ended that proof and offered it', async () => {
+    await proveNamespace(dns, globex, 'rnountain.test')
+    const claimable = () => Promise.all(['mountain.test', 'pay.mountain.test'].map((name) => reasonOf(addNamespace(acme, name))))
+    const refused = ['name_confusable', 'name_confusable']
+    expect(await claimable()).toEqual(refused)
+    const name = 'rnountain.test'
+    await registry.operator.mutate('namespaces.remove', { name, reason: 'policy' })
+    expect(await claimable()).toEqual(refused)
+    await registry.operator.mutate('namespaces.transfer', { name, to: acme.orgId })
+    expect(await reasonOf(addNamespace(globex, 'mountain.test'))).toBe('name_confusable')
+    expect(await claimable()).toEqual(['done', 'done'])
+    await proveNamespace(dns, acme, 'mountain.test')
+    expect(await reasonOf(addNamespace(globex, name))).toBe('name_confusable')
+    await proveNamespace(dns, acme, 'pay.mountain.test')
+  })
+
+  test('whose look-alike is offered but still proved is refused', async () => {
+    await proveNamespace(dns, globex, 'rnilk.test')
+    await globex.mutate('namespaces.transfer', { name: 'rnilk.test', to: acme.orgId })
+    expect(await reasonOf(addNamespace(acme, 'milk.test'))).toBe('name_confusable')
+  })
 })
 
 describe('an ended proof', () => {

@@ -65,7 +65,7 @@ export const SEARCH_OPTIONS: OptionNames<SearchOptions> = {
 export interface SearchResult {
   /** May be shorter than `limit`, or empty, while there is a cursor. */
   readonly hits: readonly Hit[]
-  /** Number of matching cards that the caller may see. It counts the card of a revoked agent for up to a minute more. */
+  /** Number of matching cards that the caller may see. It counts the card of a revoked agent for up to a minute more. By a verdict that cards got after publication it counts the hits only. */
   readonly total: number
   /** False: there are at least `total` matching cards. */
   readonly isTotalExact: boolean

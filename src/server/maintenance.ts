@@ -1,12 +1,11 @@
 import { removeExpiredRows } from '../audit/remove-rows.js'
-import { endRetiredKeys } from '../identity/keys/retire.js'
-import type { RevokeKeyDeps } from '../identity/keys/revoke.js'
+import { type EndRetiredDeps, endRetiredKeys } from '../identity/keys/retire.js'
 import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import { type ReindexDeps, reindexChangedCards } from '../registry/cards/search-rows/reindex.js'
 import type { Storage } from '../storage/storage.js'
 
-type MaintenanceDeps = Pick<RevokeKeyDeps, 'registeredKeys' | 'trustLog'> &
+type MaintenanceDeps = EndRetiredDeps &
   Parameters<typeof removeExpiredRows>[0] &
   ReindexDeps & {
     readonly storage: Storage
@@ -19,7 +18,10 @@ const PURGE_BATCH = 2000
 /** Purging follows log time, because the machine's clock may be wrong; but a replay key is needed until the machine's clock has passed its expiry. */
 const PURGE_MARGIN_SECONDS = 600
 
-/** Ends the handles of retired keys, indexes cards again whose agents or namespaces have ended or returned purges expired documents and removes audit rows past their retention, once a minute until `signal` aborts. */
+/**
+ * Once a minute until `signal` aborts: ends the handles of retired keys, indexes cards again whose agents, keys or namespaces have ended or returned,
+ * purges expired documents, and removes audit rows past their retention.
+ */
 export function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Promise<void> {
   const { storage, clock, log } = deps
   return repeat(clock, INTERVAL_MS, signal, async () => {

@@ -5,6 +5,7 @@ import { registeredKeysStore } from '../../src/identity/keys/store.js'
 import { namespacesStore } from '../../src/identity/namespaces/store.js'
 import { organisationsStore } from '../../src/identity/organisations/store.js'
 import { silentLog } from '../../src/lib/log.js'
+import { systemRandom } from '../../src/lib/random.js'
 import { cardsStore } from '../../src/registry/cards/store.js'
 import { runMaintenance } from '../../src/server/maintenance.js'
 import { thingsOf } from '../storage/contract/things.js'
@@ -34,7 +35,7 @@ test('maintenance purges documents that have expired, and none that expires with
     namespaces: namespacesStore(base),
     audit: newAudit({ ...base, clock, log: silentLog, writer: 'w' }),
   }
-  const finished = runMaintenance({ ...base, ...stores, clock, log: silentLog }, stopping.signal)
+  const finished = runMaintenance({ ...base, ...stores, clock, random: systemRandom, log: silentLog }, stopping.signal)
   clock.advance(60)
   await expect.poll(() => purged.signal.aborted).toBe(true)
   stopping.abort()

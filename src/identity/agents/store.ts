@@ -38,7 +38,7 @@ type Registration = z.infer<typeof Registration>
 
 /** The cards of these agents must be indexed again: those of one agent and the agents below it, or of an organisation. */
 const CardsToIndex = z.strictObject({
-  /** The handle that ended, or that began with a reinstatement. */
+  /** The handle that ended, or that began with a reinstatement; of a key, a new one, because a key may end twice. */
   id: Handle,
   agentId: AgentId.optional(),
   orgId: OrgId,

@@ -4,7 +4,7 @@ import type { OrgId, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner } from '../../protocol/key-statement.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
-/** Finds the organisation of a key's owner. It is passed in, because this folder does not import agents and members. */
+/** Finds the organisation of a key's owner. It is passed in, because agents and members import this folder. */
 export interface OwnerDeps {
   readonly orgOfOwner: (owner: KeyOwner) => Promise<OrgId | undefined>
 }

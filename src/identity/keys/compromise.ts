@@ -4,7 +4,7 @@ import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import { requireRegisteredKey } from './authority.js'
 import { banKey } from './quota-slots.js'
-import { keyAuditDraft, type RevokeKeyDeps } from './revoke.js'
+import { indexingCardsBelow, keyAuditDraft, type RevokeKeyDeps } from './revoke.js'
 
 /**
  * Declares that a key has been compromised since `since` (epoch seconds). Revokes the key and everything that it has granted since then,
@@ -27,7 +27,11 @@ export async function compromiseKey(
     if (position !== undefined && fresh.length === 0) return { position, revokedCount: ended.size }
     for (const { handle } of fresh) ended.add(handle)
     const draft = keyAuditDraft(caller, 'keys.compromise', registeredKey)
-    const operations = deps.audit.recordingEnd(draft, { ends: fresh, reason: 'compromised', note })
+    // It may also end agents and further keys
+    const operations = [
+      indexingCardsBelow(deps, registeredKey),
+      ...deps.audit.recordingEnd(draft, { ends: fresh, reason: 'compromised', note }),
+    ]
     position = (await deps.trustLog.end({ type: 'key.compromised', ends: fresh, operations })).position
   }
 }

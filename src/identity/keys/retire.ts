@@ -6,7 +6,7 @@ import type { RegisteredKeyId } from '../../protocol/ids.js'
 import { MAX_TOKEN_SECONDS } from '../../protocol/rights.js'
 import type { Cursor, Operation, Page } from '../../storage/storage.js'
 import { requireRegisteredKey } from './authority.js'
-import { keyAuditDraft, type RevokeKeyDeps, requireNotEnded } from './revoke.js'
+import { indexingCardsOf, keyAuditDraft, type RevokeKeyDeps, requireNotEnded } from './revoke.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
 /** Cursor before the first retired key: keys without `endsAt`, which were never retired, come first in the index. */
@@ -49,8 +49,11 @@ export const retiring = (registeredKeys: RegisteredKeysStore, key: RegisteredKey
     { retiresAt, endsAt: retiresAt + MAX_TOKEN_SECONDS + SKEW_SECONDS },
   )
 
+export type EndRetiredDeps = Pick<RevokeKeyDeps, 'registeredKeys' | 'trustLog' | 'agents' | 'random'>
+
 /** Ends the handles of retired keys whose `endsAt` has passed. Called by a timer. */
-export async function endRetiredKeys({ registeredKeys, trustLog }: Pick<RevokeKeyDeps, 'registeredKeys' | 'trustLog'>): Promise<void> {
+export async function endRetiredKeys(deps: EndRetiredDeps): Promise<void> {
+  const { registeredKeys, trustLog } = deps
   const now = trustLog.now()
   for (let after: Cursor | undefined = BEFORE_RETIRED; after !== undefined; ) {
     const page: Page<RegisteredKey> = await registeredKeys.find('retired', { where: {}, after, limit: PAGE })
@@ -59,7 +62,7 @@ export async function endRetiredKeys({ registeredKeys, trustLog }: Pick<RevokeKe
       await trustLog.end({
         type: 'key.retired',
         ends: due.map(({ handle }) => ({ handle })),
-        operations: due.map(({ id }) => registeredKeys.changing(id, {}, { endsAt: undefined })),
+        operations: due.flatMap((key) => [registeredKeys.changing(key.id, {}, { endsAt: undefined }), ...indexingCardsOf(deps, key)]),
       })
     after = due.length < page.items.length ? undefined : page.next
   }

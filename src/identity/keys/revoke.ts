@@ -2,12 +2,14 @@ import type { Audit, AuditDraft } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { Random } from '../../lib/random.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
-import type { Handle } from '../../protocol/handles.js'
-import type { RegisteredKeyId } from '../../protocol/ids.js'
+import { type Handle, newHandle } from '../../protocol/handles.js'
+import { AgentId, MemberId, type RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
-import type { Storage } from '../../storage/storage.js'
+import type { Operation, Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { AgentsStore } from '../agents/store.js'
 import { requireRegisteredKey } from './authority.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
@@ -16,6 +18,8 @@ export interface RevokeKeyDeps {
   readonly trustLog: TrustLog
   readonly audit: Audit
   readonly storage: Pick<Storage, 'commit'>
+  readonly random: Pick<Random, 'token'>
+  readonly agents: Pick<AgentsStore, 'cardsToIndex'>
   /**
    * Endings of everything that an identity granted at or after `since`: organisations, members, registered keys, agents, tasks,
    * introductions.
@@ -34,8 +38,21 @@ export async function revokeKey(
   requireNotEnded(deps, registeredKey)
   const ends = [{ handle: registeredKey.handle }]
   const draft = keyAuditDraft(caller, 'keys.revoke', registeredKey)
-  return deps.trustLog.end({ type: 'key.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
+  const operations = [...indexingCardsOf(deps, registeredKey), ...deps.audit.recordingEnd(draft, { ends, ...because })]
+  return deps.trustLog.end({ type: 'key.revoked', ends, operations })
 }
+
+/** Operations for a commit that ends a key: cards that it may have signed are indexed again. The keys of members sign none. */
+export const indexingCardsOf = (deps: IndexingDeps, key: RegisteredKey): readonly Operation[] =>
+  MemberId.safeParse(key.owner).success ? [] : [indexingCardsBelow(deps, key)]
+
+/** The cards of the key's agent and of the agents below it, or of the organisation. */
+export function indexingCardsBelow({ agents, random, trustLog }: IndexingDeps, { owner, orgId }: RegisteredKey): Operation {
+  const agentId = AgentId.safeParse(owner).data
+  return agents.cardsToIndex.inserting({ id: newHandle(random, 'ver'), ...(agentId && { agentId }), orgId, createdAt: trustLog.now() })
+}
+
+type IndexingDeps = Pick<RevokeKeyDeps, 'agents' | 'random' | 'trustLog'>
 
 export function requireNotEnded({ trustLog }: Pick<RevokeKeyDeps, 'trustLog'>, { handle }: RegisteredKey): void {
   if (trustLog.ended.has(handle)) refuse('already_revoked', 'the key was revoked')

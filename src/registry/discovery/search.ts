@@ -100,6 +100,8 @@ async function searchPages<T>(deps: SearchDeps, caller: Caller | undefined, inpu
   let barrier: Barrier | undefined
   let first: CardHits | undefined
   let hasMore = true
+  // The store counts a card by the verdict of its search row
+  let isOvercounted = criteria.verdict === 'stale' || criteria.verdict === 'revoked'
   for (let pages = 0; pages < MAX_STORE_PAGES && hasMore && standing.length < limit; pages++) {
     const missing = limit - standing.length
     const page = await deps.cardSearch.search({ ...query, limit: missing, ...(after && { after }) })
@@ -114,7 +116,8 @@ async function searchPages<T>(deps: SearchDeps, caller: Caller | undefined, inpu
       }),
     }))
     barrier ??= decided.barrier
-    standing.push(...decided.standing)
+    standing.push(...decided.standing.filter((hit) => hit !== 'other verdict'))
+    isOvercounted ||= decided.standing.includes('other verdict')
     after = page.next
     hasMore = after !== undefined
   }
@@ -125,8 +128,9 @@ async function searchPages<T>(deps: SearchDeps, caller: Caller | undefined, inpu
   if (caller) await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
   return {
     hits,
-    total: first?.total ?? 0,
-    isTotalExact: first?.isTotalExact ?? true,
+    ...(isOvercounted
+      ? { total: hits.length, isTotalExact: cursor === undefined && !hasMore }
+      : { total: first?.total ?? 0, isTotalExact: first?.isTotalExact ?? true }),
     ...(criteria.facets && { facets: facetsOf(criteria, first?.facets ?? {}) }),
     ...next,
   }
@@ -167,10 +171,10 @@ async function standingHits(
     readonly namespace: SearchInput['namespace']
     readonly now: number
   },
-): Promise<readonly StandingHit[]> {
+): Promise<readonly (StandingHit | 'other verdict')[]> {
   const { introductions, verdict, namespace, now } = context
   const hits = await Promise.all(
-    found.map(async (cardHit): Promise<StandingHit | undefined> => {
+    found.map(async (cardHit): Promise<StandingHit | 'other verdict' | undefined> => {
       const agentId = AgentId.parse(cardHit.cardId)
       const [summary, agent] = await Promise.all([
         currentSummary(deps, agentId, cardHit.tier, cardHit.summary),
@@ -183,7 +187,7 @@ async function standingHits(
       const hit = await hitOf(deps, agentId, summary, { ...cardHit, now })
       const { state, namespace: proved } = hit.verdict
       if ((verdict !== undefined && state !== verdict) || (namespace !== undefined && proved?.name !== namespace.toLowerCase()))
-        return undefined
+        return 'other verdict'
       return { hit, summary, dependsOn: [...dependsOn, ...proofOf(summary, hit.verdict)] }
     }),
   )

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
 import { newEs256Signer } from '../../../src/credentials/jose/sign.js'
+import { agentsStore } from '../../../src/identity/agents/store.js'
 import { newRegisteredKey } from '../../../src/identity/keys/register.js'
 import { endRetiredKeys } from '../../../src/identity/keys/retire.js'
 import { registeredKeysStore } from '../../../src/identity/keys/store.js'
@@ -13,7 +14,9 @@ const random = systemRandom
 test('the timer ends every retired key whose time has passed, and no other key', async () => {
   await using logs = await openLogs()
   const trustLog = await logs.open()
-  const registeredKeys = registeredKeysStore({ storage: logs.storage })
+  const base = { storage: logs.storage, trustLog }
+  const registeredKeys = registeredKeysStore(base)
+  const deps = { registeredKeys, trustLog, random, agents: agentsStore(base) }
   const { publicJwk: jwk, alg } = await newEs256Signer()
   const key = { jwk, alg, jkt: thumbprint(jwk) }
   const now = logs.clock.now()
@@ -31,12 +34,12 @@ test('the timer ends every retired key whose time has passed, and no other key',
   await Promise.all(due.map(({ id }) => registeredKeys.change(id, {}, { endsAt: now + 100 })))
   await Promise.all(later.map(({ id }) => registeredKeys.change(id, {}, { endsAt: now + 101 })))
   const ended = () => [notRetired, due, later].map((keys) => keys.filter(({ handle }) => trustLog.ended.has(handle)).length)
-  await endRetiredKeys({ registeredKeys, trustLog })
+  await endRetiredKeys(deps)
   expect(ended()).toEqual([0, 0, 0])
   logs.clock.advance(100)
-  await endRetiredKeys({ registeredKeys, trustLog })
+  await endRetiredKeys(deps)
   expect(ended()).toEqual([0, 109, 0])
   logs.clock.advance(1)
-  await endRetiredKeys({ registeredKeys, trustLog })
+  await endRetiredKeys(deps)
   expect(ended()).toEqual([0, 109, 30])
 })

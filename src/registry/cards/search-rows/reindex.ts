@@ -1,7 +1,7 @@
 // Indexes cards again whose search rows no longer say what holds.
 //
 // A search drops the hits of agents that do not stand, and gives the verdict that holds now. But totals, facets and suggestions count rows. So an
-// operation that ends an agent, reinstates it or ends the proof of a namespace also writes, in the same commit, which cards must be indexed again:
+// operation that ends an agent or a key, reinstates an agent or ends the proof of a namespace also writes, in the same commit, which cards must be indexed again:
 // one document, however many cards it reaches. Maintenance does the rest within a minute. An interrupted run is repeated.
 import { type FindTargetDeps, findIntroductionTarget } from '../../../identity/agents/find.js'
 import type { CardsToIndex } from '../../../identity/agents/store.js'
@@ -61,14 +61,13 @@ async function reindex(deps: ReindexDeps, agentIds: readonly AgentId[]): Promise
 async function reindexing(deps: ReindexDeps, agentId: AgentId): Promise<readonly Operation[]> {
   const [card, agent] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
   if (!card || !agent || !stands(deps.trustLog.ended, agent.dependencies.handles)) return unindexingRows(agentId)
-  return [
-    deps.cards.changing(agentId, unchangedGuard(card), { version: card.version }),
-    ...indexingRows(await withStandingNamespace(deps, card)),
-  ]
+  return [deps.cards.changing(agentId, unchangedGuard(card), { version: card.version }), ...indexingRows(await asOfNow(deps, card))]
 }
 
-async function withStandingNamespace(deps: ReindexDeps, card: Card): Promise<Card> {
+/** The card with the verdict that it has now, apart from an SD-JWT that has expired. */
+async function asOfNow(deps: ReindexDeps, card: Card): Promise<Card> {
   const { namespace, ...rest } = card
+  if (card.signer && deps.trustLog.ended.has(card.signer.handle)) return { ...rest, verdict: { ...card.verdict, state: 'revoked' } }
   const proved = namespace && (await findProved(deps, namespace.name))
   return proved?.ver === namespace?.ver ? card : rest
 }

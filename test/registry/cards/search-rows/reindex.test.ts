@@ -99,3 +99,32 @@ test.each([
   await maintained()
   expect(await found()).toEqual({ total: 1, facets: { verdicts: [{ value: 'signed', count: 1 }], namespaces: [] } })
 })
+
+const HOUR = 3600
+test.each([
+  ['revoked', 'keys.revoke', { reason: 'policy' }, 0],
+  ['compromised', 'keys.compromise', { since: 0 }, 0],
+  ['retired', 'keys.retire', { overlapSeconds: 0 }, HOUR],
+])('if the key that signed a card is %s, totals and facets by verdict follow', async (how, path, input, seconds) => {
+  const agent = await aCardedAgent(acme, `Quagga ${how}`)
+  const search = (verdict?: 'signed' | 'revoked') =>
+    reader.search({ text: `quagga ${how}`, organisation: acme.orgId, facets: ['verdicts'], ...(verdict && { verdict }) })
+  const counts = async () => {
+    const { hits, facets } = await search()
+    return [hits.length, facets?.verdicts?.filter(({ value }) => value === 'revoked')]
+  }
+  const before = await counts()
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: agent.agentId })
+  await acme.mutate(path, { keyId: items[0]?.keyId, ...input })
+  registry.clock.advance(seconds)
+  await maintained()
+  await maintained()
+  const { hits, total, isTotalExact } = await search('revoked')
+  expect({ states: hits.map(({ verdict }) => verdict.state), total, isTotalExact }).toEqual({
+    states: hits.map(() => 'revoked'),
+    total: hits.length,
+    isTotalExact: true,
+  })
+  expect(hits.map(({ agentId }) => agentId)).toContain(agent.agentId)
+  expect(await counts()).toEqual([before[0], [{ value: 'revoked', count: hits.length }]])
+})

@@ -75,13 +75,14 @@ async function versionViewOf(
 ): Promise<CardVersion> {
   const { version, unpublished, publishedAt, replacedAt, publicCardSha256, deprecated, yanked } = kept
   const isNewest = version === newest
+  const verdict = await currentVerdict(deps, kept, { tier: 'public', now })
   return {
     version,
     state: yanked ? 'yanked' : unpublished ? 'unpublished' : isNewest ? 'current' : 'superseded',
     publishedAt,
     ...(!isNewest && { replacedAt }),
     etag: `"${publicCardSha256}"`,
-    verdict: await currentVerdict(deps, kept, { tier: 'public', now }),
+    verdict: mayRead ? verdict : { ...verdict, uncovered: [], hints: [] },
     ...(mayRead && { text: textOf(kept), ...(deprecated && { deprecated: deprecationOf(deprecated) }) }),
     ...(yanked && { yanked }),
   }

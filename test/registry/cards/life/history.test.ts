@@ -110,6 +110,17 @@ describe('cards.history', () => {
     expect(versionsOf(await stranger.cardHistory(agent.agentId))).toEqual(['3 current', '2 unpublished', '1 superseded'])
   })
 
+  test('the hints of a version that was withdrawn, which quote its content, are for its publisher only', async () => {
+    const agent = await anAgent()
+    const card = { ...aCard(registry), skills: [{ id: 'x', tags: 'y' }], securitySchemes: { SECRETSCHEME: { a: 1 } } }
+    await agent.mutate('cards.import', { agentId: agent.agentId, card: JSON.stringify(card) })
+    const history = async () => JSON.stringify(await anonymously('cards.history', { agentId: agent.agentId }))
+    expect(await history()).toContain('SECRETSCHEME')
+    await agent.yank({ version: 1 })
+    expect(await history()).not.toContain('SECRETSCHEME')
+    expect(JSON.stringify(await agent.cardHistory(agent.agentId))).toContain('SECRETSCHEME')
+  })
+
   test.each(['yanked', 'unpublished'] as const)('only its publisher reads the content of a version that was %s', async (state) => {
     const agent = await anAgent()
     const publish = (version: string, name: string) => agent.publish({ card: aCard(registry, { version, name, description: name }) })

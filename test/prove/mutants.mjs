@@ -134,8 +134,8 @@ export const MUTANTS = [
   [
     'the name of a revoked agent stays reserved',
     'src/identity/names/agent-names.ts',
-    'if (holder && (await wasNeverConfirmed(deps, holder)))',
-    "if (holder && (holder.endedState === 'revoked' || (await wasNeverConfirmed(deps, holder))))",
+    'if (!holder || !(await wasNeverConfirmed(deps, holder)))',
+    "if (!holder || !(holder.endedState === 'revoked' || (await wasNeverConfirmed(deps, holder))))",
     AGENT_NAMES,
   ],
   [

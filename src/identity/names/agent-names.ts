@@ -3,8 +3,8 @@
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import { isMixedScript } from '../../lib/hosts/mixed-script.js'
-import { skeletonOf } from '../../lib/hosts/skeleton.js'
-import type { AgentId, OrgId } from '../../protocol/ids.js'
+import { skeletonsAsShown } from '../../lib/hosts/skeleton.js'
+import type { AgentId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { FindAgentDeps } from '../agents/find.js'
@@ -33,34 +33,26 @@ export function requireReadableName(name: string): void {
     })
 }
 
-/** Spaces, hyphens, underscores and case make no difference. */
-const nameId = (scope: string, name: string): string =>
-  digestOfText(
-    `${scope} ${skeletonOf(
-      name
-        .normalize('NFKC')
-        .trim()
-        .replaceAll(/[\s_\p{Pd}]+/gu, '-'),
-    )}`,
-  )
+/** The ids that a name reserves; by the first it is found. Spaces, hyphens, underscores and case make no difference. */
+const nameIds = (scope: string, name: string): readonly string[] => {
+  const shown = name
+    .normalize('NFKC')
+    .trim()
+    .replaceAll(/[\s_\p{Pd}]+/gu, '-')
+  return skeletonsAsShown(shown).map((skeleton) => digestOfText(`${scope} ${skeleton}`))
+}
+
+type NamedAgent = Pick<Agent, 'id' | 'orgId' | 'name'>
 
 /**
  * Operations that give a name to an agent, within its organisation or within a namespace (`scope`). Refuses a name that another agent has or had.
  * A registration that was never confirmed loses its name when it expires or is revoked.
  */
-export async function takingName(
-  deps: NamesDeps,
-  scope: string,
-  { id: agentId, orgId, name }: { readonly id: AgentId; readonly orgId: OrgId; readonly name: string },
-): Promise<readonly Operation[]> {
-  const { agents } = deps
-  const id = nameId(scope, name)
-  const held = await agents.names.get(id)
-  if (held === undefined) return [agents.names.inserting({ id, orgId, agentId })]
-  if (held.agentId === agentId) return []
-  const holder = await agents.get(held.agentId)
-  if (holder && (await wasNeverConfirmed(deps, holder))) return [agents.names.changing(id, { agentId: holder.id }, { agentId, orgId })]
-  const isInUse = holder !== undefined && holder.endedState !== 'revoked' && nameId(scope, holder.name) === id
+export async function takingName(deps: NamesDeps, scope: string, agent: NamedAgent): Promise<readonly Operation[]> {
+  const { operations, owner } = await decideName(deps, scope, agent)
+  if (!owner) return operations
+  const { holder, id } = owner
+  const isInUse = holder !== undefined && holder.endedState !== 'revoked' && nameIds(scope, holder.name).includes(id)
   return isInUse
     ? refuse('already_exists', 'another agent has this name, or one that looks like it', { faults: [{ pointer: '/name', hint: HINT }] })
     : refuse('name_reserved', 'this name, or one that looks like it, belonged to another agent', {
@@ -68,9 +60,38 @@ export async function takingName(
       })
 }
 
+/** Like takingName, but leaves a name to another agent that has or had it. */
+export const takingFreeName = async (deps: NamesDeps, scope: string, agent: NamedAgent): Promise<readonly Operation[]> => {
+  const { operations, owner } = await decideName(deps, scope, agent)
+  return owner ? [] : operations
+}
+
+interface NameDecision {
+  readonly operations: readonly Operation[]
+  /** The other agent that has or had the name, if its record exists, and the id that it reserves. */
+  readonly owner?: { readonly holder: Agent | undefined; readonly id: string }
+}
+
+async function decideName(deps: NamesDeps, scope: string, { id: agentId, orgId, name }: NamedAgent): Promise<NameDecision> {
+  const { agents } = deps
+  const operations: Operation[] = []
+  for (const id of nameIds(scope, name)) {
+    const held = await agents.names.get(id)
+    if (held === undefined) operations.push(agents.names.inserting({ id, orgId, agentId }))
+    else if (held.agentId !== agentId) {
+      const holder = await agents.get(held.agentId)
+      if (!holder || !(await wasNeverConfirmed(deps, holder))) return { operations: [], owner: { holder, id } }
+      operations.push(agents.names.changing(id, { agentId: holder.id }, { agentId, orgId }))
+    }
+  }
+  return { operations }
+}
+
 /** The agent that has, or had, this name or one that looks like it. */
-export const findNamed = async ({ agents }: Pick<FindAgentDeps, 'agents'>, scope: string, name: string): Promise<AgentId | undefined> =>
-  (await agents.names.get(nameId(scope, name)))?.agentId
+export async function findNamed({ agents }: Pick<FindAgentDeps, 'agents'>, scope: string, name: string): Promise<AgentId | undefined> {
+  const [id = ''] = nameIds(scope, name)
+  return (await agents.names.get(id))?.agentId
+}
 
 const HINT = 'choose another name, for example with a number'
 

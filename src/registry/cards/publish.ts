@@ -4,7 +4,7 @@ import { formsSignedBy } from '../../credentials/agent-card/card-signatures.js'
 import { processSdJwt } from '../../credentials/sd-jwt/verify.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { takingName } from '../../identity/names/agent-names.js'
+import { takingFreeName } from '../../identity/names/agent-names.js'
 import type { CardModel } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
 import type { AgentId } from '../../protocol/ids.js'
@@ -90,7 +90,7 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
       namespace,
     },
   )
-  const naming = namespace ? await takingName(deps, namespace.name, { id: input.agentId, ...publisher }) : []
+  const naming = namespace ? await takingFreeName(deps, namespace.name, { id: input.agentId, ...publisher }) : []
   const dependsOn = [...publisher.dependsOn, checked.signer.handle, ...(namespace ? [namespace.ver] : [])]
   await saveCard(deps, caller, { previous, card, dependsOn, also: naming, onlyNonPublic: unchanged !== undefined }, 'cards.publish')
   return publishedOf(deps, card, verifies, now)

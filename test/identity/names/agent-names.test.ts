@@ -37,6 +37,9 @@ describe('within an organisation', () => {
     ['scope', '\u0455\u0441\u043e\u0440\u0435'], // Cyrillic letters only
     ['modern', 'modem'],
     ['level 1', 'level l'],
+    ['Paypal', 'PaypaI'], // a capital i
+    ['BiII', 'Bill'],
+    ['GIRAFFE AI', 'giraffe ai'],
   ])('A2A-04 of %s and %s, which look alike, only one can be registered', async (name, lookAlike) => {
     const { agentId } = await agent(name)
     expect(await reasonOf(register(acme, lookAlike))).toBe('already_exists')
@@ -117,8 +120,16 @@ test('REG-05 under a namespace a name belongs to its first agent, also after the
   await acme.mutate('namespaces.transfer', { name: 'names.test', to: globex.orgId })
   await proveNamespace(dns, globex, 'names.test')
   const other = await agent('concierge', globex)
-  expect(await reasonOf(other.publish({ card: cardAt('names.test') }))).toBe('name_reserved')
-  expect(await reasonOf(other.publish({ card: cardAt('elsewhere.test') }))).toBe('done')
-  await rename(globex, other.agentId, 'Concierge of Globex')
-  expect((await other.publish({ card: cardAt('names.test') })).verdict.state).toBe('verified')
+  const identifiers = async () =>
+    ((await (await registry.fetch('/agents?pageSize=1')).json()) as { items: { identifier: string }[] }).items.map(
+      ({ identifier }) => identifier,
+    )
+  const published = await other.publish({ card: cardAt('names.test') })
+  expect(published.verdict.state).toBe('verified')
+  expect(await identifiers()).toEqual([`urn:air:names.test:agents:${other.agentId}`])
+  expect((await registry.fetch('/agents/urn:air:names.test:agents:Concierge')).status).toBe(404)
+  registry.clock.advance(1)
+  await rename(globex, other.agentId, 'Concierge-of-Globex')
+  await other.publish({ card: { ...cardAt('names.test'), version: '2' } })
+  expect(await identifiers()).toEqual(['urn:air:names.test:agents:Concierge-of-Globex'])
 })

@@ -458,7 +458,7 @@ export const MUTANTS = [
   [
     'only administrators of the organisation register its keys',
     'src/identity/keys/authority.ts',
-    "(action === 'register' ? isAdminOf : mayOversee)(caller, orgId)",
+    "(action === 'register' ? mayRegister(caller, owner, orgId) : mayOversee(caller, orgId))",
     'mayOversee(caller, orgId)',
     ['test/stories/roles.test.ts'],
   ],
@@ -675,8 +675,8 @@ export const MUTANTS = [
   [
     'a write-ahead log that others can read is made private',
     'src/storage/sqlite/database.ts',
-    'for (const suffix of COMPANIONS) requirePrivate',
-    'for (const suffix of []) requirePrivate',
+    'for (const name of filesOf(file)) requirePrivate(name)',
+    'for (const name of []) requirePrivate(name)',
     ['test/storage/sqlite/open.test.ts'],
   ],
   [

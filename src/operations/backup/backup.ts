@@ -6,7 +6,7 @@
 //
 // Cost: the file is read once; the copy is read once more. Limit: see storage/sqlite/backup.ts. Only Unix has the socket.
 import { once } from 'node:events'
-import { createReadStream, existsSync } from 'node:fs'
+import { createReadStream, existsSync, type ReadStream } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
@@ -18,7 +18,8 @@ import { backupSocket, HELD } from '../../server/backup-socket.js'
 import type { Config } from '../../server/config.js'
 import { requireStoreFile, storePath } from '../../server/open-store.js'
 import { copyHeldFile, openStoppedFile } from '../../storage/sqlite/backup.js'
-import { filesOf } from '../../storage/sqlite/database.js'
+import { filesOf, isSqliteError } from '../../storage/sqlite/database.js'
+import { toIso } from '../../trust-log/clock-skew.js'
 import { requireSoundEnd } from '../check/sound-end.js'
 
 interface BackupResult {
@@ -39,22 +40,30 @@ export async function backupStore(config: Config, to: string | NodeJS.WritableSt
   // What is written to a stream is checked before, so it is copied beside the store first
   const partial = `${resolve(typeof to === 'string' ? to : join(config.dataDirectory, 'backup'))}.partial`
   const source = await openSource(config)
+  let result: BackupResult
+  let unnamed: ReadStream | undefined
   try {
-    // Other backups of this store wait for this one. A file that an interrupted one left is removed, not overwritten, because another user may have
+    // No other backup of this store is made meanwhile. A file that an interrupted one left is removed, not overwritten, because another user may have
     // created it and could read it
     await removePartial(partial)
     await (await open(partial, 'wx', 0o600)).close()
-    await source.copyTo(partial)
+    await source.copyTo(partial).catch((error: unknown) => {
+      if (!isSqliteError(error)) throw error
+      refuse('unavailable', `the copy cannot be written to ${partial}: ${String(error)}`)
+    })
     const { head, bytes } = await requireSoundEnd(partial)
     const last = head.entries.at(-1)
     if (typeof to === 'string') await publish(partial, to)
-    else await send(partial, to)
+    else unnamed = await openUnnamed(partial)
     const position = positionOf(head.epoch, head.first + head.entries.length - 1)
-    return { position, time: new Date((last?.time ?? 0) * 1000).toISOString(), bytes, whileRunning: source.isRunning }
+    result = { position, time: toIso(last?.time ?? 0), bytes, whileRunning: source.isRunning }
   } finally {
     await removePartial(partial)
     source.close()
   }
+  // A slow reader does not keep the registry waiting
+  if (unnamed && typeof to !== 'string') await pipeline(unnamed, to, { end: false })
+  return result
 }
 
 /** A store that is held still or locked until `close`. */
@@ -92,12 +101,12 @@ async function publish(partial: string, to: string): Promise<void> {
   await sync(dirname(resolve(to)))
 }
 
-/** The file has no name any more while it is sent, so an interrupted command leaves nothing. */
-async function send(partial: string, to: NodeJS.WritableStream): Promise<void> {
+/** Opens the copy and removes its name, so an interrupted command leaves nothing. */
+async function openUnnamed(partial: string): Promise<ReadStream> {
   const copy = createReadStream(partial, { highWaterMark: 1_048_576 })
   await once(copy, 'open')
   await removePartial(partial)
-  await pipeline(copy, to, { end: false })
+  return copy
 }
 
 async function sync(path: string): Promise<void> {

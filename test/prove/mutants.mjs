@@ -676,8 +676,29 @@ export const MUTANTS = [
     'a write-ahead log that others can read is made private',
     'src/storage/sqlite/database.ts',
     'for (const name of filesOf(file)) requirePrivate(name)',
-    'for (const name of []) requirePrivate(name)',
+    'requirePrivate(file)',
     ['test/storage/sqlite/open.test.ts'],
+  ],
+  [
+    'a restore refuses a damaged backup before it writes',
+    'src/operations/restore/restore.ts',
+    'if (!isCurrent) await requireSound(storage)',
+    '',
+    ['test/attacks/restore.test.ts'],
+  ],
+  [
+    'a damaged search row is left out of a search',
+    'src/storage/card-search/read-summary.ts',
+    'if (!(error instanceof DamagedStore)) throw error',
+    'if (error instanceof DamagedStore) throw error',
+    ['test/storage/sqlite/damaged-card.test.ts'],
+  ],
+  [
+    'a check compares the horizon of a block with its entries',
+    'src/storage/sqlite/inspect.ts',
+    'if (first !== data.first || until !== expected)',
+    'if (first !== data.first)',
+    ['test/operations/check/check.test.ts'],
   ],
   [
     'the introduction policy of the target limits the lifetime of an introduction',
@@ -703,8 +724,8 @@ export const MUTANTS = [
   [
     'maintenance purges no document before its expiry',
     'src/server/maintenance.ts',
-    'Math.min(deps.trustLog.logTime(), clock.now()) - PURGE_MARGIN_SECONDS, PURGE_BATCH',
-    'deps.trustLog.logTime() + 3600, PURGE_BATCH',
+    'const purgedUntil = Math.min(deps.trustLog.logTime(), clock.now()) - PURGE_MARGIN_SECONDS',
+    'const purgedUntil = deps.trustLog.logTime() + 3600',
     ['test/server/maintenance.test.ts'],
   ],
   [

@@ -52,15 +52,16 @@ export function attack(
   title: string,
   setup: AttackSetup,
   run: () => Promise<void>,
-  { writes = true }: { writes?: boolean } = {},
+  { writes = true, timeoutMs }: { writes?: boolean; timeoutMs?: number } = {},
 ): void {
-  test(`${id} ${title}`, async () => {
+  const checked = async () => {
     const { registry } = setup
     const before = await newestBlock(registry)
     await run()
     if (!writes) expect(await newestBlock(registry)).toBe(before)
     expect((await registry.fetch('/trpc/system.info')).status).toBe(200)
-  })
+  }
+  test(`${id} ${title}`, checked, timeoutMs)
 }
 
 /** The number of the log's newest block in the store. A server may not have applied it yet. */

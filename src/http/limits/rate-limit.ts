@@ -84,7 +84,7 @@ export const RATES = {
   tokenRequests: { name: 'token-requests', perSecond: 50 },
   creationsOfClient: { name: 'creations', perSecond: 5 },
   creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50 },
-  /** `cards.lint` from one address prefix: it is open to anonymous callers, and a card with thousands of faults takes a tenth of a second. */
+  /** `cards.lint` from one address prefix: it is open to anonymous callers, and a card with thousands of faults takes up to a second. */
   lint: { name: 'card-lint', perSecond: 1, burstSeconds: 5 },
   /** `cards.diff` of one client, or of anonymous callers from one address prefix: it reads two cards of 64 KB. */
   diff: { name: 'card-diff', perSecond: 1, burstSeconds: 5 },

@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect, test, vi } from 'vitest'
+import { auditStore } from '../../../src/audit/store.js'
+import { timeOf } from '../../../src/cli/context.js'
+import { newProfiles } from '../../../src/cli/profile.js'
+import { joinRegistry } from '../../../src/client/index.js'
+import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign.js'
+import { startRegistry } from '../../registry.js'
+import { runningClock } from '../../set-clock.js'
+import { tempFolder } from '../../storage/open-store.js'
+
+// Each command is a process of its own
+vi.setConfig({ testTimeout: 60_000 })
+
+test.each([
+  ['2h', 1_000_000 - 7200],
+  ['2026-01-31', Date.UTC(2026, 0, 31) / 1000],
+  ['2026-01-31T12:00:00Z', Date.UTC(2026, 0, 31, 12) / 1000],
+  ['2026-01-31T12:00+02:00', Date.UTC(2026, 0, 31, 10) / 1000],
+])('the time %s is %i', (text, expected) => {
+  expect(timeOf(text, 1_000_000)).toBe(expected)
+})
+
+test.each([
+  'yesterday',
+  '2h ago',
+  '2026-13-01',
+  '2026-01-31 12:00',
+  '2026-01-31T12:00',
+  '-2h',
+  '',
+  '1767225600',
+])('%j is not a time', (text) => {
+  expect(() => timeOf(text, 1_000_000)).toThrow(/not a time/)
+})
+
+test('credence audit export prints one event a line and goes on after the last one; --since and the filters select', async () => {
+  await using registry = await startRegistry({ clock: runningClock(), servers: 1 })
+  await using folder = await tempFolder()
+  const acme = await registry.organisation('Acme')
+  const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'administrator' })
+  const privateJwk = { ...(await newPrivateJwk('ES256')) }
+  const signer = await signerFromJwk(privateJwk)
+  const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name: 'Ada', signer })
+  newProfiles(folder.path).write('default', { registry: registry.issuer, clientId: memberId, privateJwk })
+  const run = async (...args: readonly string[]) =>
+    (await promisify(execFile)(process.execPath, ['dist/cli/main.js', 'audit', ...args, '--home', folder.path])).stdout
+  const exported = async (...args: readonly string[]) =>
+    (await run('export', '--action', 'tasks.create', ...args))
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+  /** Exports once the events so far count as settled, for which the registry would take most of a minute. */
+  const settledExport = async (count: number, ...args: readonly string[]) =>
+    vi.waitFor(async () => {
+      const { writers } = auditStore(registry.storage)
+      for (const { id } of (await writers.find('unlinked', { where: { hasUnlinkedRows: true }, limit: 9 })).items)
+        await writers.change(id, {}, { settledUntil: registry.clock.now() + 100 })
+      const rows = await exported(...args)
+      expect(rows).toHaveLength(count)
+      return rows
+    }, 40_000)
+  const tasks = async (count: number) => {
+    for (let i = 0; i < count; i++) await acme.tasks.create({ description: 'x' })
+  }
+  await tasks(3)
+  expect(await exported(), 'the events are not settled yet').toEqual([])
+  const first = await settledExport(3)
+  await tasks(2)
+  const ids = [...first, ...(await settledExport(2, '--after', first.at(-1).cursor))].map(({ auditId }) => auditId)
+  expect([ids.length, new Set(ids).size]).toEqual([5, 5])
+  expect(await exported('--until', '1h')).toEqual([])
+  expect(JSON.parse(await run('--actor', acme.clientId, '--action', 'tasks.create', '--since', '1h', '--json')).items).toHaveLength(5)
+  expect(JSON.parse(await run('retention', '--days', '90', '--json'))).toMatchObject({ days: 90, minimumDays: 30 })
+  await expect(run('retention', '--days', '7')).rejects.toMatchObject({ stderr: expect.stringContaining('at least 30 days') })
+})

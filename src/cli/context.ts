@@ -1,44 +1,75 @@
 import { readFileSync } from 'node:fs'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Agent, createAgent } from '../client/index.js'
 import { newPrivateJwk, type Signer, signerFromJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
+import { clientClock } from '../lib/clock.js'
 import { requirePrivate } from '../lib/io/private-file.js'
 import { isJsonObject, readJson } from '../lib/json.js'
 import { EndReason } from '../protocol/end-reason.js'
 import { OrgId } from '../protocol/ids.js'
-import { print } from './output.js'
+import { refuseUsage } from './errors.js'
+import { jsonFieldsOption } from './fields.js'
+import { ask, canAsk, type JsonFlag, print, printErrorLines, withProgress } from './output.js'
 import { newProfiles, type Profile, type Profiles } from './profile.js'
 
 /** Flags of every command that talks to a registry. */
-export interface CommonFlags {
+export interface CommonFlags extends JsonFlag {
   /** Name of the profile: identity and registry. */
   readonly profile: string
   /** Folder of the profiles. */
   readonly home?: string
-  /** Print JSON instead of text. */
-  readonly json?: boolean
+  /** Print the requests. */
+  readonly verbose?: boolean
   /** Only of the commands that end something. */
   readonly reason?: string
   readonly note?: string
-  /** Only of the commands that print one page of a list. */
-  readonly limit?: string
+  readonly yes?: boolean
+  readonly dryRun?: boolean
+}
+
+/** Flags of a command that prints a list. */
+export interface ListFlags extends CommonFlags {
+  readonly limit?: number
+  readonly all?: boolean
   readonly cursor?: string
 }
 
-/** Adds the flags of a command that prints one page of a list. */
-export const listOptions = (command: Command): Command =>
+/** Adds the options of every command that talks to a registry, except `--json`. */
+const profileOptions = (command: Command): Command =>
   command
-    .option('--limit <n>', 'maximum number of items to print, 1 to 100', '20')
-    .option('--cursor <cursor>', 'continue after an earlier page, which ended with this cursor')
+    .addOption(new Option('--profile <name>', 'profile to use: identity and registry').default('default').env('CREDENCE_PROFILE'))
+    .addOption(new Option('--home <folder>', 'folder of the profiles (default: ~/.credence)').env('CREDENCE_HOME'))
+    .option('--verbose', 'print each request (method, URL, status, milliseconds) on standard error')
+
+/** The options of a command that changes something. */
+export const commonOptions = (command: Command): Command => profileOptions(command).option('--json', 'print JSON')
+
+/** The options of a command that shows one thing. */
+export const showOptions = (command: Command): Command => profileOptions(command).addOption(jsonFieldsOption())
+
+/** The options of a command that prints a list. */
+export const listOptions = (command: Command): Command =>
+  showOptions(command)
+    .option('--limit <n>', 'maximum number of items to print (default: 20, then more on request)', wholeNumber)
+    .option('--all', 'print all items')
+    .option('--cursor <cursor>', 'continue after an earlier page, whose JSON had this cursor')
 
 export const NOTE = 'explanation for the history, at most 256 characters; it is kept for ever, so write no personal data'
 
 /** Adds the flags of a command that ends something. */
 export const endingOptions = (command: Command): Command =>
-  command
+  confirmationOptions(command)
     .addOption(new Option('--reason <reason>', 'why it ends, for the history').choices(EndReason.options))
     .option('--note <text>', NOTE)
+
+/** Adds the flags of a command that asks before it ends something. */
+export const confirmationOptions = (command: Command): Command =>
+  command.option('--yes', 'do not ask').option('--dry-run', 'print what would be revoked, and change nothing')
+
+/** `--registry`, which the environment may hold. */
+export const registryOption = (): Option =>
+  new Option('--registry <url>', 'issuer URL of the registry').env('CREDENCE_REGISTRY').makeOptionMandatory()
 
 export const profilesOf = (flags: Pick<CommonFlags, 'home'>): Profiles => newProfiles(flags.home)
 
@@ -66,22 +97,48 @@ function jwkOf(text: string, file: string): Record<string, unknown> {
 
 /** Creates a client that authenticates with the key of the profile. */
 export async function openAgent(flags: CommonFlags): Promise<{ readonly agent: Agent; readonly profile: Profile }> {
-  const profile = profilesOf(flags).read(flags.profile)
+  const profiles = profilesOf(flags)
+  const profile = profiles.read(flags.profile)
   const signer = await signerFromJwk(profile.privateJwk)
   const publisher = profile.publisherJwk === undefined ? undefined : await signerFromJwk(profile.publisherJwk)
-  const agent = createAgent({ issuer: profile.registry, clientId: profile.clientId, signer, ...(publisher && { publisher }) })
+  const agent = createAgent({
+    issuer: profile.registry,
+    clientId: profile.clientId,
+    signer,
+    fetch: fetchOf(flags),
+    tokenStore: profiles.tokenStore(flags.profile),
+    ...(publisher && { publisher }),
+  })
   return { agent, profile }
+}
+
+/** A `fetch` that prints each request if `--verbose` is given. Queries, headers and bodies are left out, because they may hold secrets. */
+export function fetchOf({ verbose = false }: Pick<CommonFlags, 'verbose'>): typeof globalThis.fetch {
+  if (!verbose) return globalThis.fetch
+  return async (input, init) => {
+    const { origin, pathname } = new URL(input instanceof Request ? input.url : input)
+    const sentAt = clientClock.monotonicMs()
+    const report = (outcome: string) =>
+      printErrorLines(`${init?.method ?? 'GET'} ${origin}${pathname} ${outcome} ${Math.round(clientClock.monotonicMs() - sentAt)} ms`)
+    try {
+      const response = await globalThis.fetch(input, init)
+      report(String(response.status))
+      return response
+    } catch (error) {
+      report('failed')
+      throw error
+    }
+  }
 }
 
 /** Calls one tRPC query or mutation with the profile and prints the result. */
 export async function call(flags: CommonFlags, kind: 'query' | 'mutate', path: string, input: object): Promise<void> {
   const { agent } = await openAgent(flags)
-  const { reason, note, limit, cursor } = flags
-  const shared = { reason, note, limit: limit === undefined ? undefined : Number(limit), cursor }
-  print(flags, await agent[kind](path, { ...input, ...definedIn(shared) }))
+  const { reason, note } = flags
+  print(flags, await withProgress(path, () => agent[kind](path, definedIn({ ...input, reason, note }))))
 }
 
-const definedIn = (flags: object): object => Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
+export const definedIn = (flags: object): object => Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
 
 /** Reads a file as text; `-` reads standard input. */
 export function textOfFile(file: string): string {
@@ -98,14 +155,25 @@ export function privateTextOfFile(file: string): string {
   return textOfFile(file)
 }
 
+/** A code or token: as it was given, or from standard input if that is `-`. Without one, a person is asked. */
+export async function secretOf(given: string | undefined, name: string): Promise<string> {
+  const secret = given === '-' ? textOfFile('-').trim() : (given ?? (canAsk() ? await ask(`${name}: `) : undefined))
+  return secret || refuseUsage(`no ${name} was given`)
+}
+
 /** Collects the values of a repeatable flag. */
 export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value]
+
+/** Parses a number of items, or a version. */
+export function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1')
+  return Number(text)
+}
 
 /** Splits `<audience>=<scope>` at the last `=`. The audience `any` stands for any agent, an organisation id for any agent of it. */
 export function rightOf(text: string): { audience: string | object; scope: string } {
   const at = text.lastIndexOf('=')
-  if (at < 1 || at === text.length - 1)
-    refuse('bad_input', `${text}: expected <audience>=<scope>, any=<scope> or <organisation id>=<scope>`)
+  if (at < 1 || at === text.length - 1) refuseUsage(`${text}: expected <audience>=<scope>, any=<scope> or <organisation id>=<scope>`)
   const [audience, scope] = [text.slice(0, at), text.slice(at + 1)]
   if (audience === 'any') return { audience: { anyAgent: true }, scope }
   return { audience: OrgId.safeParse(audience).success ? { organisation: audience } : audience, scope }
@@ -117,7 +185,7 @@ export function secondsOf(text: string): number {
   const unit = { s: 1, m: 60, h: 3600, d: 86_400 }[match?.[2] ?? '']
   return match && unit
     ? Number(match[1]) * unit
-    : refuse('bad_input', `${text}: not a duration (expected a number and s, m, h or d, such as 90s or 30d)`)
+    : refuseUsage(`${text}: not a duration (expected a number and s, m, h or d, such as 90s or 30d)`)
 }
 
 /** Parses a point in time into epoch seconds: a duration before `now`, or an ISO 8601 date (midnight UTC) or time with its zone. */

@@ -1,5 +1,16 @@
+import { createInterface } from 'node:readline'
+import { styleText } from 'node:util'
 import { refuse } from '../errors.js'
+import { systemClock } from '../lib/clock.js'
 import { printable } from '../lib/io/printable.js'
+import { selectFields } from './fields.js'
+import { type Column, type Segment, tableLines, tsvHead, tsvLine } from './terminal/table.js'
+import { isoTime, isTime } from './terminal/times.js'
+
+/** `--json`, or `--json name,state`. */
+export interface JsonFlag {
+  readonly json?: boolean | string
+}
 
 /** Prints lines on standard output. Only this file writes to the terminal, so no text that others wrote reaches it unescaped. */
 export const printLines = (...lines: readonly string[]): void => write(process.stdout, lines)
@@ -11,15 +22,101 @@ export const printErrorLines = (...lines: readonly string[]): void => write(proc
 export const standardOutput = (): NodeJS.WritableStream =>
   process.stdout.isTTY ? refuse('bad_input', 'standard output is a terminal: name a file, or use a pipe') : process.stdout
 
-/** Prints a value as one line of JSON, or for people as a tree of `name  value` lines. */
-export const print = (flags: { readonly json?: boolean }, value: unknown): void =>
-  printLines(...(flags.json ? [JSON.stringify(value ?? null)] : readable(value)))
+/** Prints a value as one line of JSON, or for people as a tree of `name  value` lines. `fields` are those of which some may be absent. */
+export const print = ({ json }: JsonFlag, value: unknown, fields?: readonly string[]): void => {
+  const selected = typeof json === 'string' ? selectFields(value, json, fields) : value
+  printLines(...(json ? [JSON.stringify(selected ?? null)] : readable(selected)))
+}
+
+/** Prints items as a table on a terminal, and otherwise as tab-separated values. */
+export function printTable<T>(columns: readonly Column<T>[], items: readonly T[]): void {
+  if (!isTerminal()) printLines(tsvHead(columns), ...items.map((item) => tsvLine(columns, item)))
+  else if (items.length === 0) printErrorLines('none')
+  else printForPeople(columns, items)
+}
+
+function printForPeople<T>(columns: readonly Column<T>[], items: readonly T[]): void {
+  const { lines, leftOut } = tableLines(columns, items, { width: process.stdout.columns || 80, now: systemClock.now() })
+  clearProgress()
+  process.stdout.write(lines.map((line) => `${line.map(styled).join('')}\n`).join(''))
+  if (leftOut.length > 0) printErrorLines(`(the terminal is too narrow for: ${leftOut.join(', ')})`)
+}
+
+/** Prints further items of a list whose first page `printTable` has printed. */
+export const printMore = <T>(columns: readonly Column<T>[], items: readonly T[]): void =>
+  isTerminal() ? printTable(columns, items) : printLines(...items.map((item) => tsvLine(columns, item)))
+
+export const isTerminal = (): boolean => process.stdout.isTTY === true
+
+/** Escapes come after `printable`, so only this file adds them. `hasColors` follows NO_COLOR, FORCE_COLOR and TERM=dumb. */
+const styled = ({ text, style }: Segment): string =>
+  style === undefined || process.stdout.hasColors?.() !== true ? printable(text) : styleText(style, printable(text))
+
+/** True if a person can be asked. */
+export const canAsk = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
+
+/** Asks on standard error and returns the line that was typed, or undefined if the input ended. */
+export function ask(question: string): Promise<string | undefined> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  return new Promise((resolve) => {
+    lines.once('line', (line) => {
+      resolve(line.trim())
+      lines.close()
+    })
+    lines.once('close', () => resolve(undefined))
+    lines.setPrompt(printable(question))
+    lines.prompt()
+  })
+}
+
+/** Columns of the progress line that is shown now. */
+let progressWidth = 0
+
+/** Shows one line on the terminal, which the next one replaces. Nothing is shown elsewhere. */
+export function showProgress(text: string): void {
+  if (process.stderr.isTTY !== true) return
+  const line = printable(text).slice(0, (process.stderr.columns || 80) - 1)
+  process.stderr.write(`\r${line.padEnd(progressWidth)}`)
+  progressWidth = line.length
+}
+
+function clearProgress(): void {
+  if (progressWidth === 0) return
+  process.stderr.write(`\r${' '.repeat(progressWidth)}\r`)
+  progressWidth = 0
+}
+
+/** Shows how long the work takes, once that is more than a second. */
+export async function withProgress<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const done = new AbortController()
+  const show = async () => {
+    for (let seconds = 1; ; seconds++) {
+      await systemClock.after(1000, done.signal)
+      if (done.signal.aborted) return
+      showProgress(`${what} … ${seconds} s`)
+    }
+  }
+  void show()
+  try {
+    return await work()
+  } finally {
+    done.abort()
+    clearProgress()
+  }
+}
+
+/** A reader that has closed the pipe, such as `head`, needs no more lines. */
+process.stdout.on('error', (error) => {
+  if (!('code' in error) || error.code !== 'EPIPE') throw error
+  process.exit()
+})
 
 function write(stream: NodeJS.WritableStream, lines: readonly string[]): void {
+  clearProgress()
   stream.write(lines.map((line) => `${printable(line)}\n`).join(''))
 }
 
-/** An object becomes `name  value` lines; the items of a list are separated by `--`. */
+/** An object becomes `name  value` lines; the items of a list are separated by `--`. Times are in ISO 8601. */
 function readable(value: unknown, indent = ''): string[] {
   if (Array.isArray(value)) return value.length === 0 ? [`${indent}(none)`] : value.flatMap((item, at) => listItem(item, at, indent))
   if (typeof value !== 'object' || value === null) return [`${indent}${String(value)}`]
@@ -29,7 +126,8 @@ function readable(value: unknown, indent = ''): string[] {
   const width = Math.max(0, ...members.map(([name]) => name.length))
   return members.flatMap(([name, member]) => {
     const isNested = typeof member === 'object' && member !== null
-    return isNested ? [`${indent}${name}`, ...readable(member, `${indent}  `)] : [`${indent}${name.padEnd(width)}  ${String(member)}`]
+    const text = isTime(name, member) ? isoTime(member) : String(member)
+    return isNested ? [`${indent}${name}`, ...readable(member, `${indent}  `)] : [`${indent}${name.padEnd(width)}  ${text}`]
   })
 }
 

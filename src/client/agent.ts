@@ -17,7 +17,7 @@ import { type KeyRotated, ROTATE_OPTIONS, type RotateOptions, replaceableSigner,
 import { newPins } from './pins.js'
 import { fetchKeys, fetchMetadata, issuerOf, type RegistryMetadata } from './registry.js'
 import { type LineageNode, type LineageSubject, newTasks, readLineage, type Tasks } from './tasks.js'
-import { type AccessToken, EXCHANGE_OPTIONS, type ExchangeOptions, newTokens, type RootOptions } from './tokens.js'
+import { type AccessToken, EXCHANGE_OPTIONS, type ExchangeOptions, newTokens, type RootOptions, type TokenStore } from './tokens.js'
 
 export interface AgentOptions {
   /** The registry's issuer URL. */
@@ -36,6 +36,8 @@ export interface AgentOptions {
   readonly clock?: Clock | undefined
   readonly random?: Random | undefined
   readonly fetch?: Fetch | undefined
+  /** Keeps the root token between two runs of a program. Default: each run requests a new one. */
+  readonly tokenStore?: TokenStore | undefined
   /** Called when background work (the feed or `introductions.watch`) fails. Default: a warning on the console. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
@@ -49,6 +51,7 @@ const AGENT_OPTIONS: OptionNames<AgentOptions> = {
   clock: true,
   random: true,
   fetch: true,
+  tokenStore: true,
   onError: true,
 }
 
@@ -91,7 +94,7 @@ export interface Agent extends Calls, Cards {
 /** Creates the client of one agent or member. The client sends nothing until a method is called. */
 export function createAgent(options: AgentOptions): Agent {
   requireOptions('createAgent', options, AGENT_OPTIONS)
-  const { clientId, onError } = options
+  const { clientId, tokenStore, onError } = options
   const signer = replaceableSigner(options.signer)
   const publisher = options.publisher && replaceableSigner(options.publisher)
   const issuer = issuerOf(options.issuer)
@@ -101,7 +104,7 @@ export function createAgent(options: AgentOptions): Agent {
   const http = { fetch, clock }
   const metadata = cached((): Promise<RegistryMetadata> => fetchMetadata(http, issuer))
   const pins = newPins(options.pins, () => fetchKeys(http, issuer), clock)
-  const deps = { ...http, issuer, clientId, signer, clock, random, metadata }
+  const deps = { ...http, issuer, clientId, signer, clock, random, metadata, tokenStore }
   const tokens = newTokens(deps)
   const calls = newCalls(deps, tokens)
   let feed: Feed | undefined

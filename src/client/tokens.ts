@@ -8,7 +8,14 @@ import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { errorOf, type HttpDeps, parseResponse, requestJson, withOneRetry } from './http.js'
 import type { RegistryMetadata } from './registry.js'
 
+/** Keeps the root token of a client that runs for a short time only. The token is useless without the key of the client. */
+export interface TokenStore {
+  load(): AccessToken | undefined
+  save(token: AccessToken): void
+}
+
 export interface TokenDeps extends HttpDeps {
+  readonly tokenStore?: TokenStore | undefined
   readonly issuer: string
   readonly clientId: string
   readonly signer: Signer
@@ -27,6 +34,8 @@ export interface AccessToken {
 const TokenResponse = z.object({ access_token: z.string(), token_type: z.literal('DPoP'), expires_in: z.number(), scope: z.string() })
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+/** The key of the root token that has all scopes and rights of its client. */
+const UNBOUNDED = JSON.stringify({})
 /** A token is replaced this long before it expires. */
 const EARLY_SECONDS = 30
 
@@ -88,6 +97,8 @@ export interface Tokens {
 export function newTokens(deps: TokenDeps): Tokens {
   const { clock, issuer, clientId } = deps
   const roots = new Map<string, AccessToken>()
+  const stored = deps.tokenStore?.load()
+  if (stored) roots.set(UNBOUNDED, stored)
   let nonce: string | undefined
 
   const form = async (parameters: Readonly<Record<string, string>>) =>
@@ -132,6 +143,7 @@ export function newTokens(deps: TokenDeps): Tokens {
     if (cached && cached.expiresAt - EARLY_SECONDS > clock.now()) return cached
     const token = await requestToken({ grant_type: 'client_credentials', ...parameters })
     roots.set(key, token)
+    if (key === UNBOUNDED) deps.tokenStore?.save(token)
     return token
   }
   const exchange = (subjectToken: string, request: Omit<ExchangeOptions, 'subjectToken'>): Promise<AccessToken> => {

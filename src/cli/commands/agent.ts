@@ -1,8 +1,28 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { confirmAgent, issuerOf } from '../../client/index.js'
-import { refuse } from '../../errors.js'
-import { type CommonFlags, call, collect, endingOptions, keptKey, listOptions, profilesOf, rightOf } from '../context.js'
-import { print } from '../output.js'
+import type { AgentView } from '../../identity/agents/get.js'
+import {
+  type CommonFlags,
+  call,
+  collect,
+  endingOptions,
+  fetchOf,
+  keptKey,
+  type ListFlags,
+  listOptions,
+  openAgent,
+  profilesOf,
+  registryOption,
+  rightOf,
+  secretOf,
+  showOptions,
+} from '../context.js'
+import { callEnding } from '../endings/confirm.js'
+import { endingOfAgent, endingOfSuspension } from '../endings/describe.js'
+import { refuseUsage } from '../errors.js'
+import { type ListView, list } from '../lists/list.js'
+import { agentIdOf, orgIdOf } from '../names.js'
+import { print, withProgress } from '../output.js'
 
 interface TermsFlags {
   readonly call?: readonly string[]
@@ -21,12 +41,36 @@ interface ChangeFlags {
   readonly removeCall?: readonly string[]
 }
 
-const STATE_CHANGES = {
-  suspend: 'stop the agent until it is reinstated; its tokens are revoked',
-  reinstate:
-    'let a suspended agent act again; its introductions must be requested again, and only the audit log still shows the suspension',
-  revoke: 'permanently revoke the agent with its keys, introductions, tasks and tokens',
-} as const
+const AGENTS: ListView<AgentView> = {
+  path: 'agents.list',
+  columns: [
+    { name: 'id', value: ({ agentId }) => agentId, kind: 'id' },
+    { name: 'name', value: ({ name }) => name },
+    { name: 'state', value: ({ state }) => state, kind: 'state' },
+    { name: 'registered', value: ({ registeredAt }) => registeredAt, kind: 'time' },
+    { name: 'introductions', value: ({ introductionPolicy }) => introductionPolicy.mode },
+    { name: 'parent', value: ({ parent }) => parent, kind: 'id' },
+    { name: 'ended', value: ({ endedAt }) => endedAt, kind: 'time' },
+    { name: 'reason', value: ({ reason }) => reason },
+    { name: 'audience', value: ({ audience }) => audience, kind: 'detail' },
+    { name: 'organisation', value: ({ orgId }) => orgId, kind: 'detail' },
+  ],
+  fields: {
+    agentId: true,
+    orgId: true,
+    name: true,
+    audience: true,
+    state: true,
+    parent: true,
+    ceiling: true,
+    introductionPolicy: true,
+    registeredAt: true,
+    endedAt: true,
+    endedBy: true,
+    reason: true,
+    note: true,
+  },
+}
 
 /** `credence agent …`. */
 export function agentCommands(program: Command, common: (command: Command) => Command): void {
@@ -38,29 +82,59 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     )
   common(agent.command('confirm <agentId>'))
     .description('create the key of the agent on this machine and confirm its registration; --profile names the new profile')
-    .requiredOption('--registry <url>', 'issuer URL of the registry')
-    .requiredOption('--token <token>', 'registration token that `agent register` printed')
+    .addOption(registryOption())
+    .addOption(
+      new Option('--token <token>', 'registration token that `agent register` printed; - reads standard input').env(
+        'CREDENCE_REGISTRATION_TOKEN',
+      ),
+    )
     .option('--jwk <file>', 'private JWK of the key to register; - reads standard input (default: a new key)')
     .action(confirm)
-  listOptions(common(agent.command('list')))
-    .description('list the agents that the profile may see')
-    .action((flags: CommonFlags) => call(flags, 'query', 'agents.list', {}))
-  common(agent.command('show <agentId>'))
+  listOptions(agent.command('list'))
+    .description('list the agents of the organisation of this member, or those that this agent registered')
+    .option('--org <organisation>', 'organisation, by id or name (operators; default: their own)')
+    .action(async ({ org, ...flags }: ListFlags & { readonly org?: string }) =>
+      list(flags, AGENTS, org === undefined ? {} : { orgId: await orgIdOf((await openAgent(flags)).agent, org) }),
+    )
+  showOptions(agent.command('show <agent>'))
     .description('show one agent with its ceiling and introduction policy')
-    .action((agentId: string, flags: CommonFlags) => call(flags, 'query', 'agents.get', { agentId }))
-  termsOptions(common(agent.command('change <agentId>')))
+    .action(async (named: string, flags: CommonFlags) => {
+      const { agent } = await openAgent(flags)
+      const shown = await agent.query<AgentView>('agents.get', { agentId: await agentIdOf(agent, named) })
+      print(flags, shown, Object.keys(AGENTS.fields))
+    })
+  termsOptions(common(agent.command('change <agent>')))
     .description('change the name, ceiling or introduction policy of an agent; a new ceiling replaces the old one as a whole')
     .option('--name <name>', 'display name')
     .option('--add-call <audience=scope>', 'add a right to the ceiling, which stays as it is otherwise (repeatable)', collect)
     .option('--remove-call <audience=scope>', 'remove a right from the ceiling (repeatable)', collect)
-    .action((agentId: string, flags: CommonFlags & TermsFlags & ChangeFlags) =>
-      call(flags, 'mutate', 'agents.change', { agentId, ...termsOf(flags), ...changesOf(flags) }),
+    .action(async (named: string, flags: CommonFlags & TermsFlags & ChangeFlags) => {
+      const changes = { ...termsOf(flags), ...changesOf(flags) }
+      return call(flags, 'mutate', 'agents.change', { agentId: await agentIdOf((await openAgent(flags)).agent, named), ...changes })
+    })
+  endingOptions(common(agent.command('suspend <agent>')))
+    .description('stop the agent until it is reinstated; its tokens are revoked')
+    .action((named: string, flags: CommonFlags) =>
+      callEnding(flags, 'agents.suspend', {
+        inputOf: async (agent) => ({ agentId: await agentIdOf(agent, named) }),
+        describe: endingOfSuspension,
+      }),
     )
-  for (const [verb, text] of Object.entries(STATE_CHANGES)) {
-    const command = common(agent.command(`${verb} <agentId>`))
-    if (verb !== 'reinstate') endingOptions(command)
-    command.description(text).action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', `agents.${verb}`, { agentId }))
-  }
+  common(agent.command('reinstate <agent>'))
+    .description(
+      'let a suspended agent act again; its introductions must be requested again, and only the audit log still shows the suspension',
+    )
+    .action(async (named: string, flags: CommonFlags) =>
+      call(flags, 'mutate', 'agents.reinstate', { agentId: await agentIdOf((await openAgent(flags)).agent, named) }),
+    )
+  endingOptions(common(agent.command('revoke <agent>')))
+    .description('permanently revoke the agent with its keys, introductions, tasks and tokens')
+    .action((named: string, flags: CommonFlags) =>
+      callEnding(flags, 'agents.revoke', {
+        inputOf: async (agent) => ({ agentId: await agentIdOf(agent, named) }),
+        describe: endingOfAgent,
+      }),
+    )
 }
 
 const termsOptions = (command: Command): Command =>
@@ -83,7 +157,7 @@ const termsOptions = (command: Command): Command =>
 
 function termsOf(flags: TermsFlags): { ceiling?: object; introductionPolicy?: object } {
   if (flags.capabilityPolicy && !flags.introductionPolicy)
-    refuse('bad_input', '--capability-policy needs --introduction-policy, because a policy is replaced as a whole')
+    refuseUsage('--capability-policy needs --introduction-policy, because a policy is replaced as a whole')
   const ceiling = {
     ...(flags.scope && { scopes: flags.scope }),
     ...(flags.call && { rights: flags.call.map(rightOf) }),
@@ -106,9 +180,13 @@ const changesOf = ({ name, addCall, removeCall }: ChangeFlags): object => ({
   ...(removeCall && { removeRights: removeCall.map(rightOf) }),
 })
 
-async function confirm(agentId: string, flags: CommonFlags & { registry: string; token: string; jwk?: string }): Promise<void> {
+async function confirm(agentId: string, flags: CommonFlags & { registry: string; token?: string; jwk?: string }): Promise<void> {
+  if (flags.token === '-' && flags.jwk === '-') refuseUsage('--token and --jwk cannot both read standard input')
+  const registrationToken = await secretOf(flags.token, 'registration token')
   const { privateJwk, signer, keyFile } = await keptKey(flags, flags.jwk)
-  const confirmed = await confirmAgent({ issuer: flags.registry, agentId, registrationToken: flags.token, signer })
+  const confirmed = await withProgress('confirming', () =>
+    confirmAgent({ issuer: flags.registry, agentId, registrationToken, signer, fetch: fetchOf(flags) }),
+  )
   const written = profilesOf(flags).write(flags.profile, { registry: issuerOf(flags.registry), clientId: agentId, privateJwk })
   print(flags, { ...confirmed, keyFile, ...written })
 }

@@ -1,10 +1,47 @@
 import { type Command, Option } from 'commander'
+import type { AuditRow } from '../../audit/store.js'
 import type { VerifiedAudit } from '../../audit/verify.js'
+import type { Agent } from '../../client/index.js'
 import { systemClock } from '../../lib/clock.js'
-import { type CommonFlags, call, listOptions, openAgent, timeOf } from '../context.js'
-import { print, printLines } from '../output.js'
+import { type CommonFlags, definedIn, type ListFlags, listOptions, openAgent, timeOf } from '../context.js'
+import { type ListView, printList, readOf } from '../lists/list.js'
+import { clientIdOf, orgIdOf } from '../names.js'
+import { print, printLines, withProgress } from '../output.js'
 
-interface AuditFlags extends CommonFlags {
+type Event = Omit<AuditRow, 'id' | 'writer' | 'number' | 'orgIds' | 'endsDigest'> & { readonly auditId: string }
+
+const EVENTS: ListView<Event> = {
+  path: 'audit.list',
+  columns: [
+    { name: 'time', value: ({ createdAt }) => createdAt, kind: 'time' },
+    { name: 'action', value: ({ action }) => action },
+    { name: 'outcome', value: ({ outcome }) => outcome },
+    { name: 'reason', value: ({ reason, endReason }) => reason ?? endReason },
+    { name: 'actor', value: ({ actor }) => actor, kind: 'id' },
+    { name: 'subject', value: ({ subject }) => subject, kind: 'id' },
+    { name: 'task', value: ({ taskId }) => taskId, kind: 'id' },
+    { name: 'token', value: ({ tokenId }) => tokenId, kind: 'id' },
+    { name: 'note', value: ({ note }) => note },
+    { name: 'facts', value: ({ facts }) => facts },
+    { name: 'id', value: ({ auditId }) => auditId, kind: 'detail' },
+  ],
+  fields: {
+    auditId: true,
+    createdAt: true,
+    actor: true,
+    action: true,
+    outcome: true,
+    reason: true,
+    subject: true,
+    tokenId: true,
+    taskId: true,
+    endReason: true,
+    note: true,
+    facts: true,
+  },
+}
+
+interface FilterFlags extends CommonFlags {
   readonly org?: string
   readonly action?: string
   readonly actor?: string
@@ -14,21 +51,25 @@ interface AuditFlags extends CommonFlags {
   readonly outcome?: string
   readonly since?: string
   readonly until?: string
-  readonly after?: string
 }
+type AuditFlags = ListFlags & FilterFlags
+type ExportFlags = FilterFlags & { readonly after?: string }
 
 /** `credence audit`, and `export`, `retention` and `verify` below it. */
 export function auditCommands(program: Command, common: (command: Command) => Command): void {
-  const audit = filterOptions(listOptions(common(program.command('audit'))))
+  const audit = filterOptions(listOptions(program.command('audit')))
     .description('list audit events of an organisation, newest first (administrators)')
-    .action((flags: AuditFlags) => call(flags, 'query', 'audit.list', filterOf(flags)))
+    .action(async (flags: AuditFlags) => {
+      const { agent } = await openAgent(flags)
+      return printList(flags, EVENTS, readOf(agent, EVENTS, { ...(await filterOf(agent, flags)), cursor: flags.cursor }))
+    })
   // `audit` has the same options, and commander assigns them to that parent command, where optsWithGlobals() finds them.
   filterOptions(common(audit.command('export')))
     .description(
       'print audit events as JSON lines, oldest first and without those of about the last half minute; each line has the cursor with which --after goes on',
     )
     .option('--after <cursor>', 'continue after the line with this cursor, the last one of an earlier export')
-    .action((_: AuditFlags, command: Command) => exportEvents(command.optsWithGlobals<AuditFlags>()))
+    .action((_: ExportFlags, command: Command) => exportEvents(command.optsWithGlobals<ExportFlags>()))
   common(audit.command('retention'))
     .description('show or set how long the audit events of an organisation are kept; without options, shows it')
     .option('--days <n>', 'keep events for this many days, or "forever" (administrators)')
@@ -41,14 +82,15 @@ export function auditCommands(program: Command, common: (command: Command) => Co
     .action((_: CommonFlags, command: Command) => verify(command.optsWithGlobals<CommonFlags>()))
 }
 
-interface RetentionFlags extends AuditFlags {
+interface RetentionFlags extends CommonFlags {
+  readonly org?: string
   readonly days?: string
   readonly minimumDays?: string
 }
 
 async function retention({ org, days, minimumDays, ...flags }: RetentionFlags): Promise<void> {
   const { agent } = await openAgent(flags)
-  const organisation = org === undefined ? {} : { orgId: org }
+  const organisation = org === undefined ? {} : { orgId: await orgIdOf(agent, org) }
   const change = {
     ...(days !== undefined && { days: days === 'forever' ? null : Number(days) }),
     ...(minimumDays !== undefined && { minimumDays: minimumDays === 'none' ? null : Number(minimumDays) }),
@@ -62,9 +104,9 @@ async function retention({ org, days, minimumDays, ...flags }: RetentionFlags): 
 
 const filterOptions = (command: Command): Command =>
   command
-    .option('--org <orgId>', 'organisation (default: that of the profile)')
+    .option('--org <organisation>', 'organisation, by id or name (default: that of the profile)')
     .option('--action <action>', 'only this action, such as cards.publish')
-    .option('--actor <clientId>', 'only events of this agent or member')
+    .option('--actor <client>', 'only events of this agent or member, by id or name')
     .option('--subject <id>', 'only events about this agent, member, key, card or introduction')
     .option('--task <taskId>', 'only events of this task')
     .option('--token <tokenId>', 'only events with this token (its jti)')
@@ -72,28 +114,33 @@ const filterOptions = (command: Command): Command =>
     .option('--since <time>', 'only events since then: a duration such as 2h, a date, or a time such as 2026-01-31T12:00:00Z')
     .option('--until <time>', 'only events before then')
 
-function filterOf({ org, action, actor, subject, task, token, outcome, since, until }: AuditFlags): object {
+async function filterOf(agent: Agent, flags: FilterFlags): Promise<{ readonly orgId?: string }> {
+  const { org, action, actor, subject, task: taskId, token: tokenId, outcome, since, until } = flags
   const now = systemClock.now()
-  return {
-    ...(org && { orgId: org }),
-    ...(action && { action }),
-    ...(actor && { actor }),
-    ...(subject && { subject }),
-    ...(task && { taskId: task }),
-    ...(token && { tokenId: token }),
-    ...(outcome && { outcome }),
-    ...(since && { from: timeOf(since, now) }),
-    ...(until && { until: timeOf(until, now) }),
-  }
+  return definedIn({
+    action,
+    subject,
+    taskId,
+    tokenId,
+    outcome,
+    orgId: org && (await orgIdOf(agent, org)),
+    actor: actor && (await clientIdOf(agent, actor)),
+    from: since && timeOf(since, now),
+    until: until && timeOf(until, now),
+  })
 }
 
-async function exportEvents(flags: AuditFlags): Promise<void> {
+async function exportEvents({ after, ...flags }: ExportFlags): Promise<void> {
   const { agent } = await openAgent(flags)
-  const filter = filterOf(flags)
-  let cursor = flags.after
+  const filter = await filterOf(agent, flags)
+  let cursor = after
+  let exported = 0
   do {
-    const page: { items: object[]; cursor?: string } = await agent.query('audit.export', { ...filter, ...(cursor && { cursor }) })
+    const page: { items: readonly object[]; cursor?: string } = await withProgress(`exported ${exported} events`, () =>
+      agent.query('audit.export', definedIn({ ...filter, cursor })),
+    )
     if (page.items.length > 0) printLines(...page.items.map((row) => JSON.stringify(row)))
+    exported += page.items.length
     cursor = page.cursor
   } while (cursor !== undefined)
 }
@@ -103,7 +150,7 @@ async function verify(flags: CommonFlags): Promise<void> {
   let total: VerifiedAudit = { links: 0, rows: 0, removed: 0, anchors: 0, broken: [], brokenAnchors: [] }
   let cursor: string | undefined
   do {
-    const page: VerifiedAudit = await agent.query('audit.verify', cursor === undefined ? {} : { cursor })
+    const page: VerifiedAudit = await withProgress(`verified ${total.rows} rows`, () => agent.query('audit.verify', definedIn({ cursor })))
     total = {
       links: total.links + page.links,
       rows: total.rows + page.rows,

@@ -1,10 +1,28 @@
 import { type Command, Option } from 'commander'
-import { type CommonFlags, call, collect, endingOptions, listOptions } from '../context.js'
+import type { Agent } from '../../client/index.js'
+import type { InboxNotification } from '../../delegation/inbox/store.js'
+import type { IntroductionView } from '../../delegation/introductions/view.js'
+import {
+  type CommonFlags,
+  call,
+  collect,
+  endingOptions,
+  type ListFlags,
+  listOptions,
+  openAgent,
+  showOptions,
+  wholeNumber,
+} from '../context.js'
+import { callEnding } from '../endings/confirm.js'
+import { endingOfIntroduction } from '../endings/describe.js'
+import { refuseUsage } from '../errors.js'
+import { type ListView, printList, type Read, readOf } from '../lists/list.js'
+import { merged } from '../lists/merged.js'
+import { agentIdOf, newAgentNames } from '../names.js'
 
 const DECISIONS = {
   approve: 'grant a pending request as requested, or approve again an introduction that needs it',
   deny: 'deny a pending request',
-  revoke: 'withdraw a request, or revoke a granted introduction and every token that depends on it',
 } as const
 
 interface RequestFlags extends CommonFlags {
@@ -13,44 +31,175 @@ interface RequestFlags extends CommonFlags {
   readonly scope?: readonly string[]
 }
 
+/** An introduction of a list: `received` and `requested` by this side, or `internal` if both agents belong to it. */
+interface ListedIntroduction extends IntroductionView {
+  readonly direction: 'received' | 'requested' | 'internal'
+  readonly fromName?: string | undefined
+  readonly toName?: string | undefined
+}
+
+const INTRODUCTIONS: ListView<ListedIntroduction> = {
+  path: 'introductions.list',
+  columns: [
+    { name: 'id', value: ({ introductionId }) => introductionId, kind: 'id' },
+    { name: 'direction', value: ({ direction }) => direction, rank: 4 },
+    { name: 'state', value: ({ state }) => state, kind: 'state', rank: 1 },
+    { name: 'from', value: ({ from, fromName }) => fromName ?? from, rank: 2 },
+    { name: 'to', value: ({ to, toName, capability }) => toName ?? to ?? capability, rank: 3 },
+    { name: 'scopes', value: ({ bounds, requested }) => (bounds ?? requested).scopes, rank: 5 },
+    { name: 'requested', value: ({ requestedAt }) => requestedAt, kind: 'time', rank: 6 },
+    { name: 'expires', value: ({ expiresAt }) => expiresAt, kind: 'time', rank: 7 },
+    { name: 'purpose', value: ({ purpose }) => purpose, rank: 8 },
+    { name: 'fromId', value: ({ from }) => from, kind: 'detail' },
+    { name: 'toId', value: ({ to }) => to, kind: 'detail' },
+  ],
+  fields: {
+    introductionId: true,
+    direction: true,
+    state: true,
+    from: true,
+    fromName: true,
+    to: true,
+    toName: true,
+    capability: true,
+    purpose: true,
+    requested: true,
+    bounds: true,
+    interface: true,
+    skills: true,
+    taskId: true,
+    requestedAt: true,
+    grantedAt: true,
+    expiresAt: true,
+    needsApproval: true,
+    pendingBecause: true,
+    endedAt: true,
+    endedBy: true,
+    reason: true,
+    note: true,
+  },
+}
+
+type Notification = Omit<InboxNotification, 'id' | 'agentId' | 'expiresAt'>
+
+const NOTIFICATIONS: ListView<Notification> = {
+  path: 'introductions.inbox',
+  columns: [
+    { name: 'position', value: ({ position }) => position },
+    { name: 'kind', value: ({ kind }) => kind },
+    { name: 'introduction', value: ({ introductionId }) => introductionId, kind: 'id', rank: 0 },
+    { name: 'from', value: ({ from }) => from, kind: 'id' },
+    { name: 'to', value: ({ to }) => to, kind: 'id' },
+    { name: 'time', value: ({ createdAt }) => createdAt, kind: 'time', rank: 2 },
+    { name: 'scopes', value: ({ scopes }) => scopes },
+    { name: 'purpose', value: ({ purpose }) => purpose },
+  ],
+  fields: {
+    position: true,
+    kind: true,
+    introductionId: true,
+    from: true,
+    to: true,
+    createdAt: true,
+    revision: true,
+    scopes: true,
+    purpose: true,
+    capability: true,
+  },
+}
+
 /** `credence introduction …`. */
 export function introductionCommands(program: Command, common: (command: Command) => Command): void {
   const introduction = program
     .command('introduction')
     .alias('intro')
     .description('request, list, approve, deny and revoke introductions; read the inbox')
-  common(introduction.command('request [agentId]'))
+  common(introduction.command('request [agent]'))
     .description(
       'request an introduction: the permission to call an agent; if it is pending, `pendingBecause` says why it must be approved',
     )
     .option('--capability <name>', 'id of a skill or a tag, which need not be public, in place of an agent: those that have it are asked')
     .option('--scope <scope>', 'scope that its card lists (repeatable); required for an agent', collect)
     .requiredOption('--purpose <text>', 'reason, shown to the approver')
-    .action((to: string | undefined, { capability, scope: scopes, ...flags }: RequestFlags) =>
+    .action(async (to: string | undefined, { capability, scope: scopes, ...flags }: RequestFlags) =>
       call(flags, 'mutate', 'introductions.request', {
         purpose: flags.purpose,
-        ...(to !== undefined && { to }),
-        ...(capability !== undefined && { capability }),
-        ...(scopes && { scopes }),
+        to: to === undefined ? undefined : await agentIdOf((await openAgent(flags)).agent, to),
+        capability,
+        scopes,
       }),
     )
-  listOptions(common(introduction.command('list')))
+  listOptions(introduction.command('list'))
     .description('list the introductions of this agent, or of the agents of this organisation, newest first')
-    .addOption(new Option('--role <role>', 'requested of this side (to) or by it (from)').choices(['to', 'from']).default('to'))
-    .action((flags: CommonFlags & { role: string }) => call(flags, 'query', 'introductions.list', { role: flags.role }))
-  common(introduction.command('show <introductionId>'))
+    .addOption(new Option('--role <role>', 'only those requested of this side (to) or by it (from)').choices(['to', 'from']))
+    .action(listIntroductions)
+  showOptions(introduction.command('show <introductionId>'))
     .description('show one introduction')
     .action((introductionId: string, flags: CommonFlags) => call(flags, 'query', 'introductions.get', { introductionId }))
   for (const [verb, text] of Object.entries(DECISIONS)) {
     const command = common(introduction.command(`${verb} <introductionId>`))
-    if (verb === 'revoke') endingOptions(command)
     if (verb === 'deny') command.option('--note <text>', 'explanation for the requester, at most 512 characters')
     command
       .description(text)
       .action((introductionId: string, flags: CommonFlags) => call(flags, 'mutate', `introductions.${verb}`, { introductionId }))
   }
-  common(introduction.command('inbox'))
+  endingOptions(common(introduction.command('revoke <introductionId>')))
+    .description('withdraw a request, or revoke a granted introduction and every token that depends on it')
+    .action((introductionId: string, flags: CommonFlags) =>
+      callEnding(flags, 'introductions.revoke', { inputOf: async () => ({ introductionId }), describe: endingOfIntroduction }),
+    )
+  showOptions(introduction.command('inbox'))
     .description('list the notifications of this agent')
+    .option('--limit <n>', 'maximum number of notifications to print (default: 20, then more on request)', wholeNumber)
+    .option('--all', 'print all notifications')
     .option('--after <position>', 'position of the last notification that was read', '0')
-    .action((flags: CommonFlags & { after: string }) => call(flags, 'query', 'introductions.inbox', { after: Number(flags.after) }))
+    .action(listNotifications)
+}
+
+async function listIntroductions({ role, ...flags }: ListFlags & { readonly role?: 'to' | 'from' }): Promise<void> {
+  if (flags.cursor !== undefined && role === undefined) refuseUsage('--cursor needs --role, because a cursor belongs to one direction')
+  const { agent } = await openAgent(flags)
+  const side = (of: 'to' | 'from', direction: 'received' | 'requested'): Read<ListedIntroduction> =>
+    mapped(readOf<IntroductionView>(agent, INTRODUCTIONS, { role: of, cursor: flags.cursor }), async (item) => ({ direction, ...item }))
+  const received = () => side('to', 'received')
+  const requested = () => side('from', 'requested')
+  const read = role === 'to' ? received() : role === 'from' ? requested() : merged(received(), requested(), joined)
+  return printList(flags, INTRODUCTIONS, withNames(agent, read))
+}
+
+/** Newest first, as the registry orders each side. The same introduction is on both sides if both agents belong to the organisation. */
+const joined = {
+  isAfter: (a: ListedIntroduction, b: ListedIntroduction): boolean =>
+    a.requestedAt === b.requestedAt ? a.introductionId < b.introductionId : a.requestedAt < b.requestedAt,
+  same: (a: ListedIntroduction, b: ListedIntroduction): ListedIntroduction | undefined =>
+    a.introductionId === b.introductionId ? { ...a, direction: 'internal' } : undefined,
+}
+
+function withNames(agent: Agent, read: Read<ListedIntroduction>): Read<ListedIntroduction> {
+  const nameOf = newAgentNames(agent)
+  return mapped(read, async ({ introductionId, direction, state, from, to, ...rest }) => {
+    const [fromName, toName] = await Promise.all([nameOf(from), nameOf(to)])
+    return { introductionId, direction, state, from, fromName, to, toName, ...rest }
+  })
+}
+
+const mapped =
+  <T, U>(read: Read<T>, map: (item: T) => Promise<U>): Read<U> =>
+  async (limit) => {
+    const batch = await read(limit)
+    return { ...batch, items: await Promise.all(batch.items.map(map)) }
+  }
+
+/** The inbox has positions in place of cursors. */
+async function listNotifications(flags: ListFlags & { readonly after: string }): Promise<void> {
+  const { agent } = await openAgent(flags)
+  let after = /^\d{1,15}$/.test(flags.after) ? Number(flags.after) : refuseUsage(`--after ${flags.after}: expected a position, such as 7`)
+  return printList<Notification>(flags, NOTIFICATIONS, async (limit) => {
+    const { items, ...others } = await agent.query<{ items: readonly Notification[]; lastPosition: number }>(NOTIFICATIONS.path, {
+      after,
+      limit,
+    })
+    after = others.lastPosition
+    return { items, hasMore: items.length === limit, others }
+  })
 }

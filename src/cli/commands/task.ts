@@ -1,6 +1,37 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, endingOptions, listOptions, openAgent, secondsOf } from '../context.js'
+import type { TaskView } from '../../delegation/tasks/get.js'
+import { type CommonFlags, endingOptions, type ListFlags, listOptions, openAgent, secondsOf, showOptions } from '../context.js'
+import { callEnding } from '../endings/confirm.js'
+import { endingOfTask } from '../endings/describe.js'
+import { type ListView, list } from '../lists/list.js'
 import { print } from '../output.js'
+
+const TASKS: ListView<TaskView> = {
+  path: 'tasks.list',
+  columns: [
+    { name: 'id', value: ({ taskId }) => taskId, kind: 'id' },
+    { name: 'state', value: ({ state }) => state, kind: 'state' },
+    { name: 'description', value: ({ description }) => description },
+    { name: 'created', value: ({ createdAt }) => createdAt, kind: 'time' },
+    { name: 'deadline', value: ({ deadline }) => deadline, kind: 'time' },
+    { name: 'owner', value: ({ owner }) => owner, kind: 'id' },
+    { name: 'parent', value: ({ parentTaskId }) => parentTaskId, kind: 'id' },
+    { name: 'ended', value: ({ endedAt }) => endedAt, kind: 'time' },
+  ],
+  fields: {
+    taskId: true,
+    owner: true,
+    description: true,
+    parentTaskId: true,
+    deadline: true,
+    createdAt: true,
+    state: true,
+    endedAt: true,
+    endedBy: true,
+    reason: true,
+    note: true,
+  },
+}
 
 interface CreateFlags extends CommonFlags {
   readonly parent?: string
@@ -19,13 +50,18 @@ export function taskCommands(program: Command, common: (command: Command) => Com
       const parent = flags.parent === undefined ? {} : { parentTaskId: flags.parent }
       print(flags, await agent.tasks.create({ description, seconds: secondsOf(flags.life), ...parent }))
     })
-  listOptions(common(task.command('list')))
+  listOptions(task.command('list'))
     .description('list the tasks of this agent, or of the organisation of this member, newest first')
-    .action((flags: CommonFlags) => call(flags, 'query', 'tasks.list', {}))
-  common(task.command('show <taskId>'))
+    .action((flags: ListFlags) => list(flags, TASKS))
+  showOptions(task.command('show <taskId>'))
     .description('show one task')
-    .action((taskId: string, flags: CommonFlags) => call(flags, 'query', 'tasks.get', { taskId }))
+    .action(async (taskId: string, flags: CommonFlags) => {
+      const { agent } = await openAgent(flags)
+      print(flags, await agent.query<TaskView>('tasks.get', { taskId }), Object.keys(TASKS.fields))
+    })
   endingOptions(common(task.command('end <taskId>')))
     .description('end a task with its child tasks and every token issued for them')
-    .action((taskId: string, flags: CommonFlags) => call(flags, 'mutate', 'tasks.end', { taskId }))
+    .action((taskId: string, flags: CommonFlags) =>
+      callEnding(flags, 'tasks.end', { inputOf: async () => ({ taskId }), describe: endingOfTask }),
+    )
 }

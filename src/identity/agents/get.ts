@@ -1,9 +1,11 @@
 import type { FindHistory, HistoryView } from '../../audit/history.js'
+import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Ceiling } from '../../protocol/rights.js'
 import { findRegisteredKeys } from '../keys/find.js'
+import { findNamed } from '../names/agent-names.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
 import { lastEnding } from './end-agent.js'
 import type { Agent } from './store.js'
@@ -22,10 +24,19 @@ export interface AgentView extends Partial<HistoryView> {
   readonly registeredAt: number
 }
 
-export const getAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise<AgentView> =>
-  deps.trustLog.afterBarrier(caller.barrier, async () =>
-    viewOf(deps, await requireAgent(deps, caller, id, 'see'), deps.audit.history(caller)),
-  )
+/** An agent by its id, or by its name in an organisation (default: that of the caller). */
+interface AgentQuery {
+  readonly agentId?: AgentId | undefined
+  readonly name?: string | undefined
+  readonly orgId?: OrgId | undefined
+}
+
+/** A name finds the one agent that has, or had, this name or one that looks like it. */
+export const getAgent = (deps: AgentsDeps, caller: Caller, { agentId, name = '', orgId = caller.orgId }: AgentQuery): Promise<AgentView> =>
+  deps.trustLog.afterBarrier(caller.barrier, async () => {
+    const id = agentId ?? (await findNamed(deps, orgId, name)) ?? refuse('not_found', 'no such agent')
+    return viewOf(deps, await requireAgent(deps, caller, id, 'see'), deps.audit.history(caller))
+  })
 
 export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory): Promise<AgentView> {
   const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt } = agent

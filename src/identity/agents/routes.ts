@@ -20,6 +20,14 @@ import { revokeAgent } from './revoke.js'
 import { suspendAgent } from './suspend.js'
 
 const ById = z.strictObject({ agentId: AgentId })
+const ByIdOrName = z
+  .strictObject({ agentId: AgentId.optional(), name: z.string().max(128).optional(), orgId: OrgId.optional() })
+  .refine(
+    ({ agentId, name, orgId }) => (agentId === undefined) !== (name === undefined) && (agentId === undefined || orgId === undefined),
+    {
+      message: 'either `agentId`, or `name` with or without `orgId`, is required',
+    },
+  )
 const Rights = z.array(CeilingRight).min(1).max(MAX_NAMES)
 const Name = z.string().trim().min(1).max(128)
 
@@ -39,8 +47,8 @@ export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly sto
       .input(ById.extend({ registrationToken: z.string().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }))
       .mutation(({ input }) => confirmAgent(deps, input)),
     get: procedureFor('agents:write')
-      .input(ById)
-      .query(({ ctx, input }) => getAgent(deps, ctx.caller, input.agentId)),
+      .input(ByIdOrName)
+      .query(({ ctx, input }) => getAgent(deps, ctx.caller, input)),
     list: procedureFor('agents:write')
       .input(PageInput.extend({ orgId: OrgId.optional() }).prefault({}))
       .query(({ ctx, input }) => listAgents(deps, ctx.caller, input)),

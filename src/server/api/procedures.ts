@@ -62,7 +62,10 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'members of the organisation; agents register child agents',
   },
   'agents.confirm': { summary: "Confirm a registration with the agent's own key.", caller: 'anyone with the registration token' },
-  'agents.get': { summary: 'Show one agent.', caller: 'the agent, its parent agents, members of its organisation, operators' },
+  'agents.get': {
+    summary: 'Show one agent, by its id or by its name in an organisation (default: that of the caller).',
+    caller: 'the agent, its parent agents, members of its organisation, operators',
+  },
   'agents.list': {
     summary: 'List agents.',
     caller: 'members see the agents of their organisation, agents those that they registered, operators those of any organisation',

@@ -50,7 +50,7 @@ test('a list continues with the cursor that it printed; introduction list takes 
 
 test('a mistyped option prints the error and where the options are, and not the whole help', async () => {
   await expect(promisify(execFile)(process.execPath, ['dist/cli/main.js', 'task', 'list', '--lmit', '2'])).rejects.toMatchObject({
-    code: 1,
+    code: 2,
     stderr: expect.stringMatching(/^error: unknown option '--lmit'\n(\(Did you mean --limit\?\)\n)?Add --help to the command/),
   })
 })

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { toIso } from '../../../trust-log/clock-skew.js'
 import type { RestoreResult } from '../../../trust-log/recovery/restore.js'
-import { print, printLines } from '../../output.js'
+import { print, printLines, withProgress } from '../../output.js'
 import { configOf, type StoreFlags, storeFlags } from '../../store-flags.js'
 import { adminLog } from './admin-log.js'
 
@@ -25,10 +25,10 @@ export function adminRestore(admin: Command): void {
     .option('--quarantine', 'if revocations may be missing, suspend all agents and revoke all keys, members, introductions and tasks')
     .action(async ({ witness, issuer, mirror, quarantine, ...flags }: RestoreFlags) => {
       const { restoreStore } = await import('../../../operations/restore/restore.js')
-      const restored = await restoreStore(configOf(flags, { witness, issuer }), mirror, {
-        mayQuarantine: quarantine === true,
-        log: adminLog,
-      })
+      const config = configOf(flags, { witness, issuer })
+      const restored = await withProgress('restoring', () =>
+        restoreStore(config, mirror, { mayQuarantine: quarantine === true, log: adminLog }),
+      )
       print(flags, restored)
       if (!flags.json) printLines(...knowledgeOf(restored), ...(restored.reachesWitness ? REACHED : QUARANTINED))
     })

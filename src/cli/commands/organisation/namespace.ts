@@ -1,5 +1,43 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, endingOptions } from '../../context.js'
+import type { NamespaceView } from '../../../identity/namespaces/view.js'
+import { type CommonFlags, call, endingOptions, openAgent, showOptions } from '../../context.js'
+import { callEnding } from '../../endings/confirm.js'
+import { endingOfNamespace } from '../../endings/describe.js'
+import { type ListView, list } from '../../lists/list.js'
+import { orgIdOf } from '../../names.js'
+
+const NAMESPACES: ListView<NamespaceView> = {
+  path: 'namespaces.list',
+  columns: [
+    { name: 'name', value: ({ name }) => name, kind: 'id' },
+    { name: 'state', value: ({ state }) => state, kind: 'state' },
+    { name: 'method', value: ({ method }) => method },
+    { name: 'proved', value: ({ provedAt }) => provedAt, kind: 'time' },
+    { name: 'checked', value: ({ checkedAt }) => checkedAt, kind: 'time' },
+    { name: 'next check', value: ({ nextCheckAt }) => nextCheckAt, kind: 'time' },
+    { name: 'expires', value: ({ expiresAt }) => expiresAt, kind: 'time' },
+    { name: 'last failure', value: ({ lastFailure }) => lastFailure },
+    { name: 'offered to', value: ({ offeredTo }) => offeredTo, kind: 'id' },
+    { name: 'organisation', value: ({ orgId }) => orgId, kind: 'id' },
+  ],
+  fields: {
+    name: true,
+    orgId: true,
+    state: true,
+    proof: true,
+    expiresAt: true,
+    method: true,
+    provedAt: true,
+    provedBy: true,
+    checkedAt: true,
+    nextCheckAt: true,
+    failures: true,
+    lastFailure: true,
+    endedAt: true,
+    offeredTo: true,
+    offeredUntil: true,
+  },
+}
 
 interface OrganisationFlags extends CommonFlags {
   readonly organisation?: string
@@ -16,11 +54,11 @@ export function namespaceCommands(program: Command, common: (command: Command) =
   common(namespace.command('check <name>'))
     .description('look for the proof of a claimed name, or check a proved one again; three failed checks in a row end a proof')
     .action((name: string, flags: CommonFlags) => call(flags, 'mutate', 'namespaces.check', { name }))
-  common(namespace.command('list'))
+  showOptions(namespace.command('list'))
     .description('list the names with the state of their proofs, and those that other organisations offer')
-    .option('--organisation <orgId>', "organisation (operators; default: the profile's own)")
-    .action(({ organisation, ...flags }: OrganisationFlags) =>
-      call(flags, 'query', 'namespaces.list', { ...(organisation !== undefined && { orgId: organisation }) }),
+    .option('--organisation <organisation>', "organisation, by id or name (operators; default: the profile's own)")
+    .action(async ({ organisation, ...flags }: OrganisationFlags) =>
+      list(flags, NAMESPACES, organisation === undefined ? {} : { orgId: await orgIdOf((await openAgent(flags)).agent, organisation) }),
     )
   common(namespace.command('transfer <name>'))
     .description('offer a name to another organisation, which takes it over when it adds and proves the name itself')
@@ -30,5 +68,7 @@ export function namespaceCommands(program: Command, common: (command: Command) =
     )
   endingOptions(common(namespace.command('remove <name>')))
     .description('drop a claim, or end a proof: the cards that it verified are only signed from then on')
-    .action((name: string, flags: CommonFlags) => call(flags, 'mutate', 'namespaces.remove', { name }))
+    .action((name: string, flags: CommonFlags) =>
+      callEnding(flags, 'namespaces.remove', { inputOf: async () => ({ name }), describe: endingOfNamespace }),
+    )
 }

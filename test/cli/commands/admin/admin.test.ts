@@ -73,7 +73,7 @@ test('reset-clock refuses a clock that is right and an unnamed witness; with --f
     await (await serve(config)).close()
     const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(MAIN)} admin reset-clock --json --data ${dataDirectory} ${witness === false ? '--no-witness' : `--witness ${witness}`}`
     await expect(promisify(exec)(command)).rejects.toMatchObject({
-      stderr: expect.stringMatching(/^conflict: there is nothing to reset: .*--force/),
+      stderr: expect.stringMatching(/^\{"code":"conflict","message":"there is nothing to reset: .*--force/),
     })
     const { stdout } = await promisify(exec)(`${command} --force`)
     expect(JSON.parse(stdout)).toEqual({ epoch: expect.stringMatching(/^epo:/), time: expect.stringMatching(/^20.*Z$/) })

@@ -1,0 +1,119 @@
+// Names in place of ids. Within an organisation the name of an agent is unique; organisations and members may share a name, which is then refused.
+import type { Agent } from '../client/index.js'
+import { CredenceError } from '../errors.js'
+import type { AgentView } from '../identity/agents/get.js'
+import type { MemberList } from '../identity/members/list.js'
+import type { OrganisationView } from '../identity/organisations/get.js'
+import { AgentId, ClientId, MemberId, OrgId } from '../protocol/ids.js'
+import { refuseUsage } from './errors.js'
+
+type MemberView = MemberList['items'][number]
+
+/** The agent with this id or name. Names are those of the caller's organisation; an agent of another organisation has its id. */
+export async function agentIdOf(agent: Agent, text: string): Promise<string> {
+  return AgentId.safeParse(text).success
+    ? text
+    : ((await findAgentId(agent, text)) ?? refuseUsage(unknownText('agent', text, 'agt_', 'agent list')))
+}
+
+async function findAgentId(agent: Agent, name: string): Promise<string | undefined> {
+  try {
+    return (await agent.query<AgentView>('agents.get', { name })).agentId
+  } catch (error) {
+    if (error instanceof CredenceError && error.reason === 'not_found') return undefined
+    throw error
+  }
+}
+
+/** The organisation with this id or name: any for an operator, and their own for others. */
+export async function orgIdOf(agent: Agent, text: string): Promise<string> {
+  if (OrgId.safeParse(text).success) return text
+  const found = await named<OrganisationView>(agent, 'organisations.list', {}, text)
+  return oneOf(found, ({ orgId }) => orgId, text) ?? refuseUsage(unknownText('organisation', text, 'org_', 'organisation list'))
+}
+
+/** The member with this id, or with this name in the caller's organisation. */
+export async function memberIdOf(agent: Agent, text: string): Promise<string> {
+  if (MemberId.safeParse(text).success) return text
+  const orgId = await ownOrgId(agent)
+  const found = orgId === undefined ? [] : await named<MemberView>(agent, 'members.list', { orgId }, text)
+  const standing = found.filter(({ state }) => state === 'active')
+  return oneOf(standing, ({ memberId }) => memberId, text) ?? refuseUsage(unknownText('member', text, 'mem_', 'member list'))
+}
+
+/** The agent or member with this id or name. */
+export async function clientIdOf(agent: Agent, text: string): Promise<string> {
+  if (ClientId.safeParse(text).success) return text
+  return (await findAgentId(agent, text)) ?? memberIdOf(agent, text)
+}
+
+/** The owner of a key: an organisation, agent or member. */
+export async function ownerIdOf(agent: Agent, text: string): Promise<string> {
+  if ([OrgId, AgentId, MemberId].some((id) => id.safeParse(text).success)) return text
+  const organisations = isMember(agent) ? await named<OrganisationView>(agent, 'organisations.list', {}, text) : []
+  const found = [...organisations.map(({ orgId }) => orgId), await findAgentId(agent, text)].filter((id) => id !== undefined)
+  return oneOf(found, (id) => id, text) ?? refuseUsage(unknownText('organisation or agent', text, 'org_ or agt_', 'agent list'))
+}
+
+/** The organisation of a member; undefined for an agent, which may not list organisations. */
+export async function ownOrgId(agent: Agent): Promise<string | undefined> {
+  if (!isMember(agent)) return undefined
+  const { items } = await agent.query<{ items: readonly OrganisationView[] }>('organisations.list', { limit: 1 })
+  return items[0]?.orgId
+}
+
+const isMember = ({ clientId }: Agent): boolean => MemberId.safeParse(clientId).success
+
+const unknownText = (kind: string, text: string, prefix: string, command: string): string =>
+  `no ${kind} is named ${JSON.stringify(text)} (ids begin with ${prefix}; names: credence ${command})`
+
+function oneOf<T>(found: readonly T[], idOf: (item: T) => string, name: string): string | undefined {
+  if (found.length > 1)
+    refuseUsage(`${JSON.stringify(name)} is the name of ${found.length}: give the id, one of ${found.map(idOf).join(', ')}`)
+  return found[0] && idOf(found[0])
+}
+
+/** A list longer than this is not searched for a name. */
+const MAX_PAGES = 50
+
+/** The items of a list with this name. */
+async function named<T extends { readonly name: string }>(agent: Agent, path: string, input: object, name: string): Promise<readonly T[]> {
+  const found: T[] = []
+  let cursor: string | undefined
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const response = await agent.query<{ items: readonly T[]; cursor?: string }>(path, { ...input, limit: 100, ...(cursor && { cursor }) })
+    found.push(...response.items.filter((item) => item.name === name))
+    cursor = response.cursor
+    if (cursor === undefined) return found
+  }
+  return refuseUsage(`${JSON.stringify(name)}: there are too many to search for a name; give the id`)
+}
+
+/** Finds the names of agents for a list. Each is asked for once; an agent without a public card, or of another organisation without one, has none. */
+export function newAgentNames(agent: Agent): (id: string | undefined) => Promise<string | undefined> {
+  const names = new Map<string, Promise<string | undefined>>()
+  let own: Promise<ReadonlyMap<string, string>> | undefined
+  const cardName = async (id: string): Promise<string | undefined> => {
+    try {
+      const { items } = await agent.query<{ items: readonly { text?: { name: string } }[] }>('cards.history', { agentId: id, limit: 1 })
+      return items[0]?.text?.name
+    } catch (error) {
+      if (error instanceof CredenceError && error.reason === 'not_found') return undefined
+      throw error
+    }
+  }
+  return async (id) => {
+    if (id === undefined || !id.startsWith('agt_')) return undefined
+    own ??= ownNames(agent)
+    const known = (await own).get(id) ?? names.get(id) ?? cardName(id)
+    if (typeof known !== 'string') names.set(id, known)
+    return known
+  }
+}
+
+/** The names of the first agents of a member's organisation. Few agents may list others. */
+async function ownNames(agent: Agent): Promise<ReadonlyMap<string, string>> {
+  if (!isMember(agent)) return new Map()
+  const { items } = await agent.query<{ items: readonly AgentView[] }>('agents.list', { limit: 100 })
+  return new Map(items.map(({ agentId, name }) => [agentId, name]))
+}

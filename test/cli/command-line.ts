@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import { newProfiles, type Profile } from '../../src/cli/profile.js'
+import { confirmAgent, joinRegistry } from '../../src/client/index.js'
+import { newPrivateJwk, signerFromJwk } from '../../src/credentials/jose/sign.js'
+import type { Actor, Registry } from '../registry.js'
+import { tempFolder } from '../storage/open-store.js'
+
+/** The built program; `npm test` builds it first. */
+export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
+
+export interface Run {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** Standard input. */
+  readonly input?: string
+}
+
+/** Runs the program without a terminal and without the environment of the test. */
+export const runCommand = (args: readonly string[], { env = {}, input = '' }: RunOptions = {}): Promise<Run> =>
+  new Promise((done) => {
+    const child = execFile(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH, ...env } }, (error, out, err) =>
+      done({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
+    )
+    child.stdin?.end(input)
+  })
+
+/** A folder of profiles, and the program with this folder. */
+export async function newCommandLine(registry: Registry) {
+  const folder = await tempFolder()
+  const home = join(folder.path, 'home')
+  const profiles = newProfiles(home)
+  const write = (name: string, clientId: string, privateJwk: Profile['privateJwk']) => {
+    profiles.write(name, { registry: registry.issuer, clientId, privateJwk: { ...privateJwk } })
+    return clientId
+  }
+  const run = (args: readonly string[], { env = {}, ...options }: RunOptions = {}) =>
+    runCommand(args, { ...options, env: { CREDENCE_HOME: home, ...env } })
+  return {
+    home,
+    profiles,
+    run,
+    /** Runs the program with --json and returns its result. A refusal is thrown as text. */
+    json: async (...args: readonly string[]) => {
+      const { code, out, err } = await run([...args, '--json'])
+      if (code !== 0) throw new Error(err)
+      return JSON.parse(out)
+    },
+    /** Writes a profile of a new administrator, and returns the member id. */
+    administrator: async (name: string, inviter: Actor, orgId: string = inviter.orgId, role = 'administrator') => {
+      const { code } = await inviter.mutate<{ code: string }>('members.invite', { orgId, role })
+      const privateJwk = await newPrivateJwk('ES256')
+      const signer = await signerFromJwk(privateJwk)
+      const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name, signer })
+      return write(name, memberId, { ...privateJwk })
+    },
+    /** Writes a profile of a new agent, and returns the agent id. */
+    agent: async (name: string, registeredBy: Actor, registration: object = {}) => {
+      const { agentId, registrationToken } = await registry.registration({ name, registeredBy, ...registration })
+      const privateJwk = await newPrivateJwk('ES256')
+      await confirmAgent({ issuer: registry.issuer, agentId, registrationToken, signer: await signerFromJwk(privateJwk) })
+      return write(name, agentId, { ...privateJwk })
+    },
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  }
+}

@@ -4,7 +4,7 @@ import { refuse } from '../errors.js'
 import { systemClock } from '../lib/clock.js'
 import { printable } from '../lib/io/printable.js'
 import { selectFields } from './fields.js'
-import { type Column, type Segment, tableLines, tsvHead, tsvLine } from './terminal/table.js'
+import { type Column, type Segment, tableLines, tsvCells } from './terminal/table.js'
 import { isoTime, isTime } from './terminal/times.js'
 
 /** `--json`, or `--json name,state`. */
@@ -30,7 +30,7 @@ export const print = ({ json }: JsonFlag, value: unknown, fields?: readonly stri
 
 /** Prints items as a table on a terminal, and otherwise as tab-separated values. */
 export function printTable<T>(columns: readonly Column<T>[], items: readonly T[]): void {
-  if (!isTerminal()) printLines(tsvHead(columns), ...items.map((item) => tsvLine(columns, item)))
+  if (!isTerminal()) writeTsv([columns.map(({ name }) => name), ...items.map((item) => tsvCells(columns, item))])
   else if (items.length === 0) printErrorLines('none')
   else printForPeople(columns, items)
 }
@@ -44,7 +44,12 @@ function printForPeople<T>(columns: readonly Column<T>[], items: readonly T[]): 
 
 /** Prints further items of a list whose first page `printTable` has printed. */
 export const printMore = <T>(columns: readonly Column<T>[], items: readonly T[]): void =>
-  isTerminal() ? printTable(columns, items) : printLines(...items.map((item) => tsvLine(columns, item)))
+  isTerminal() ? printTable(columns, items) : writeTsv(items.map((item) => tsvCells(columns, item)))
+
+/** Tabs and line ends in a cell are escaped, so a line is always one item. */
+const writeTsv = (rows: readonly (readonly string[])[]): void => {
+  process.stdout.write(rows.map((cells) => `${cells.map(printable).join('\t')}\n`).join(''))
+}
 
 export const isTerminal = (): boolean => process.stdout.isTTY === true
 

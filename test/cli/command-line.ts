@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { newProfiles, type Profile } from '../../src/cli/profile.js'
-import { confirmAgent, joinRegistry } from '../../src/client/index.js'
+import { joinRegistry } from '../../src/client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../src/credentials/jose/sign.js'
 import type { Actor, Registry } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
@@ -57,14 +57,7 @@ export async function newCommandLine(registry: Registry) {
       const privateJwk = await newPrivateJwk('ES256')
       const signer = await signerFromJwk(privateJwk)
       const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name, signer })
-      return write(name, memberId, { ...privateJwk })
-    },
-    /** Writes a profile of a new agent, and returns the agent id. */
-    agent: async (name: string, registeredBy: Actor, registration: object = {}) => {
-      const { agentId, registrationToken } = await registry.registration({ name, registeredBy, ...registration })
-      const privateJwk = await newPrivateJwk('ES256')
-      await confirmAgent({ issuer: registry.issuer, agentId, registrationToken, signer: await signerFromJwk(privateJwk) })
-      return write(name, agentId, { ...privateJwk })
+      return write(name.toLowerCase(), memberId, { ...privateJwk })
     },
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   }

@@ -84,11 +84,8 @@ export function tableLines<T>(
   return { lines: [head, ...rows], leftOut }
 }
 
-/** The head, and a line for each item. Tabs and line ends in a value are escaped, so a line is always one item. */
-export const tsvHead = <T>(columns: readonly Column<T>[]): string => columns.map(({ name }) => name).join('\t')
-
-export const tsvLine = <T>(columns: readonly Column<T>[], item: T): string =>
-  columns.map((column) => printable(cellOf(column, item, isoTime))).join('\t')
+/** The cells of an item for tab-separated values. The columns and their order never depend on the items. */
+export const tsvCells = <T>(columns: readonly Column<T>[], item: T): string[] => columns.map((column) => cellOf(column, item, isoTime))
 
 /** Lists are separated by spaces; other objects are JSON. */
 function cellOf<T>({ value, kind }: Column<T>, item: T, timeText: (value: unknown) => string): string {

@@ -77,9 +77,13 @@ export function ask(question: string): Promise<string | undefined> {
 /** Columns of the progress line that is shown now. */
 let progressWidth = 0
 
-/** Shows one line on the terminal, which the next one replaces. Nothing is shown elsewhere. */
-export function showProgress(text: string): void {
-  if (process.stderr.isTTY !== true) return
+/** Shows a step of a long command: on a terminal in one line, which the next step replaces, and elsewhere as a line of its own. */
+export function showStep(text: string): void {
+  if (process.stderr.isTTY) showProgress(text)
+  else printErrorLines(text)
+}
+
+function showProgress(text: string): void {
   const line = printable(text).slice(0, (process.stderr.columns || 80) - 1)
   process.stderr.write(`\r${line.padEnd(progressWidth)}`)
   progressWidth = line.length
@@ -91,8 +95,9 @@ function clearProgress(): void {
   progressWidth = 0
 }
 
-/** Shows how long the work takes, once that is more than a second. */
+/** Shows how long the work takes, once that is more than a second. Nothing is shown without a terminal. */
 export async function withProgress<T>(what: string, work: () => Promise<T>): Promise<T> {
+  if (process.stderr.isTTY !== true) return work()
   const done = new AbortController()
   const show = async () => {
     for (let seconds = 1; ; seconds++) {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Progress } from '../../../operations/dump/command.js'
-import { print, printErrorLines, printLines, showProgress, standardOutput } from '../../output.js'
+import { print, printErrorLines, printLines, showStep, standardOutput } from '../../output.js'
 import { configOf, type StoreFlags, storeFlags } from '../../store-flags.js'
 import { adminLog } from './admin-log.js'
 
@@ -14,7 +14,7 @@ interface LoadFlags extends StoreFlags {
   readonly issuer?: string
 }
 
-const onProgress = ({ step, done }: Progress): void => showProgress(done > 0 ? `${step} ${done}` : step)
+const onProgress = ({ step, done }: Progress): void => showStep(done > 0 ? `${step} ${done}` : step)
 
 /** `credence admin dump` and `credence admin load`. */
 export function adminDump(admin: Command): void {

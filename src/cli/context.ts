@@ -7,7 +7,6 @@ import { clientClock } from '../lib/clock.js'
 import { requirePrivate } from '../lib/io/private-file.js'
 import { isJsonObject, readJson } from '../lib/json.js'
 import { EndReason } from '../protocol/end-reason.js'
-import { OrgId } from '../protocol/ids.js'
 import { refuseUsage } from './errors.js'
 import { jsonFieldsOption } from './fields.js'
 import { ask, canAsk, type JsonFlag, print, printErrorLines, withProgress } from './output.js'
@@ -164,20 +163,13 @@ export async function secretOf(given: string | undefined, name: string): Promise
 /** Collects the values of a repeatable flag. */
 export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value]
 
-/** Parses a number of items, or a version. */
+/** Parses a number of items or of seconds. */
 export function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1')
   return Number(text)
 }
 
-/** Splits `<audience>=<scope>` at the last `=`. The audience `any` stands for any agent, an organisation id for any agent of it. */
-export function rightOf(text: string): { audience: string | object; scope: string } {
-  const at = text.lastIndexOf('=')
-  if (at < 1 || at === text.length - 1) refuseUsage(`${text}: expected <audience>=<scope>, any=<scope> or <organisation id>=<scope>`)
-  const [audience, scope] = [text.slice(0, at), text.slice(at + 1)]
-  if (audience === 'any') return { audience: { anyAgent: true }, scope }
-  return { audience: OrgId.safeParse(audience).success ? { organisation: audience } : audience, scope }
-}
+export const wholeNumberOrZero = (text: string): number => (text === '0' ? 0 : wholeNumber(text))
 
 /** Parses a duration such as `90s`, `15m`, `12h` or `30d` into seconds. */
 export function secondsOf(text: string): number {

@@ -4,7 +4,7 @@ import { CredenceError } from '../errors.js'
 import type { AgentView } from '../identity/agents/get.js'
 import type { MemberList } from '../identity/members/list.js'
 import type { OrganisationView } from '../identity/organisations/get.js'
-import { AgentId, ClientId, MemberId, OrgId } from '../protocol/ids.js'
+import { AgentId, audienceOf, ClientId, MemberId, OrgId } from '../protocol/ids.js'
 import { refuseUsage } from './errors.js'
 
 type MemberView = MemberList['items'][number]
@@ -23,6 +23,20 @@ async function findAgentId(agent: Agent, name: string): Promise<string | undefin
     if (error instanceof CredenceError && error.reason === 'not_found') return undefined
     throw error
   }
+}
+
+/**
+ * Splits `<audience>=<scope>` at the last `=`. The audience `any` stands for any agent, an organisation id for any agent of it; an agent is named by its
+ * audience, id or name.
+ */
+export async function rightOf(agent: Agent, text: string): Promise<{ audience: string | object; scope: string }> {
+  const at = text.lastIndexOf('=')
+  if (at < 1 || at === text.length - 1) refuseUsage(`${text}: expected <agent>=<scope>, any=<scope> or <organisation id>=<scope>`)
+  const [audience, scope] = [text.slice(0, at), text.slice(at + 1)]
+  if (audience === 'any') return { audience: { anyAgent: true }, scope }
+  if (OrgId.safeParse(audience).success) return { audience: { organisation: audience }, scope }
+  if (audience.includes('://')) return { audience, scope }
+  return { audience: audienceOf(agent.issuer, AgentId.parse(await agentIdOf(agent, audience))), scope }
 }
 
 /** The organisation with this id or name: any for an operator, and their own for others. */
@@ -89,31 +103,43 @@ async function named<T extends { readonly name: string }>(agent: Agent, path: st
   return refuseUsage(`${JSON.stringify(name)}: there are too many to search for a name; give the id`)
 }
 
-/** Finds the names of agents for a list. Each is asked for once; an agent without a public card, or of another organisation without one, has none. */
-export function newAgentNames(agent: Agent): (id: string | undefined) => Promise<string | undefined> {
-  const names = new Map<string, Promise<string | undefined>>()
-  let own: Promise<ReadonlyMap<string, string>> | undefined
-  const cardName = async (id: string): Promise<string | undefined> => {
-    try {
-      const { items } = await agent.query<{ items: readonly { text?: { name: string } }[] }>('cards.history', { agentId: id, limit: 1 })
-      return items[0]?.text?.name
-    } catch (error) {
-      if (error instanceof CredenceError && error.reason === 'not_found') return undefined
-      throw error
-    }
-  }
+/**
+ * Finds names for the ids of a list: those of the first agents of a member's organisation and, if the caller may list them, of the first members of
+ * `membersOf`; of another agent the name in its public card. Each is asked for once.
+ */
+export function newNames(agent: Agent, membersOf?: string): (id: string | undefined) => Promise<string | undefined> {
+  const fromCards = new Map<string, Promise<string | undefined>>()
+  let listed: Promise<ReadonlyMap<string, string>> | undefined
   return async (id) => {
-    if (id === undefined || !id.startsWith('agt_')) return undefined
-    own ??= ownNames(agent)
-    const known = (await own).get(id) ?? names.get(id) ?? cardName(id)
-    if (typeof known !== 'string') names.set(id, known)
-    return known
+    if (id === undefined) return undefined
+    listed ??= listedNames(agent, membersOf)
+    const name = (await listed).get(id)
+    if (name !== undefined || !AgentId.safeParse(id).success) return name
+    const fromCard = fromCards.get(id) ?? cardName(agent, id)
+    fromCards.set(id, fromCard)
+    return fromCard
   }
 }
 
-/** The names of the first agents of a member's organisation. Few agents may list others. */
-async function ownNames(agent: Agent): Promise<ReadonlyMap<string, string>> {
+async function listedNames(agent: Agent, membersOf: string | undefined): Promise<ReadonlyMap<string, string>> {
+  // Few agents may list others
   if (!isMember(agent)) return new Map()
-  const { items } = await agent.query<{ items: readonly AgentView[] }>('agents.list', { limit: 100 })
-  return new Map(items.map(({ agentId, name }) => [agentId, name]))
+  const [agents, members] = await Promise.all([
+    agent.query<{ items: readonly AgentView[] }>('agents.list', { limit: 100 }),
+    membersOf === undefined ? undefined : agent.query<MemberList>('members.list', { orgId: membersOf, limit: 100 }),
+  ])
+  return new Map<string, string>([
+    ...agents.items.map(({ agentId, name }) => [agentId, name] as const),
+    ...(members?.items ?? []).map(({ memberId, name }) => [memberId, name] as const),
+  ])
+}
+
+async function cardName(agent: Agent, agentId: string): Promise<string | undefined> {
+  try {
+    const { items } = await agent.query<{ items: readonly { text?: { name: string } }[] }>('cards.history', { agentId, limit: 1 })
+    return items[0]?.text?.name
+  } catch (error) {
+    if (error instanceof CredenceError && error.reason === 'not_found') return undefined
+    throw error
+  }
 }

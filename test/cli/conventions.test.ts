@@ -1,11 +1,13 @@
 // The conventions that the introduction of docs/CLI.md states, without a terminal; terminal.test.ts has those of a terminal.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newPrivateJwk } from '../../src/credentials/jose/sign.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
-import { newCommandLine, type Run, runCommand } from './command-line.js'
+import { MAIN, newCommandLine, type Run, runCommand } from './command-line.js'
 
 let registry: Registry
 let line: Awaited<ReturnType<typeof newCommandLine>>
@@ -145,11 +147,27 @@ describe('lists', () => {
     expect([rowsOf(limited).length, limited.err]).toEqual([102, '101 shown; more: --all\n'])
     const all = await run('task', 'list', '--all')
     expect([rowsOf(all).length, all.err]).toEqual([104, ''])
+    expect(rowsOf(all)[1]).toEqual(expect.arrayContaining(['planner', planner.agentId]))
     const first = await line.json('task', 'list', '--limit', '100')
     const rest = await line.json('task', 'list', '--cursor', first.cursor)
     expect([first.items.length, rest.items.length, rest.cursor]).toEqual([100, 3, undefined])
     expect((await line.json('task', 'list', '--all')).items).toHaveLength(103)
   }, 60_000)
+
+  test('a reader that closes the pipe ends the command without an error', async () => {
+    const child = spawn(process.execPath, [MAIN, 'task', 'list', '--all'], { env: { PATH: process.env.PATH, CREDENCE_HOME: line.home } })
+    let err = ''
+    child.stderr.on('data', (text) => {
+      err += String(text)
+    })
+    child.stdout.destroy()
+    expect([await once(child, 'exit'), err]).toEqual([[0, null], ''])
+  })
+
+  test('the audit names actors, also members', async () => {
+    const [head = [], ...rows] = rowsOf(await run('audit', '--action', 'members.join'))
+    expect(rows.map((cells) => cells[head.indexOf('actor')])).toContain('default')
+  })
 
   test('a search says how many match in all', async () => {
     for (const name of ['one', 'two']) {
@@ -167,6 +185,15 @@ describe('names', () => {
     expect((await line.json('agent', 'show', 'Planner')).agentId).toBe(planner.agentId)
     expect((await line.json('organisation', 'show', 'Acme', '--profile', 'operator')).orgId).toBe(acme.orgId)
     expect((await line.json('key', 'list', 'ocr')).items).toHaveLength(1)
+    await line.json('agent', 'change', 'ocr', '--call', 'planner=a:read', '--call', 'any=b:read', '--token-seconds', '60', '--depth', '0')
+    expect((await line.json('agent', 'show', 'ocr')).ceiling).toMatchObject({
+      rights: [
+        { audience: planner.audience, scope: 'a:read' },
+        { audience: { anyAgent: true }, scope: 'b:read' },
+      ],
+      tokenSeconds: 60,
+      delegationDepth: 0,
+    })
     await line.json('member', 'role', 'Ada', 'member')
     const { items } = await line.json('member', 'list', 'Acme', '--all')
     expect(items.find(({ name }: { name: string }) => name === 'Ada').role).toBe('member')

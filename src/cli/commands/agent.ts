@@ -13,15 +13,16 @@ import {
   openAgent,
   profilesOf,
   registryOption,
-  rightOf,
   secretOf,
   showOptions,
+  wholeNumber,
+  wholeNumberOrZero,
 } from '../context.js'
 import { callEnding } from '../endings/confirm.js'
 import { endingOfAgent, endingOfSuspension } from '../endings/describe.js'
 import { refuseUsage } from '../errors.js'
 import { type ListView, list } from '../lists/list.js'
-import { agentIdOf, orgIdOf } from '../names.js'
+import { agentIdOf, orgIdOf, rightOf } from '../names.js'
 import { print, withProgress } from '../output.js'
 
 interface TermsFlags {
@@ -29,8 +30,8 @@ interface TermsFlags {
   readonly scope?: readonly string[]
   readonly tool?: readonly string[]
   readonly resource?: readonly string[]
-  readonly tokenSeconds?: string
-  readonly depth?: string
+  readonly tokenSeconds?: number
+  readonly depth?: number
   readonly introductionPolicy?: string
   readonly capabilityPolicy?: string
 }
@@ -77,8 +78,8 @@ export function agentCommands(program: Command, common: (command: Command) => Co
   const agent = program.command('agent').description('register, confirm, list, change, suspend, reinstate and revoke agents')
   termsOptions(common(agent.command('register <name>')))
     .description('register an agent and print its registration token; the agent is active once its own key confirms')
-    .action((name: string, flags: CommonFlags & TermsFlags) =>
-      call(flags, 'mutate', 'agents.register', { name, ceiling: {}, ...termsOf(flags) }),
+    .action(async (name: string, flags: CommonFlags & TermsFlags) =>
+      call(flags, 'mutate', 'agents.register', { name, ceiling: {}, ...(await termsOf(flags)) }),
     )
   common(agent.command('confirm <agentId>'))
     .description('create the key of the agent on this machine and confirm its registration; --profile names the new profile')
@@ -106,10 +107,10 @@ export function agentCommands(program: Command, common: (command: Command) => Co
   termsOptions(common(agent.command('change <agent>')))
     .description('change the name, ceiling or introduction policy of an agent; a new ceiling replaces the old one as a whole')
     .option('--name <name>', 'display name')
-    .option('--add-call <audience=scope>', 'add a right to the ceiling, which stays as it is otherwise (repeatable)', collect)
-    .option('--remove-call <audience=scope>', 'remove a right from the ceiling (repeatable)', collect)
+    .option('--add-call <agent=scope>', 'add a right to the ceiling, which stays as it is otherwise (repeatable)', collect)
+    .option('--remove-call <agent=scope>', 'remove a right from the ceiling (repeatable)', collect)
     .action(async (named: string, flags: CommonFlags & TermsFlags & ChangeFlags) => {
-      const changes = { ...termsOf(flags), ...changesOf(flags) }
+      const changes = { ...(await termsOf(flags)), ...(await changesOf(flags)) }
       return call(flags, 'mutate', 'agents.change', { agentId: await agentIdOf((await openAgent(flags)).agent, named), ...changes })
     })
   endingOptions(common(agent.command('suspend <agent>')))
@@ -140,31 +141,31 @@ export function agentCommands(program: Command, common: (command: Command) => Co
 const termsOptions = (command: Command): Command =>
   command
     .option(
-      '--call <audience=scope>',
-      'ceiling: a right towards another agent, any agent (any=<scope>) or those of an organisation (<org id>=<scope>) (repeatable)',
+      '--call <agent=scope>',
+      'ceiling: a right towards another agent (by audience, id or name), any agent (any=<scope>) or those of an organisation (<org id>=<scope>) (repeatable)',
       collect,
     )
     .option('--scope <scope>', 'ceiling: a scope at the registry (repeatable; default: all but admin and agents:write)', collect)
     .option('--tool <name>', 'ceiling: a tool that the agent may use (repeatable; default: any)', collect)
     .option('--resource <name>', 'ceiling: a resource that the agent may use (repeatable; default: any)', collect)
-    .option('--token-seconds <n>', 'ceiling: maximum lifetime of a token, in seconds')
-    .option('--depth <n>', 'ceiling: maximum delegation depth')
+    .option('--token-seconds <n>', 'ceiling: maximum lifetime of a token, in seconds', wholeNumber)
+    .option('--depth <n>', 'ceiling: maximum delegation depth', wholeNumberOrZero)
     .option('--introduction-policy <mode>', 'how introduction requests are decided: open, ask or closed')
     .option(
       '--capability-policy <mode>',
       'how requests for a capability are decided, with --introduction-policy: ask (default), open (like other requests) or closed',
     )
 
-function termsOf(flags: TermsFlags): { ceiling?: object; introductionPolicy?: object } {
+async function termsOf(flags: CommonFlags & TermsFlags): Promise<{ ceiling?: object; introductionPolicy?: object }> {
   if (flags.capabilityPolicy && !flags.introductionPolicy)
     refuseUsage('--capability-policy needs --introduction-policy, because a policy is replaced as a whole')
   const ceiling = {
     ...(flags.scope && { scopes: flags.scope }),
-    ...(flags.call && { rights: flags.call.map(rightOf) }),
+    ...(flags.call && { rights: await rightsOf(flags, flags.call) }),
     ...(flags.tool && { tools: flags.tool }),
     ...(flags.resource && { resources: flags.resource }),
-    ...(flags.tokenSeconds && { tokenSeconds: Number(flags.tokenSeconds) }),
-    ...(flags.depth && { delegationDepth: Number(flags.depth) }),
+    ...(flags.tokenSeconds !== undefined && { tokenSeconds: flags.tokenSeconds }),
+    ...(flags.depth !== undefined && { delegationDepth: flags.depth }),
   }
   return {
     ...(Object.keys(ceiling).length > 0 && { ceiling }),
@@ -174,11 +175,18 @@ function termsOf(flags: TermsFlags): { ceiling?: object; introductionPolicy?: ob
 
 const policyOf = (mode: string, capabilities: string | undefined): object => ({ mode, ...(capabilities && { capabilities }) })
 
-const changesOf = ({ name, addCall, removeCall }: ChangeFlags): object => ({
-  ...(name && { name }),
-  ...(addCall && { addRights: addCall.map(rightOf) }),
-  ...(removeCall && { removeRights: removeCall.map(rightOf) }),
-})
+async function changesOf({ name, addCall, removeCall, ...flags }: CommonFlags & ChangeFlags): Promise<object> {
+  return {
+    ...(name && { name }),
+    ...(addCall && { addRights: await rightsOf(flags, addCall) }),
+    ...(removeCall && { removeRights: await rightsOf(flags, removeCall) }),
+  }
+}
+
+async function rightsOf(flags: CommonFlags, texts: readonly string[]): Promise<readonly object[]> {
+  const { agent } = await openAgent(flags)
+  return Promise.all(texts.map((text) => rightOf(agent, text)))
+}
 
 async function confirm(agentId: string, flags: CommonFlags & { registry: string; token?: string; jwk?: string }): Promise<void> {
   if (flags.token === '-' && flags.jwk === '-') refuseUsage('--token and --jwk cannot both read standard input')

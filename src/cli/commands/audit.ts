@@ -5,10 +5,14 @@ import type { Agent } from '../../client/index.js'
 import { systemClock } from '../../lib/clock.js'
 import { type CommonFlags, definedIn, type ListFlags, listOptions, openAgent, timeOf } from '../context.js'
 import { type ListView, printList, readOf } from '../lists/list.js'
-import { clientIdOf, orgIdOf } from '../names.js'
+import { mapped } from '../lists/merged.js'
+import { clientIdOf, newNames, orgIdOf, ownOrgId } from '../names.js'
 import { print, printLines, withProgress } from '../output.js'
 
-type Event = Omit<AuditRow, 'id' | 'writer' | 'number' | 'orgIds' | 'endsDigest'> & { readonly auditId: string }
+type Event = Omit<AuditRow, 'id' | 'writer' | 'number' | 'orgIds' | 'endsDigest'> & {
+  readonly auditId: string
+  readonly actorName?: string | undefined
+}
 
 const EVENTS: ListView<Event> = {
   path: 'audit.list',
@@ -17,18 +21,20 @@ const EVENTS: ListView<Event> = {
     { name: 'action', value: ({ action }) => action },
     { name: 'outcome', value: ({ outcome }) => outcome },
     { name: 'reason', value: ({ reason, endReason }) => reason ?? endReason },
-    { name: 'actor', value: ({ actor }) => actor, kind: 'id' },
+    { name: 'actor', value: ({ actor, actorName }) => actorName ?? actor },
     { name: 'subject', value: ({ subject }) => subject, kind: 'id' },
     { name: 'task', value: ({ taskId }) => taskId, kind: 'id' },
     { name: 'token', value: ({ tokenId }) => tokenId, kind: 'id' },
     { name: 'note', value: ({ note }) => note },
     { name: 'facts', value: ({ facts }) => facts },
+    { name: 'actorId', value: ({ actor }) => actor, kind: 'detail' },
     { name: 'id', value: ({ auditId }) => auditId, kind: 'detail' },
   ],
   fields: {
     auditId: true,
     createdAt: true,
     actor: true,
+    actorName: true,
     action: true,
     outcome: true,
     reason: true,
@@ -61,7 +67,14 @@ export function auditCommands(program: Command, common: (command: Command) => Co
     .description('list audit events of an organisation, newest first (administrators)')
     .action(async (flags: AuditFlags) => {
       const { agent } = await openAgent(flags)
-      return printList(flags, EVENTS, readOf(agent, EVENTS, { ...(await filterOf(agent, flags)), cursor: flags.cursor }))
+      const filter = await filterOf(agent, flags)
+      const nameOf = newNames(agent, filter.orgId ?? (await ownOrgId(agent)))
+      const read = readOf<Event>(agent, EVENTS, { ...filter, cursor: flags.cursor })
+      return printList(
+        flags,
+        EVENTS,
+        mapped(read, async (event) => ({ ...event, actorName: await nameOf(event.actor) })),
+      )
     })
   // `audit` has the same options, and commander assigns them to that parent command, where optsWithGlobals() finds them.
   filterOptions(common(audit.command('export')))

@@ -17,8 +17,8 @@ import { callEnding } from '../endings/confirm.js'
 import { endingOfIntroduction } from '../endings/describe.js'
 import { refuseUsage } from '../errors.js'
 import { type ListView, printList, type Read, readOf } from '../lists/list.js'
-import { merged } from '../lists/merged.js'
-import { agentIdOf, newAgentNames } from '../names.js'
+import { mapped, merged } from '../lists/merged.js'
+import { agentIdOf, newNames } from '../names.js'
 
 const DECISIONS = {
   approve: 'grant a pending request as requested, or approve again an introduction that needs it',
@@ -176,19 +176,12 @@ const joined = {
 }
 
 function withNames(agent: Agent, read: Read<ListedIntroduction>): Read<ListedIntroduction> {
-  const nameOf = newAgentNames(agent)
+  const nameOf = newNames(agent)
   return mapped(read, async ({ introductionId, direction, state, from, to, ...rest }) => {
     const [fromName, toName] = await Promise.all([nameOf(from), nameOf(to)])
     return { introductionId, direction, state, from, fromName, to, toName, ...rest }
   })
 }
-
-const mapped =
-  <T, U>(read: Read<T>, map: (item: T) => Promise<U>): Read<U> =>
-  async (limit) => {
-    const batch = await read(limit)
-    return { ...batch, items: await Promise.all(batch.items.map(map)) }
-  }
 
 /** The inbox has positions in place of cursors. */
 async function listNotifications(flags: ListFlags & { readonly after: string }): Promise<void> {

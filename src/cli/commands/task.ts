@@ -3,10 +3,16 @@ import type { TaskView } from '../../delegation/tasks/get.js'
 import { type CommonFlags, endingOptions, type ListFlags, listOptions, openAgent, secondsOf, showOptions } from '../context.js'
 import { callEnding } from '../endings/confirm.js'
 import { endingOfTask } from '../endings/describe.js'
-import { type ListView, list } from '../lists/list.js'
+import { type ListView, printList, readOf } from '../lists/list.js'
+import { mapped } from '../lists/merged.js'
+import { newNames } from '../names.js'
 import { print } from '../output.js'
 
-const TASKS: ListView<TaskView> = {
+interface ListedTask extends TaskView {
+  readonly ownerName?: string | undefined
+}
+
+const TASKS: ListView<ListedTask> = {
   path: 'tasks.list',
   columns: [
     { name: 'id', value: ({ taskId }) => taskId, kind: 'id' },
@@ -14,13 +20,15 @@ const TASKS: ListView<TaskView> = {
     { name: 'description', value: ({ description }) => description },
     { name: 'created', value: ({ createdAt }) => createdAt, kind: 'time' },
     { name: 'deadline', value: ({ deadline }) => deadline, kind: 'time' },
-    { name: 'owner', value: ({ owner }) => owner, kind: 'id' },
+    { name: 'owner', value: ({ owner, ownerName }) => ownerName ?? owner },
     { name: 'parent', value: ({ parentTaskId }) => parentTaskId, kind: 'id' },
     { name: 'ended', value: ({ endedAt }) => endedAt, kind: 'time' },
+    { name: 'ownerId', value: ({ owner }) => owner, kind: 'detail' },
   ],
   fields: {
     taskId: true,
     owner: true,
+    ownerName: true,
     description: true,
     parentTaskId: true,
     deadline: true,
@@ -52,7 +60,16 @@ export function taskCommands(program: Command, common: (command: Command) => Com
     })
   listOptions(task.command('list'))
     .description('list the tasks of this agent, or of the organisation of this member, newest first')
-    .action((flags: ListFlags) => list(flags, TASKS))
+    .action(async (flags: ListFlags) => {
+      const { agent } = await openAgent(flags)
+      const nameOf = newNames(agent)
+      const read = readOf<TaskView>(agent, TASKS, { cursor: flags.cursor })
+      return printList(
+        flags,
+        TASKS,
+        mapped(read, async (task) => ({ ...task, ownerName: await nameOf(task.owner) })),
+      )
+    })
   showOptions(task.command('show <taskId>'))
     .description('show one task')
     .action(async (taskId: string, flags: CommonFlags) => {

@@ -16,6 +16,8 @@ export interface Ending {
   readonly nameToType?: string
 }
 
+type ConfirmationFlags = Pick<CommonFlags, 'json' | 'yes' | 'dryRun' | 'reason' | 'note'>
+
 /** Calls a mutation that ends something, if the person or a flag confirms it. */
 export async function callEnding(
   flags: CommonFlags,
@@ -33,13 +35,13 @@ export async function callEnding(
 }
 
 /** Refuses a command that nobody can confirm, before anything is read. */
-function requireConfirmable({ yes, dryRun }: Pick<CommonFlags, 'yes' | 'dryRun'>): void {
+function requireConfirmable({ yes, dryRun }: ConfirmationFlags): void {
   if (!yes && !dryRun && !canAsk())
     refuseUsage('this ends something, and there is no terminal to ask: add --yes, or --dry-run to see what would be revoked')
 }
 
 /** False after a dry run. A person who does not confirm gets an error, so that a script does not go on. */
-export async function confirm(flags: CommonFlags, describe: () => Promise<Ending>): Promise<boolean> {
+export async function confirm(flags: ConfirmationFlags, describe: () => Promise<Ending>): Promise<boolean> {
   requireConfirmable(flags)
   const { yes, dryRun, reason, note } = flags
   if (yes && !dryRun) return true

@@ -25,7 +25,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'agent confirm': ['agent confirm agt_0123456789abcdefghijkl --registry https://registry.example --token - --profile ocr < token.txt'],
   'agent list': ['agent list', 'agent list --all --json id,name,state'],
   'agent show': ['agent show ocr'],
-  'agent change': ['agent change planner --add-call any=ocr:write', 'agent change ocr --introduction-policy closed'],
+  'agent change': ['agent change planner --add-call ocr=ocr:write', 'agent change ocr --introduction-policy closed'],
   'agent suspend': ['agent suspend planner --reason suspicious_task_pattern --yes'],
   'agent reinstate': ['agent reinstate planner'],
   'agent revoke': ['agent revoke planner --dry-run', 'agent revoke planner --reason compromised'],

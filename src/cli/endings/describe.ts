@@ -65,8 +65,9 @@ export async function endingOfOrganisation(agent: Agent, { orgId }: { readonly o
   }
 }
 
+/** A member who leaves may not list the others, so it is not looked up. */
 export async function endingOfMember(agent: Agent, { memberId }: { readonly memberId: string }): Promise<Ending> {
-  const orgId = await ownOrgId(agent)
+  const orgId = memberId === agent.clientId ? undefined : await ownOrgId(agent)
   const members = orgId === undefined ? [] : await firstItems<MemberList['items'][number]>(agent, 'members.list', { orgId })
   const found = members.find((one) => one.memberId === memberId)
   return {

@@ -63,7 +63,11 @@ const onTerminal = (
 
 const ESCAPE = '\u001b'
 /** The text as it stands on the screen: without styles, and without progress that a later text has replaced. */
-const plain = (text: string): string => text.replaceAll(new RegExp(`${ESCAPE}\\[[0-9;]*[A-Za-z]`, 'g'), '').replaceAll(/[^\n]*\r/g, '')
+const plain = (text: string): string =>
+  text
+    .replaceAll(new RegExp(`${ESCAPE}\\[[0-9;]*[A-Za-z]`, 'g'), '')
+    .replaceAll(/[^\n]*\r(?=[^\n])/g, '')
+    .replaceAll('\r', '')
 /** Columns that a line takes; the test data has wide characters only in names of cards. */
 const widthOf = (text: string): number => [...plain(text)].reduce((sum, one) => sum + (one > '\u2e80' ? 2 : 1), 0)
 

@@ -187,5 +187,5 @@ export function timeOf(text: string, now: number): number {
   const ms = isIso ? Date.parse(text) : Number.NaN
   return ms >= 0
     ? Math.floor(ms / 1000)
-    : refuse('bad_input', `${text}: not a time (expected a duration such as 2h, or 2026-01-31 or 2026-01-31T12:00:00Z)`)
+    : refuseUsage(`${text}: not a time (expected a duration such as 2h, or 2026-01-31 or 2026-01-31T12:00:00Z)`)
 }

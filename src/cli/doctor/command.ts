@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { issuerOf } from '../../client/index.js'
-import { refuse } from '../../errors.js'
 import { clientClock } from '../../lib/clock.js'
 import { collect } from '../context.js'
-import { print, printLines } from '../output.js'
+import { refuseUsage } from '../errors.js'
+import { print, printLines, withProgress } from '../output.js'
 import { configOf, type StoreFlags, storeFlags } from '../store-flags.js'
 import { type Check, tryCheck, warn } from './check.js'
 
@@ -26,7 +26,7 @@ export function doctorCommand(program: Command): void {
 }
 
 async function doctor(flags: DoctorFlags): Promise<void> {
-  const checks = await checksOf(flags)
+  const checks = await withProgress('checking', () => checksOf(flags))
   const isHealthy = checks.every(({ state }) => state !== 'fail')
   if (flags.json) print(flags, { ok: isHealthy, checks })
   else printLines(...checks.flatMap(linesOf))
@@ -45,7 +45,7 @@ async function checksOf(flags: DoctorFlags): Promise<readonly Check[]> {
   const config = hasMachine ? configOf(flags, { witness: flags.witness }) : undefined
   const named = flags.registry ?? config?.issuer
   if (named === undefined && config === undefined)
-    return refuse('bad_input', 'nothing to check: name a registry (--registry), or the data of one (--data, --store or --config)')
+    return refuseUsage('nothing to check: name a registry (--registry), or the data of one (--data, --store or --config)')
   const { checkRegistry, checkWitness } = await import('./remote.js')
   const { version } = await import('../../server/services.js')
   const issuer = named === undefined ? undefined : issuerOf(named)

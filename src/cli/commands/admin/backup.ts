@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { print, printErrorLines, printLines, standardOutput } from '../../output.js'
+import { print, printErrorLines, printLines, standardOutput, withProgress } from '../../output.js'
 import { configOf, type StoreFlags, storeFlags } from '../../store-flags.js'
 
 /** `credence admin backup`. */
@@ -10,7 +10,7 @@ export function adminBackup(admin: Command): void {
     .description('copy the SQLite file of a registry, which may run meanwhile; the copy holds its private keys')
   storeFlags(command).action(async (file: string, flags: StoreFlags) => {
     const { backupStore } = await import('../../../operations/backup/backup.js')
-    const result = await backupStore(configOf(flags), file === '-' ? standardOutput() : file)
+    const result = await withProgress('copying', () => backupStore(configOf(flags), file === '-' ? standardOutput() : file))
     if (file !== '-') print(flags, result)
     if (!flags.json) (file === '-' ? printErrorLines : printLines)(`The backup ends at entry ${result.position} of ${result.time}.`)
   })

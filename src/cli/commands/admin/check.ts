@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { CheckResult } from '../../../operations/check/check.js'
-import { print, printErrorLines, printLines } from '../../output.js'
+import { print, printLines, showStep } from '../../output.js'
 import { configOf, type StoreFlags, storeFlags } from '../../store-flags.js'
 import { adminLog } from './admin-log.js'
 
@@ -12,8 +12,7 @@ export function adminCheck(admin: Command): void {
     .description('examine the store of a stopped registry, or a backup: log, documents, keys, indexes, search rows; nothing is changed')
   storeFlags(command).action(async (file: string | undefined, flags: StoreFlags) => {
     const { checkStore } = await import('../../../operations/check/check.js')
-    const onProgress = ({ step, done }: { readonly step: string; readonly done: number }) =>
-      printErrorLines(done > 0 ? `${step} ${done}` : step)
+    const onProgress = ({ step, done }: { readonly step: string; readonly done: number }) => showStep(done > 0 ? `${step} ${done}` : step)
     const result = await checkStore({ config: configOf(flags), file, log: adminLog, onProgress })
     if (!result.isSound) process.exitCode = 1
     if (flags.json) print(flags, result)

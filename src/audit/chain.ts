@@ -54,7 +54,7 @@ export function coversRows({ digest, count, removed = [] }: AuditLink, rows: rea
   return digest === digestOfRows(all) || (removed.length === 0 && digest === digestOfJson(rows))
 }
 
-/** What stays of a row when it is removed. */
+/** The part of a row that stays when the row is removed. */
 export const removedForm = (row: AuditRow): RemovedRow => ({
   number: row.number,
   createdAt: row.createdAt,

@@ -3,7 +3,7 @@ import { ClientId, type OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Cursor, Page } from '../storage/storage.js'
 import { AuditRow, type AuditStore } from './store.js'
 
-/** Which audit rows a list or an export contains. All filters must match. */
+/** The audit rows that a list or an export contains. All filters must match. */
 export const AUDIT_FILTER = {
   tokenId: TokenId.optional(),
   taskId: TaskId.optional(),
@@ -42,7 +42,7 @@ export async function scanRows({ rows }: Pick<AuditStore, 'rows'>, { orgId, filt
   const items: AuditRow[] = []
   let position = after ?? startOf(filter, order)
   for (let read = 0; read < MAX_READ; read += PAGE) {
-    // One row more than the page holds shows whether the page is the last one
+    // A further row, past the page, shows whether the page is the last one
     const size = others.length === 0 ? limit + 1 - items.length : PAGE
     const page = await rows.find(index ?? 'organisation', { where, order, limit: size, ...(position && { after: position }) })
     for (const row of page.items) {

@@ -97,7 +97,7 @@ async function removeRows(
 const coversEachRow = (link: AuditLink, rows: readonly AuditRow[]): boolean =>
   coversRows({ ...link, removed: [...(link.removed ?? []), ...rows.map(removedForm)] }, [])
 
-/** Which rows are past the retention of all their organisations. */
+/** The rows that are past the retention of all their organisations. */
 async function pastRetention({ retention }: AuditStore, rows: readonly AuditRow[], now: number): Promise<(row: AuditRow) => boolean> {
   const orgIds = [...new Set(rows.flatMap((row) => row.orgIds))]
   const found = await Promise.all(orgIds.map((orgId) => retention.get(orgId)))

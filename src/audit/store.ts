@@ -44,7 +44,7 @@ const AuditEndedHandles = z.strictObject({
 })
 type AuditEndedHandles = z.infer<typeof AuditEndedHandles>
 
-/** What stays of a row that retention has removed: its link covers these facts and the digest of the row. */
+/** The rest of a row that retention has removed: its link covers these facts and the digest of the row. */
 export const RemovedRow = AuditRow.pick({ number: true, createdAt: true, orgIds: true }).extend({ digest: z.string().length(43) })
 export type RemovedRow = z.infer<typeof RemovedRow>
 
@@ -126,7 +126,7 @@ export const AUDIT_ROWS: OwnedSpec<AuditRow> = {
   key: 'id',
   indexes: {
     organisation: { fields: ['orgIds', 'createdAt'] },
-    // One index for each filter of audit.list
+    // An index for each filter of audit.list
     tokenId: { fields: ['orgIds', 'tokenId', 'createdAt'] },
     taskId: { fields: ['orgIds', 'taskId', 'createdAt'] },
     subject: { fields: ['orgIds', 'subject', 'createdAt'] },

@@ -17,14 +17,14 @@ interface ReadinessDeps {
   readonly witnessState: () => ReturnType<WitnessUpdates['state']> | undefined
 }
 
-/** Why the instance cannot serve requests now, for an operator: writes fail, the clock is implausible, the log cannot be read, or the witness is missing. */
+/** The reason why the instance cannot serve requests now, for an operator: writes fail, the clock is implausible, the log cannot be read, or the witness is missing. */
 export const whyNotReady = async ({ storage, trustLog, witnessState }: ReadinessDeps): Promise<string | undefined> =>
   storage.state?.().fault ?? (await findReadFailure(trustLog)) ?? witnessState()?.fault
 
 /** After this time a supervisor should restart the process, so that the rule for the start decides about the clock. */
 const MAX_IMPLAUSIBLE_MS = 60_000
 
-/** Why the process should be restarted. */
+/** The reason why the process should be restarted. */
 export function whyNotAlive({ storage, trustLog }: ReadinessDeps): string | undefined {
   const store = storage.state?.()
   const clock = trustLog.clockFault()

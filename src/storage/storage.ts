@@ -120,7 +120,7 @@ export interface Storage {
 }
 
 export interface StoreState {
-  /** Why writes fail, for an operator. Undefined if the last write succeeded. */
+  /** The reason why writes fail, for an operator. Undefined if the last write succeeded. */
   readonly fault: string | undefined
   /** Writes fail until the process starts again. */
   readonly needsRestart: boolean

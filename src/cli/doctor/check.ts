@@ -1,10 +1,10 @@
 import { isRefusal } from '../../errors.js'
 
-/** One line of `credence doctor`. */
+/** A line of `credence doctor`. */
 export interface Check {
   readonly check: string
   readonly state: 'ok' | 'warn' | 'fail'
-  /** What was found. */
+  /** The finding, in words. */
   readonly text: string
   /** How to repair it. */
   readonly todo?: string

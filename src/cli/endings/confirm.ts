@@ -6,11 +6,11 @@ import { refuseUsage } from '../errors.js'
 import { readOf } from '../lists/list.js'
 import { ask, canAsk, print, printErrorLines, withProgress } from '../output.js'
 
-/** What a command would end, for `--dry-run` and for the question. */
+/** The things that a command would end, for `--dry-run` and for the question. */
 export interface Ending {
   /** The thing, with its name and id. */
   readonly revokes: string
-  /** What ends with it. A number may be a lower bound, such as `1000 or more`. */
+  /** The things that end with it. A number may be a lower bound, such as `1000 or more`. */
   readonly endsWithIt?: Readonly<Record<string, number | string>>
   /** Typed by the person, if the ending is for ever and wide. */
   readonly nameToType?: string

@@ -27,7 +27,7 @@ export function merged<T>(first: Read<T>, second: Read<T>, { isAfter, same }: Jo
   }
 }
 
-/** One of the lists, with the items that were read and not used yet. */
+/** A list, with the items that were read and not used yet. */
 function newSide<T>(read: Read<T>) {
   let waiting: readonly T[] = []
   let hasMore = true

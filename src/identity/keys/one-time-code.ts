@@ -4,7 +4,7 @@ import { equalTexts } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
 import type { Storage } from '../../storage/storage.js'
 
-/** What the store keeps of a one-time code: its id, and the digest of its secret. */
+/** The stored part of a one-time code: its id, and the digest of its secret. */
 interface StoredCode {
   readonly id: string
   readonly codeHash: string

@@ -29,7 +29,7 @@ export interface GroupCommit {
   close(): Promise<void>
   /** Throws if the store is closed, or if its file may be inconsistent. */
   check(): void
-  /** Why writes fail, and when the last commit succeeded (monotonic). */
+  /** The reason why writes fail, and when the last commit succeeded (monotonic). */
   state(): Pick<StoreState, 'fault' | 'needsRestart'> & { readonly committedMs: number }
 }
 

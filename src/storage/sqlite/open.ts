@@ -91,7 +91,7 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
 /** The log and the documents of a file, as they are: nothing is checked, and nothing is written. */
 interface StoredFile extends Pick<BulkReadableStorage, 'bulk'> {
   readonly log: LogPort
-  /** What is damaged in each part, apart from the blocks of the log and the documents of the collections. */
+  /** The damage of each part, apart from the blocks of the log and the documents of the collections. */
   faults(specs: readonly Spec<Doc>[]): readonly (readonly [part: StoreFault['part'], faults: Iterable<StoreFault>])[]
   pageFaults(): Generator<StoreFault>
   close(): void

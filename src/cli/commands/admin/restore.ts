@@ -58,7 +58,7 @@ export function adminResetClock(admin: Command): void {
     })
 }
 
-/** What the command knows about the backup, and what it cannot know. */
+/** The limits of what the command knows about the backup. */
 function knowledgeOf({ backupEndsAt, mirrorEndsAt, witnessedEntry }: RestoreResult): readonly string[] {
   const at = ({ entry, time }: RestoreResult['backupEndsAt']) => `entry ${entry} of the log (${toIso(time)})`
   return [

@@ -41,14 +41,14 @@ const HINTS: Readonly<Record<string, string>> = {
   rate_limited: 'wait, and run the command again',
 }
 
-const DAMAGED_HINT = 'run credence admin check, which names all damage and says what to do'
+const WHAT_TO_DO = 'Run credence admin check, which names all damage and says what to do'
 
 /** A refusal or a system error with its faults; anything else is a bug and has its stack. */
 export function describeError(error: unknown): Described {
   if (error instanceof CommanderError) return { code: 'usage', message: error.message.replace(/^error: /, '') }
   if (error instanceof z.ZodError) return { code: 'bad_input', message: textOfIssues(error.issues) }
   if (error instanceof Error && 'syscall' in error) return { code: 'unavailable', message: error.message }
-  if (error instanceof DamagedStore) return { code: 'unavailable', message: error.message, hint: DAMAGED_HINT }
+  if (error instanceof DamagedStore) return { code: 'unavailable', message: `${error.message}. ${WHAT_TO_DO}` }
   if (error instanceof CredenceError) {
     const { reason, message, faults } = error
     const hint = HINTS[reason]

@@ -4,6 +4,7 @@ import type { VerifiedAudit } from '../../audit/verify.js'
 import type { Agent } from '../../client/index.js'
 import { systemClock } from '../../lib/clock.js'
 import { type CommonFlags, definedIn, type ListFlags, listOptions, openAgent, timeOf } from '../context.js'
+import { refuseUsage } from '../errors.js'
 import { type ListView, printList, readOf } from '../lists/list.js'
 import { mapped } from '../lists/merged.js'
 import { clientIdOf, newNames, orgIdOf, ownOrgId } from '../names.js'
@@ -105,8 +106,8 @@ async function retention({ org, days, minimumDays, ...flags }: RetentionFlags): 
   const { agent } = await openAgent(flags)
   const organisation = org === undefined ? {} : { orgId: await orgIdOf(agent, org) }
   const change = {
-    ...(days !== undefined && { days: days === 'forever' ? null : Number(days) }),
-    ...(minimumDays !== undefined && { minimumDays: minimumDays === 'none' ? null : Number(minimumDays) }),
+    ...(days !== undefined && { days: days === 'forever' ? null : daysOf(days) }),
+    ...(minimumDays !== undefined && { minimumDays: minimumDays === 'none' ? null : daysOf(minimumDays) }),
   }
   const isShown = Object.keys(change).length === 0
   print(
@@ -157,6 +158,9 @@ async function exportEvents({ after, ...flags }: ExportFlags): Promise<void> {
     cursor = page.cursor
   } while (cursor !== undefined)
 }
+
+/** JSON has no NaN: it would be sent as null, which keeps events for ever. */
+const daysOf = (text: string): number => (/^\d{1,6}$/.test(text) ? Number(text) : refuseUsage(`${text}: not a number of days`))
 
 async function verify(flags: CommonFlags): Promise<void> {
   const { agent } = await openAgent(flags)

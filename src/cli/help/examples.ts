@@ -74,7 +74,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'limits usage': ['limits usage --all'],
   audit: ['audit --action cards.publish', 'audit --actor planner --outcome refused --since 2h', 'audit --all > audit.tsv'],
   'audit export': ['audit export --since 2026-01-01 > audit.jsonl'],
-  'audit retention': ['audit retention --days 400', 'audit retention --org globex --minimum-days 90'],
+  'audit retention': ['audit retention', 'audit retention --org Acme --days 400'],
   'audit verify': ['audit verify'],
   'log checkpoint': ['log checkpoint --registry https://registry.example --save checkpoint.txt'],
   'log mirror': ['log mirror --registry https://registry.example --to mirror.jsonl --once'],

@@ -77,7 +77,7 @@ test('a start with a port in use or a file as data directory exits with one line
   const starts: readonly [readonly string[], string][] = [
     [['--data', folder.path, '--port', port, '--admin-port', '0'], `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`],
     [['--data', folder.path, '--port', '0', '--admin-port', port], `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`],
-    [['--data', file, '--port', '0', '--admin-port', '0'], `unavailable: EEXIST: file already exists, mkdir '${file}'`],
+    [['--data', file, '--port', '0', '--admin-port', '0'], `unavailable: ENOTDIR: not a directory, stat '${file}/credence.reserve'`],
   ]
   for (const [flags, expected] of starts) {
     const { code, err } = await output(run(['serve', '--dev', '--log-level', 'error', ...flags]))
@@ -107,7 +107,11 @@ test('the first start prints a one-time code, a second process is refused, and t
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
-  expect(lines.map(({ msg }) => msg)).toEqual(['the registry is listening', 'the registry is closed'])
+  expect(lines.map(({ msg }) => msg)).toEqual([
+    'the registry is listening',
+    'the disk has a reserve for revocations',
+    'the registry is closed',
+  ])
   const again = await serving(folder.path)
   expect(again.code).toBeUndefined()
   again.child.kill('SIGTERM')

@@ -83,9 +83,9 @@ describe('a healthy registry', () => {
     expect(checks.filter(({ check, state }) => check !== 'disk' && state !== 'ok')).toEqual([])
   }, 60_000)
   test('without a registry or data, and for a URL that is not encrypted, it says what it needs', async () => {
-    expect(await run()).toMatchObject({ code: 1, out: expect.stringContaining('name a registry (--registry)') })
+    expect(await run()).toMatchObject({ code: 2, out: expect.stringContaining('name a registry (--registry)') })
     expect(await run('--registry', 'http://registry.example')).toMatchObject({ code: 1, out: expect.stringContaining('is not encrypted') })
-    expect(await run('--registri', 'x')).toMatchObject({ code: 1, out: expect.stringContaining("unknown option '--registri'") })
+    expect(await run('--registri', 'x')).toMatchObject({ code: 2, out: expect.stringContaining("unknown option '--registri'") })
   }, 60_000)
 })
 

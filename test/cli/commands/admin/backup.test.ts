@@ -101,7 +101,7 @@ test('an existing file, a missing folder, a store in MongoDB and a missing store
     expect([code, err.startsWith(expected)], err).toEqual([1, true])
   }
   expect(readdirSync(folder.path).sort()).toEqual(['data', 'there'])
-  expect(readdirSync(data).sort()).toEqual(['credence.db', 'witness.json'])
+  expect(readdirSync(data).sort()).toEqual(['credence.db', 'credence.reserve', 'witness.json'])
 })
 
 test('a stopped store is copied with its write-ahead log, and a backup can be piped', async () => {
@@ -141,6 +141,6 @@ test('a second backup is refused while one is made, and a command that goes away
   await once(holding, 'data')
   // A hold does not delay a stop
   await registry.stop('SIGTERM')
-  expect(readdirSync(data).sort()).toEqual(['credence.db', 'witness.json'])
+  expect(readdirSync(data).sort()).toEqual(['credence.db', 'credence.reserve', 'witness.json'])
   expect(readdirSync(folder.path).sort()).toEqual(['a.db', 'data'])
 })

@@ -4,7 +4,6 @@ import { preparePublication } from '../../../src/credentials/agent-card/sign-car
 import { newEs256Signer, proveKey, type Signer } from '../../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../../src/lib/json.js'
 import { systemRandom } from '../../../src/lib/random.js'
-import { describeOnce } from '../../describe-once.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 
@@ -51,7 +50,7 @@ const prepare = async (publisher: AgentActor, changes: object = {}, signer: Sign
     { signer, random: systemRandom, now: registry.clock.now() },
   )
 
-describeOnce('signatures', () => {
+describe('signatures', () => {
   test('the agent’s own key and a publisher key of its organisation may sign, and the verdict says which', async () => {
     await anAgent()
     expect(await publish(agent, agent.agentId, await signCard(aCard(registry), agent.signer))).toMatchObject({
@@ -306,7 +305,7 @@ describe('two changes between read and commit', () => {
   })
 })
 
-describeOnce('import', () => {
+describe('import', () => {
   test.each<[string, (signer: Signer) => Promise<JsonObject | string>, object]>([
     ['an unsigned card is stored as `unsigned`', async () => aCard(registry), { state: 'accepted', verdict: { state: 'unsigned' } }],
     [

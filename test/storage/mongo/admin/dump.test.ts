@@ -41,7 +41,7 @@ overMongod((mongod) => {
   }
 
   describe('from a SQLite file to MongoDB', () => moveTests(FILE, MONGO, ['agents', 'finish']))
-  describe('from MongoDB to a SQLite file', () => moveTests(MONGO, FILE, ['finish']))
+  describe('from MongoDB to a SQLite file', () => moveTests(MONGO, FILE, []))
 
   test(
     'a dump of a running registry holds the state of one moment: what was written later is missing as a whole',

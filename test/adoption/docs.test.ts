@@ -124,7 +124,7 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'README.md': /Ocelot OCR granted 200 .*read \\"page 1\\" for agt_.*\n401\n401\n$/s,
   'docs/QUICKSTART-caller.md': /agt_\S+ signed http.* ocr:read.*"hits".*granted\n200\nthe token is invalid: tsk:\nactive\nbad_input\n$/s,
   'docs/QUICKSTART-publisher.md': /401\ngranted 200 hello agt_/,
-  'docs/KEYS.md': /retiresAt.*revokedCount\s+0.*revokedCount\s+0.*rotated\n.*compromised.*retired.*active/s,
+  'docs/KEYS.md': /retiresAt.*revokedCount\s+0.*revokedCount\s+0.*rotated\n.*revoked.*retired.*active/s,
   'docs/QUICKSTART-operator.md': /registrationToken.*agents\.register/s,
   'docs/QUICKSTART-orchestrator.md': /ocr:read valid\n.*\[ true, true ]\n\[ false, false ]\n$/s,
 }

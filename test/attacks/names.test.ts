@@ -53,7 +53,7 @@ attack('REG-04', 'an organisation that takes the name of another one gets nothin
 
 attack(
   'REG-05',
-  'the name of a revoked agent gets name_reserved, within its organisation and for the next owner of its namespace',
+  'the name of a revoked agent gets name_reserved within its organisation, and below its namespace no agent of the next owner gets its URN',
   setup,
   async () => {
     await proveNamespace(dns, setup.acme, 'released.test')
@@ -64,7 +64,9 @@ attack(
     await setup.acme.mutate('namespaces.transfer', { name: 'released.test', to: setup.globex.orgId })
     await proveNamespace(dns, setup.globex, 'released.test')
     const other = await setup.registry.agent({ registeredBy: setup.globex, name: 'Released' })
-    expect(await reasonOf(other.publish({ card: cardAt('released.test') }))).toBe('name_reserved')
+    expect(await reasonOf(other.publish({ card: cardAt('released.test') }))).toBe('done')
+    const status = async (name: string) => (await setup.registry.fetch(`/agents/urn:air:released.test:agents:${name}`)).status
+    expect([await status('Released'), await status(other.agentId)]).toEqual([404, 200])
   },
 )
 

@@ -36,6 +36,8 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['mutate', 'keys.retire', { keyId: KEY }],
   ['mutate', 'keys.register', { owner: AGT, use: 'client', jwk: {}, proof: 'x' }],
   ['mutate', 'keys.compromise', { keyId: KEY, since: 0 }],
+  ['mutate', 'keys.issueCode', { clientId: AGT }],
+  ['mutate', 'keys.rotate', { owner: AGT, jwk: {}, proof: 'x', endorsement: 'x' }],
   ['mutate', 'agents.register', { name: 'x', ceiling: {} }],
   ['query', 'agents.get', { agentId: AGT }],
   ['query', 'agents.list', {}],
@@ -73,6 +75,9 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['mutate', 'system.ticket', {}],
   ['query', 'audit.list', {}],
   ['query', 'audit.verify', {}],
+  ['query', 'audit.export', {}],
+  ['query', 'audit.getRetention', {}],
+  ['mutate', 'audit.setRetention', { days: 400 }],
 ]
 /** Procedures that anonymous callers may call. */
 const PUBLIC = [
@@ -83,6 +88,7 @@ const PUBLIC = [
   'cards.lint',
   'discovery.search',
   'discovery.suggest',
+  'keys.redeemCode',
   'members.join',
   'system.info',
 ]

@@ -1,10 +1,10 @@
 // The conventions that the introduction of docs/CLI.md states, without a terminal; terminal.test.ts has those of a terminal.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { newPrivateJwk } from '../../src/credentials/jose/sign.js'
+import { spawnNode } from '../child.mjs'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { MAIN, newCommandLine, type Run, runCommand } from './command-line.js'
@@ -158,12 +158,12 @@ describe('lists', () => {
   })
 
   test('a reader that closes the pipe ends the command without an error', async () => {
-    const child = spawn(process.execPath, [MAIN, 'task', 'list', '--all'], { env: { PATH: process.env.PATH, CREDENCE_HOME: line.home } })
+    const child = spawnNode([MAIN, 'task', 'list', '--all'], { env: { PATH: process.env.PATH, CREDENCE_HOME: line.home } })
     let err = ''
-    child.stderr.on('data', (text) => {
+    child.stderr?.on('data', (text) => {
       err += String(text)
     })
-    child.stdout.destroy()
+    child.stdout?.destroy()
     expect([await once(child, 'exit'), err]).toEqual([[0, null], ''])
   })
 

@@ -49,16 +49,20 @@ export async function orgIdOf(agent: Agent, text: string): Promise<string> {
 /** The member with this id, or with this name in the caller's organisation. */
 export async function memberIdOf(agent: Agent, text: string): Promise<string> {
   if (MemberId.safeParse(text).success) return text
-  const orgId = await ownOrgId(agent)
-  const found = orgId === undefined ? [] : await named<MemberView>(agent, 'members.list', { orgId }, text)
-  const standing = found.filter(({ state }) => state === 'active')
-  return oneOf(standing, ({ memberId }) => memberId, text) ?? refuseUsage(unknownText('member', text, 'mem_', 'member list'))
+  return oneOf(await findMemberIds(agent, text), (id) => id, text) ?? refuseUsage(unknownText('member', text, 'mem_', 'member list'))
 }
 
-/** The agent or member with this id or name. */
+async function findMemberIds(agent: Agent, name: string): Promise<readonly string[]> {
+  const orgId = await ownOrgId(agent)
+  const found = orgId === undefined ? [] : await named<MemberView>(agent, 'members.list', { orgId }, name)
+  return found.filter(({ state }) => state === 'active').map(({ memberId }) => memberId)
+}
+
+/** The agent or member with this id or name. A name that both an agent and a member have is refused. */
 export async function clientIdOf(agent: Agent, text: string): Promise<string> {
   if (ClientId.safeParse(text).success) return text
-  return (await findAgentId(agent, text)) ?? memberIdOf(agent, text)
+  const found = [await findAgentId(agent, text), ...(await findMemberIds(agent, text))].filter((id) => id !== undefined)
+  return oneOf(found, (id) => id, text) ?? refuseUsage(unknownText('agent or member', text, 'agt_ or mem_', 'agent list'))
 }
 
 /** The owner of a key: an organisation, agent or member. */

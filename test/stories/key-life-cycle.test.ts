@@ -4,7 +4,7 @@ import { newEs256Signer, redeemKeyCode, type Signer } from '../../src/client/ind
 import { thumbprint } from '../../src/credentials/jose/jwk.js'
 import { endorseKey, proveKey } from '../../src/credentials/jose/sign.js'
 import { systemRandom as random } from '../../src/lib/random.js'
-import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
+import { type Actor, type AgentActor, aCard, aName, type Registry, startRegistry } from '../registry.js'
 import { reasonOf } from './actors.js'
 
 interface Key {
@@ -200,4 +200,9 @@ describe('refusals', () => {
     expect(await Promise.all(reasons)).toEqual(['forbidden', 'forbidden', 'not_found'])
     expect(await reasonOf(redeem(await codeFor(mia, mia), await newEs256Signer()))).toBe('done')
   })
+})
+
+test('an agent that is not confirmed gets no code: its registration token would stay valid beside it', async () => {
+  const { agentId } = await acme.mutate<{ agentId: string }>('agents.register', { name: aName('waiting'), ceiling: {} })
+  expect(await reasonOf(acme.mutate('keys.issueCode', { clientId: agentId }))).toBe('conflict')
 })

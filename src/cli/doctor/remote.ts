@@ -69,11 +69,13 @@ function checkMetadata(issuer: string, status: number, text: string): Check {
       `the registry at ${issuer} names itself ${named}`,
       `Use ${named}, or correct --issuer before the first token is issued.`,
     )
-  const elsewhere = Object.values(endpoints).find((endpoint) => new URL(endpoint.replace(/^ws/, 'http')).origin !== issuer)
+  const elsewhere = Object.values(endpoints).find((endpoint) => originOf(endpoint.replace(/^ws/, 'http')) !== issuer)
   return elsewhere === undefined
     ? ok('issuer', `${named}, and all endpoints are there`)
     : fail('issuer', `the endpoint ${elsewhere} is on another origin`, 'Do not let a proxy rewrite the metadata.')
 }
+
+const originOf = (url: string): string | undefined => (URL.canParse(url) ? new URL(url).origin : undefined)
 
 function checkClock(clock: Clock, date: string | null): Check {
   const theirs = Date.parse(date ?? '') / 1000

@@ -6,12 +6,15 @@ import type { ClientId } from '../../protocol/ids.js'
 import { dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
 import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
+import type { AgentsStore } from '../agents/store.js'
 import type { Clients } from '../clients/clients.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
+import { findRegisteredKeys } from './find.js'
 import { newOneTimeCode } from './one-time-code.js'
 import type { RegisterKeyDeps } from './register.js'
 
 export interface KeyCodeDeps extends RegisterKeyDeps {
+  readonly agents: Pick<AgentsStore, 'cardsToIndex'>
   readonly storage: Storage
   readonly findClient: Clients['find']
 }
@@ -33,6 +36,9 @@ export async function issueKeyCode(
   const client = await deps.findClient(clientId)
   if (!client || !stands(trustLog.ended, client.dependencies.handles))
     return refuse('conflict', 'the client is suspended or revoked: no key of it is accepted')
+  // Its registration token would stay valid beside the code
+  if ((await findRegisteredKeys(deps, clientId)).length === 0)
+    return refuse('conflict', 'the agent is not confirmed yet: whoever has its registration token registers its first key')
   const { code, ...stored } = newOneTimeCode(deps.random, 'kcd')
   const expiresAt = now + CODE_SECONDS
   // `identities` includes the issuer's key: once that key ends, its open codes are void.

@@ -7,6 +7,7 @@ import { findRegisteredKeys } from './find.js'
 import type { KeyCodeDeps } from './issue-code.js'
 import { denyCode, requireOneTimeCode } from './one-time-code.js'
 import { type KeyRegistered, requireOfferedKey, saveRegisteredKey } from './register.js'
+import { indexingCardsOf } from './revoke.js'
 import type { KeyCode, RegisteredKey } from './store.js'
 
 export interface KeyCodeRedeemed extends KeyRegistered {
@@ -26,7 +27,10 @@ export async function redeemKeyCode(
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: id })
   const others = revokeOthers ? await standingKeys(deps, clientId) : []
   const draft: AuditDraft = { orgId, actor: clientId, action: 'keys.redeemCode', outcome: 'done', subject: clientId }
-  const recording = (ends: readonly RegisteredKey[]) => deps.audit.recordingEnd(draft, { ends, reason: 'superseded' })
+  const recording = (ends: readonly RegisteredKey[]) => [
+    ...ends.slice(0, 1).flatMap((key) => indexingCardsOf(deps, key)),
+    ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
+  ]
   const registered = await saveRegisteredKey(
     deps,
     { owner: clientId, orgId, use: 'client', key, grantedBy, registeredAt: now, registeredBy: clientId },

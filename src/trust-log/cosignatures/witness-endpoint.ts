@@ -33,13 +33,16 @@ interface WitnessDeps {
   readonly origins: readonly CosignedOrigin[]
 }
 
+/** Maximum number of characters of a checkpoint with its signatures. */
+const MAX_NOTE = 8192
+
 const CosignedTree = z.strictObject({
   /** The origin of the log. */
   id: z.string().max(256),
   size: z.int().min(0),
   root: z.string().length(43),
   /** The checkpoint with the log's signature and this witness's cosignature. */
-  note: z.string().max(8192),
+  note: z.string().max(MAX_NOTE),
 })
 type CosignedTree = z.infer<typeof CosignedTree>
 
@@ -84,9 +87,12 @@ async function addCheckpoint(deps: WitnessDeps, { body }: HttpRequest): Promise<
   const trees = deps.storage.collection(COSIGNED_TREES)
   const stored = await trees.get(head.origin)
   if (submitted.oldSize !== (stored?.size ?? 0)) return conflict(stored)
+  // Of two trees of one size only the first is cosigned, whatever the proof
+  if (stored && head.size === stored.size && head.root !== stored.root) return conflict(stored)
   requireExtension(stored, head, submitted)
   const line = await cosign(note.text, deps.name, await deps.signer(), deps.clock.now())
   const tree = { size: head.size, root: head.root, note: `${note.text}\n${signature.line}${line}` }
+  if (tree.note.length > MAX_NOTE) return refuse('bad_input', `the checkpoint has more than ${MAX_NOTE} characters`)
   const isStored = stored
     ? (await trees.change(head.origin, { size: stored.size, root: stored.root }, tree)) !== undefined
     : (await trees.insert({ id: head.origin, ...tree })) === 'inserted'

@@ -91,12 +91,13 @@ describe('a healthy registry', () => {
 
 describe('from outside', () => {
   test.each([
-    [600, 'fail', '10 minutes ahead of'],
-    [-600, 'fail', '10 minutes behind'],
-    [20, 'warn', '20 seconds ahead of'],
+    [600, 'fail', /10 minutes ahead of/],
+    [-600, 'fail', /10 minutes behind/],
+    // A busy machine takes a while between the response and the check
+    [20, 'warn', /2\d seconds ahead of/],
   ])('a clock that is %s s ahead: %s', async (seconds, state, text) => {
     const checks = await remote({ clock: { ...clientClock, now: () => clientClock.now() + seconds } })
-    expect(named(checks, 'clock')).toMatchObject({ state, text: expect.stringContaining(text) })
+    expect(named(checks, 'clock')).toMatchObject({ state, text: expect.stringMatching(text) })
     expectAdvice(checks)
   })
   test('an issuer that does not match the URL', async () => {

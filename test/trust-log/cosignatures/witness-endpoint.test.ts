@@ -99,12 +99,14 @@ describe.each(WITNESSES)('%s as a witness', (name, start) => {
     const fresh = await newTestLog('log.test/other')
     expect((await post(await fresh.bodyOf(0, 1))).status).toBe(403)
   })
-  test('422: a tree that does not extend the cosigned one is not cosigned, whatever its proof', async () => {
+  test('422 for a tree that does not extend the cosigned one, whatever its proof, and 409 for another tree of the same size', async () => {
     for (const size of [13, 14]) {
       const proof = await log.proofOf(13, size)
       const note = await fork.noteOf(size)
+      // litewitness 0.9 answers 422 to both
+      const expected = size === 13 && name !== 'litewitness' ? 409 : 422
       for (const lines of [proof, await fork.proofOf(13, size), []])
-        expect((await post([`old 13`, ...lines, '', note].join('\n'))).status, `${size} ${lines.length}`).toBe(422)
+        expect((await post([`old 13`, ...lines, '', note].join('\n'))).status, `${size} ${lines.length}`).toBe(expected)
     }
     expect((await post(await log.bodyOf(13, 14))).status).toBe(200)
   })

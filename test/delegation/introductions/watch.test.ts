@@ -11,11 +11,12 @@ test('introductions.watch delivers each notification once and in order, across l
   const target = await aPublishedAgent(registry, { registeredBy: acme })
   const requester = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
   const tickets: string[] = []
+  const addTicket = async () => tickets.push((await target.mutate<{ ticket: string }>('system.ticket')).ticket)
   // On a busy machine some attempts to connect fail, and each uses one
-  for (let i = 0; i < 40; i++) tickets.push((await target.mutate<{ ticket: string }>('system.ticket')).ticket)
+  for (let i = 0; i < 20; i++) await addTicket()
   class Authenticated extends WebSocket {
     constructor(address: string) {
-      super(address, ['trpc', `ticket.${tickets.shift()}`])
+      super(address, ['trpc', `ticket.${tickets.pop()}`])
     }
   }
   const client = createWSClient({
@@ -33,11 +34,13 @@ test('introductions.watch delivers each notification once and in order, across l
   }
   await expect
     .poll(
-      () => {
+      async () => {
         registry.clock.advance(1)
+        // The others expire by this clock
+        await addTicket()
         return seen
       },
-      { timeout: 10_000 },
+      { timeout: 15_000 },
     )
     .toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
   subscription.unsubscribe()

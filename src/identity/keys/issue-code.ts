@@ -38,7 +38,7 @@ export async function issueKeyCode(
     return refuse('conflict', 'the client is suspended or revoked: no key of it is accepted')
   // Its registration token would stay valid beside the code
   if ((await findRegisteredKeys(deps, clientId)).length === 0)
-    return refuse('conflict', 'the agent is not confirmed yet: whoever has its registration token registers its first key')
+    return refuse('conflict', 'the agent is not confirmed yet: the holder of its registration token registers the first key')
   const { code, ...stored } = newOneTimeCode(deps.random, 'kcd')
   const expiresAt = now + CODE_SECONDS
   // `identities` includes the issuer's key: once that key ends, its open codes are void.

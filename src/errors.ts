@@ -89,6 +89,8 @@ interface RefusalDetail {
   readonly scopes?: readonly string[]
   /** A fresh nonce that the client must use in its next proof (RFC 9449 §8). */
   readonly dpopNonce?: string
+  /** The error behind it, for the operator's log. It is not sent. */
+  readonly cause?: unknown
 }
 
 /**
@@ -141,6 +143,7 @@ export class Refusal extends CredenceError {
     super({ reason, text, status: REFUSALS[reason].http, faults: detail.faults, retryAfterSeconds: detail.retryAfterSeconds })
     this.name = 'Refusal'
     this.detail = detail
+    if (detail.cause !== undefined) this.cause = detail.cause
   }
 }
 

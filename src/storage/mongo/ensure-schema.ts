@@ -4,6 +4,7 @@ import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Doc, Spec } from '../storage.js'
 import { SCHEMAS, type StoredSchema } from './schema-version.js'
+import { newBatch } from './session/batch.js'
 import { isDuplicateKey } from './session/errors.js'
 
 export interface CollectionSchema {
@@ -45,39 +46,60 @@ const NAMESPACE_EXISTS = 48
 const INDEX_CONFLICTS: readonly unknown[] = [85, 86]
 
 /**
- * Returns a function that creates a collection and its indexes if they are missing. createIndexes does nothing if they exist. The server retries
- * concurrent creations of one collection internally, so one instance creates it and the others wait.
+ * Returns a function that creates a collection and its indexes if they are missing. Calls of one moment share one batch: one list of the
+ * collections, and one lock if any of theirs is missing, so that of instances that start at once one creates them and the others wait.
  */
 export function newEnsureSchema(db: Db, clock: Pick<Clock, 'now' | 'after'>): (schema: CollectionSchema) => Promise<void> {
   const locks: Collection<StoredSchema> = db.collection(SCHEMAS)
-  const exists = (name: string): Promise<boolean> => db.listCollections({ name }, { nameOnly: true, ...BESIDE_CREATION }).hasNext()
-  return async (schema) => {
-    const { name } = schema
-    while (!(await exists(name))) {
-      if (await lock(locks, name, clock.now())) {
-        await create(db, schema)
-        await locks.deleteOne({ _id: { $eq: name } }, BESIDE_CREATION)
-        return
+  const haveAll = async (wanted: readonly CollectionSchema[]): Promise<boolean> => {
+    const found = await db.listCollections({}, { nameOnly: true, ...BESIDE_CREATION }).toArray()
+    return wanted.every(({ name }) => found.some((one) => one.name === name))
+  }
+  return newBatch(async (wanted: readonly CollectionSchema[]) => {
+    while (!(await haveAll(wanted))) {
+      if (await lock(locks, clock.now())) {
+        const created = await createAll(db, wanted)
+        await locks.deleteOne({ _id: { $eq: LOCK_ID } }, BESIDE_CREATION)
+        return created
       }
       await clock.after(POLL_MS)
     }
-    await create(db, schema)
-  }
+    return createAll(db, wanted)
+  })
 }
 
-/** Longer than an empty collection with its indexes takes. If the instance that has the lock is killed, another one continues then. */
-const LOCK_SECONDS = 15
+const LOCK_ID = '(creation)'
+/** Longer than empty collections with their indexes take. If the instance that has the lock is killed, another one continues then. */
+const LOCK_SECONDS = 30
 const POLL_MS = 50
 
-async function lock(locks: Collection<StoredSchema>, name: string, now: number): Promise<boolean> {
+async function lock(locks: Collection<StoredSchema>, now: number): Promise<boolean> {
   try {
-    const free = { _id: { $eq: name }, lockedUntil: { $not: { $gt: now } } }
+    const free = { _id: { $eq: LOCK_ID }, lockedUntil: { $not: { $gt: now } } }
     await locks.updateOne(free, { $set: { lockedUntil: now + LOCK_SECONDS } }, { upsert: true, ...BESIDE_CREATION })
     return true
   } catch (error) {
     if (isDuplicateKey(error)) return false
     throw error
   }
+}
+
+/**
+ * One after the other, as the server creates them: at once they would only open a connection each. A schema that the database refuses fails its
+ * own callers, not the others of the batch.
+ */
+async function createAll(db: Db, wanted: readonly CollectionSchema[]): Promise<readonly (() => void)[]> {
+  const results: (() => void)[] = []
+  for (const schema of wanted) {
+    const failure = await create(db, schema).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    )
+    results.push(() => {
+      if (failure !== undefined) throw failure.error
+    })
+  }
+  return results
 }
 
 async function create(db: Db, { name, indexes }: CollectionSchema): Promise<void> {

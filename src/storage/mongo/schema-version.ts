@@ -1,5 +1,4 @@
-// The collection `schemas`: one document for the schema version of the deployment, one while a collection is created, and one while a dump is
-// loaded.
+// The collection `schemas`: one document for the schema version of the deployment, one while collections are created, and one while a dump is loaded.
 import type { Collection, Db } from 'mongodb'
 import { refuse } from '../../errors.js'
 import { callServer } from './session/errors.js'
@@ -19,7 +18,7 @@ const EARLIER_SCHEMAS = 'declarations'
 
 export interface StoredSchema {
   readonly _id: string
-  /** An instance is creating the collection of this name. Its lock expires then (epoch seconds). */
+  /** An instance is creating collections. Its lock expires then (epoch seconds). */
   readonly lockedUntil?: number
   /** The name of the load that is under way. */
   readonly text?: string

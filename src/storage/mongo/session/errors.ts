@@ -17,7 +17,7 @@ export async function callServer<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (isRefusal(error) || !(error instanceof MongoError) || isDuplicateKey(error)) throw error
     if (error instanceof MongoServerError && BUGS.has(Number(error.code))) throw error
-    return refuse('unavailable', 'the store is not reachable', { retryAfterSeconds: 1 })
+    return refuse('unavailable', 'the store is not reachable', { retryAfterSeconds: 1, cause: error })
   }
 }
 

@@ -38,6 +38,7 @@ export const REFUSALS = {
   name_reserved: { http: 409, trpc: 'CONFLICT' },
   name_confusable: { http: 409, trpc: 'CONFLICT' },
   namespace_unverified: { http: 403, trpc: 'FORBIDDEN' },
+  resource_unproved: { http: 403, trpc: 'FORBIDDEN' },
   namespace_continuity: { http: 409, trpc: 'CONFLICT' },
   // Keys and cards
   key_invalid: { http: 400, trpc: 'BAD_REQUEST' },

@@ -1,5 +1,5 @@
 import { isRefusal, REFUSALS, type Refusal } from '../errors.js'
-import { dpopChallenge } from '../protocol/dpop.js'
+import { challengeOf } from '../protocol/dpop.js'
 import { type ErrorBody, type HttpResponse, json } from './route.js'
 
 interface Responded {
@@ -19,7 +19,7 @@ export function errorResponse(error: unknown, { requestId, issuer, errorBody = o
   const reason = refusal?.reason ?? 'server_error'
   const { dpopNonce, allow } = refusal?.detail ?? {}
   const status = REFUSALS[reason].http
-  const challenge = reason === 'invalid_client' ? 'Credence realm="oauth"' : dpopChallenge({ error: reason, resource: issuer })
+  const challenge = reason === 'invalid_client' ? 'Credence realm="oauth"' : challengeOf({ error: reason, resource: issuer })
   return json(status, errorBody(refusal, requestId), {
     pragma: 'no-cache',
     ...(status === 401 && { 'www-authenticate': challenge }),

@@ -9,8 +9,9 @@ import { AgentId, audienceOf } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import { type ClientAuthDeps, confirmClient, consumeAssertion, verifyClient } from './client-auth/client-auth.js'
 import { findToken } from './find-token.js'
+import type { TargetDeps } from './grants/target.js'
 
-export type IntrospectDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
+export type IntrospectDeps = ClientAuthDeps & Pick<TargetDeps, 'findResource'> & { readonly tokenKeys: KeysFor; readonly audit: Audit }
 
 const INACTIVE = { active: false }
 
@@ -51,19 +52,20 @@ export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
 
 async function activeClaims(deps: IntrospectDeps, client: Client, token: string, now: number): Promise<AccessTokenClaims | undefined> {
   const verified = await findToken(deps, token, now)
-  if (!verified || !maySee(deps, client, verified.claims)) return undefined
+  if (!verified || !(await maySee(deps, client, verified.claims))) return undefined
   const { claims, dependsOn } = verified
   return stands(deps.trustLog.ended, dependsOn) ? claims : undefined
 }
 
-function maySee({ issuer }: IntrospectDeps, client: Client, claims: AccessTokenClaims): boolean {
+async function maySee({ issuer, findResource }: IntrospectDeps, client: Client, claims: AccessTokenClaims): Promise<boolean> {
   const agent = AgentId.safeParse(client.id)
   if (claims.client_id === client.id) return true
-  if (agent.success) return claims.aud === audienceOf(issuer, agent.data)
+  if (agent.success)
+    return claims.aud === audienceOf(issuer, agent.data) || (await findResource(claims.aud))?.resource.operatorAgentId === agent.data
   return client.role === 'operator' || (client.role === 'administrator' && client.orgId === claims.organization_id)
 }
 
 /** `standing` is left out, because a caller of introspection does not check handles itself. */
 function responseOf({ standing: _, ...claims }: AccessTokenClaims) {
-  return { active: true, token_type: 'DPoP', ...claims }
+  return { active: true, token_type: claims.cnf ? 'DPoP' : 'Bearer', ...claims }
 }

@@ -30,8 +30,8 @@ export interface IssueDeps {
 export interface GrantRequest {
   readonly barrier: Barrier
   readonly authenticated: AuthenticatedClient
-  /** Thumbprint of the proof's key, to which the token will be bound. */
-  readonly jkt: Jkt
+  /** Thumbprint of the proof's key, to which the token will be bound. Undefined without a proof: the grant then issues a bearer token or refuses. */
+  readonly jkt: Jkt | undefined
   readonly form: OAuthForm
 }
 
@@ -39,8 +39,8 @@ export interface GrantRequest {
 interface TokenDecision {
   readonly kind: 'root' | 'introduced'
   readonly authenticated: AuthenticatedClient
-  /** Thumbprint of the key that the token is bound to. */
-  readonly jkt: Jkt
+  /** Thumbprint of the key that the token is bound to. Undefined for a bearer token. */
+  readonly jkt: Jkt | undefined
   readonly sub: ClientId
   readonly audience: Audience
   readonly scopes: readonly Scope[]
@@ -51,8 +51,10 @@ interface TokenDecision {
   readonly resources?: readonly string[] | undefined
   readonly delegation?: Delegation | undefined
   readonly exchangeRights?: readonly Right[] | undefined
-  /** Requested lifetime. A longer one than the default is limited to the default. */
+  /** Requested lifetime. A longer one than the maximum is limited to it. */
   readonly seconds?: number | undefined
+  /** Maximum lifetime. Default: that of the kind. */
+  readonly maxSeconds?: number | undefined
   readonly parents: readonly TokenId[]
   /** Dependencies of everything that the decision read, besides the client and its key. */
   readonly dependencies: readonly Dependencies[]
@@ -62,7 +64,11 @@ export interface IssuedToken {
   readonly accessToken: string
   readonly expiresIn: number
   readonly scope: string
+  readonly tokenType: 'DPoP' | 'Bearer'
 }
+
+export const refuseWithoutProof = (): never =>
+  refuse('invalid_dpop_proof', 'send exactly one DPoP header: only resources that allow bearer tokens have tokens without a proof')
 
 /**
  * Issues the tokens of every grant. A token depends on everything that the decision read, expires no later than any of it, and is bound
@@ -88,7 +94,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
       'standing_too_large',
       `the token would depend on ${length} handles, more than ${MAX_STANDING_HANDLES}; use a shorter chain or name fewer skills`,
     )
-  const maxSeconds = decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS
+  const maxSeconds = decision.maxSeconds ?? (decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS)
   const seconds = Math.min(maxSeconds, client.ceiling.tokenSeconds, decision.seconds ?? maxSeconds)
   const exp = Math.min(now + seconds, Math.floor(dependencies.expiresAt))
   if (exp <= now) refuse('invalid_request', 'something that the token would depend on has expired')
@@ -103,7 +109,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     exp,
     jti,
     scope,
-    cnf: { jkt: decision.jkt },
+    cnf: decision.jkt === undefined ? undefined : { jkt: decision.jkt },
     organization_id: client.orgId,
     client_type: client.kind,
     act: decision.act,
@@ -125,7 +131,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
       `the token would have ${accessToken.length} bytes, more than ${MAX_TOKEN_BYTES}; request fewer scopes, tools or resources`,
     )
   await saveRecord(deps, decision, claims, allHandles)
-  return { accessToken, expiresIn: exp - now, scope }
+  return { accessToken, expiresIn: exp - now, scope, tokenType: decision.jkt === undefined ? 'Bearer' : 'DPoP' }
 }
 
 async function saveRecord(
@@ -153,7 +159,7 @@ async function saveRecord(
     ...(decision.tools && { tools: [...decision.tools] }),
     ...(decision.resources && { resources: [...decision.resources] }),
     ...(decision.delegation && { delegation: decision.delegation }),
-    jkt: decision.jkt,
+    ...(decision.jkt === undefined ? { bearer: true } : { jkt: decision.jkt }),
     dependsOn: [...dependsOn],
     issuedAt: claims.iat,
     expiresAt: claims.exp,
@@ -167,7 +173,12 @@ async function saveRecord(
     subject: claims.aud.slice(0, 128),
     tokenId: claims.jti,
     ...(claims.task_id && { taskId: claims.task_id }),
-    facts: { kind: decision.kind, scope: claims.scope.slice(0, 512), actors: record.actors.length },
+    facts: {
+      kind: decision.kind,
+      scope: claims.scope.slice(0, 512),
+      actors: record.actors.length,
+      ...(decision.jkt === undefined && { bearer: true }),
+    },
   })
   const committed = await deps.storage.commit([deps.tokens.inserting(record), row])
   if (!committed.ok) refuse('unavailable', 'the token could not be stored; try again in a second', { retryAfterSeconds: 1 })

@@ -2,7 +2,7 @@ import { refuse } from '../errors.js'
 import { publicDocument } from '../http/etag.js'
 import type { HttpResponse, Route } from '../http/route.js'
 import { DPOP_ALGORITHMS, SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
-import { resourceMetadata } from '../protocol/resource-metadata.js'
+import { resourceMetadata } from '../protocol/resources/metadata.js'
 import { REGISTRY_SCOPES } from '../protocol/rights.js'
 import { GRANT_TYPES } from './token-endpoint.js'
 

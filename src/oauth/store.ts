@@ -28,7 +28,9 @@ export const TokenRecord = z.strictObject({
   tools: Names.optional(),
   resources: Names.optional(),
   delegation: Delegation.optional(),
-  jkt: Jkt,
+  /** Absent for a bearer token. */
+  jkt: Jkt.optional(),
+  bearer: z.literal(true).optional(),
   /** Every handle in `standing.dependsOn`, and the registry key that signed the token. */
   dependsOn: z.array(Handle).max(MAX_STANDING_HANDLES + 1),
   issuedAt: z.int(),

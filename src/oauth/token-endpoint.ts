@@ -60,10 +60,11 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
         const [isFirstUse, isFirstProof] = await consumed
         const authenticated = await confirmClient(deps, verified, isFirstUse)
         return auditRefusal(deps, authenticated, async () => {
-          if (isRefusal(proof)) throw proof
+          if (isRefusal(proof) && request.headers.dpop !== undefined) throw proof
           if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
-          const issued = await grant(deps, grantType, { barrier, authenticated, jkt: proof.jkt, form })
-          return json(200, responseOf(issued, grantType), { 'dpop-nonce': proof.freshNonce, pragma: 'no-cache' })
+          const bound = isRefusal(proof) ? undefined : proof
+          const issued = await grant(deps, grantType, { barrier, authenticated, jkt: bound?.jkt, form })
+          return json(200, responseOf(issued, grantType), { ...(bound && { 'dpop-nonce': bound.freshNonce }), pragma: 'no-cache' })
         })
       },
       consumed,
@@ -93,9 +94,9 @@ function grant(deps: TokenEndpointDeps, grantType: string, request: GrantRequest
 }
 
 /** RFC 6749 §5.1. RFC 8693 §2.2.1 adds `issued_token_type`. */
-const responseOf = ({ accessToken, expiresIn, scope }: IssuedToken, grantType: string) => ({
+const responseOf = ({ accessToken, expiresIn, scope, tokenType }: IssuedToken, grantType: string) => ({
   access_token: accessToken,
-  token_type: 'DPoP',
+  token_type: tokenType,
   expires_in: expiresIn,
   scope,
   ...(grantType === TOKEN_EXCHANGE && { issued_token_type: ACCESS_TOKEN_TYPE }),

@@ -2,6 +2,7 @@ import { AUDIT_ANCHORS, AUDIT_ENDINGS, AUDIT_LINKS, AUDIT_RETENTION, AUDIT_ROWS,
 import { INBOX, INBOX_POSITIONS, NOTIFICATION_OUTBOX } from '../delegation/inbox/store.js'
 import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../delegation/introductions/capability/store.js'
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
+import { OPEN_PAIRS, RESOURCE_URIS, RESOURCES } from '../delegation/resources/store.js'
 import { TASKS } from '../delegation/tasks/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
 import { KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
@@ -36,6 +37,9 @@ export const COLLECTIONS = anySpecs([
   CAPABILITY_ASKS,
   CAPABILITY_REQUESTS,
   INTRODUCTIONS,
+  OPEN_PAIRS,
+  RESOURCE_URIS,
+  RESOURCES,
   TOKENS,
   TASKS,
   CARDS_TO_INDEX,

@@ -25,7 +25,8 @@ export const AccessTokenClaims = z.object({
   jti: TokenId,
   /** Space-separated. An introduced token has at least one scope. */
   scope: z.string().max(MAX_NAMES * (MAX_SCOPE_LENGTH + 1)),
-  cnf: z.strictObject({ jkt: Jkt }),
+  /** Absent in a bearer token, which only a resource that allows them may accept. */
+  cnf: z.strictObject({ jkt: Jkt }).optional(),
   /** The organisation of the client. */
   organization_id: OrgId,
   client_type: z.enum(['agent', 'member']),

@@ -14,6 +14,8 @@ export const TaskId = id('tsk', 'a task id').brand<'TaskId'>()
 export type TaskId = z.infer<typeof TaskId>
 export const IntroductionId = id('int', 'an introduction id').brand<'IntroductionId'>()
 export type IntroductionId = z.infer<typeof IntroductionId>
+export const ResourceId = id('res', 'a resource id').brand<'ResourceId'>()
+export type ResourceId = z.infer<typeof ResourceId>
 export const EntryId = id('ent', 'a log entry id').brand<'EntryId'>()
 export type EntryId = z.infer<typeof EntryId>
 /** `jti` of an access token. */
@@ -25,6 +27,12 @@ export type RegisteredKeyId = z.infer<typeof RegisteredKeyId>
 /** Agents and members are OAuth clients; their id is the `client_id`. */
 export const ClientId = z.union([AgentId, MemberId], 'not a client id (agt_ or mem_ + 22 characters)')
 export type ClientId = z.infer<typeof ClientId>
+
+/** What an agent can be introduced to: an agent or a protected resource. */
+export const TargetId = z.union([AgentId, ResourceId], 'not the id of an agent or a resource (agt_ or res_ + 22 characters)')
+export type TargetId = z.infer<typeof TargetId>
+
+export const isResourceId = (id: TargetId): id is ResourceId => ResourceId.safeParse(id).success
 
 /** RFC 7638 thumbprint (SHA-256, base64url) of a key. */
 export const Jkt = z
@@ -39,13 +47,24 @@ export type Audience = z.infer<typeof Audience>
 
 const ID_BYTES = 16
 
-type IdOf = { org: OrgId; mem: MemberId; agt: AgentId; tsk: TaskId; int: IntroductionId; ent: EntryId; tok: TokenId; key: RegisteredKeyId }
+type IdOf = {
+  org: OrgId
+  mem: MemberId
+  agt: AgentId
+  tsk: TaskId
+  int: IntroductionId
+  res: ResourceId
+  ent: EntryId
+  tok: TokenId
+  key: RegisteredKeyId
+}
 const SCHEMAS = {
   org: OrgId,
   mem: MemberId,
   agt: AgentId,
   tsk: TaskId,
   int: IntroductionId,
+  res: ResourceId,
   ent: EntryId,
   tok: TokenId,
   key: RegisteredKeyId,

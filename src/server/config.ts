@@ -122,6 +122,11 @@ export const Config = z
      * that may have private addresses and other ports. Default: `off`, in development mode `public`, which then includes loopback.
      */
     outgoing: ConfiguredOutgoing.optional(),
+    /**
+     * Whether clients that send no DPoP proof get bearer tokens, for resources that accept them. Whoever has a copy of such a token can use it.
+     * Default: `off`, in development mode `on`.
+     */
+    bearerTokens: z.enum(['on', 'off']).optional(),
     /** `daily` repeats the checks of cards that their publishers have asked for (`cards.checkFreshness`). */
     freshness: z.enum(['off', 'daily']).default('off'),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -234,6 +239,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   CREDENCE_STORE: 'store',
   CREDENCE_LIMITS: 'limits',
   CREDENCE_OUTGOING: 'outgoing',
+  CREDENCE_BEARER_TOKENS: 'bearerTokens',
   CREDENCE_FRESHNESS: 'freshness',
 }
 

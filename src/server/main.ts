@@ -40,6 +40,7 @@ export async function serve(config: Config): Promise<Registry> {
       cosignFor,
       limits,
       outgoing,
+      bearerTokens,
       freshness,
     } = config
     const witness = openWitness({ ...config, issuer })
@@ -59,6 +60,7 @@ export async function serve(config: Config): Promise<Registry> {
       trustedProxies,
       limits,
       ...(outgoing && { outgoing }),
+      ...(bearerTokens && { bearerTokens: bearerTokens === 'on' }),
       freshness,
       ...(witness && { witness }),
       witnessFor,

@@ -1,5 +1,6 @@
 import { auditRoutes } from '../audit/routes.js'
 import { introductionsRoutes } from '../delegation/introductions/routes.js'
+import { resourcesRoutes } from '../delegation/resources/routes.js'
 import { tasksRoutes } from '../delegation/tasks/routes.js'
 import { router } from '../http/trpc/procedures.js'
 import { agentsRoutes } from '../identity/agents/routes.js'
@@ -23,6 +24,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof limitsRoutes>[0] &
   Parameters<typeof auditRoutes>[0] &
   Parameters<typeof signingKeysRoutes>[0] &
+  Parameters<typeof resourcesRoutes>[0] &
   Parameters<typeof tasksRoutes>[0] &
   Parameters<typeof cardsRoutes>[0] &
   Parameters<typeof introductionsRoutes>[0] &
@@ -42,6 +44,7 @@ export const newRouter = (deps: RouterDeps) =>
     cards: cardsRoutes(deps),
     discovery: discoveryRoutes(deps),
     introductions: introductionsRoutes(deps),
+    resources: resourcesRoutes(deps),
     tasks: tasksRoutes(deps),
     tokens: tokensRoutes(deps),
     revocations: revocationsRoutes(deps),

@@ -9,6 +9,9 @@ import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/de
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
 import { findGranted, introductionQuotas, introductionsGrantedBy } from '../delegation/introductions/find.js'
 import { type Introduction, introductionsStore } from '../delegation/introductions/store.js'
+import { findResource, type ResourceAudience, resourcesQuota } from '../delegation/resources/find.js'
+import { introduceToOpen } from '../delegation/resources/introduce-to-open.js'
+import { resourcesStore } from '../delegation/resources/store.js'
 import { countOpenTasks, findTask, tasksGrantedBy, tasksQuota } from '../delegation/tasks/find.js'
 import { tasksStore } from '../delegation/tasks/store.js'
 import type { Caller } from '../http/caller.js'
@@ -19,6 +22,7 @@ import type { HttpRequest } from '../http/route.js'
 import { agentsGrantedBy, agentsQuota, countAgents, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
 import { orgOfOwner } from '../identity/agents/owner.js'
 import { agentsStore } from '../identity/agents/store.js'
+import type { Client } from '../identity/clients/client.js'
 import { newClients } from '../identity/clients/clients.js'
 import { readMemberClient } from '../identity/clients/member-client.js'
 import { keysGrantedBy } from '../identity/keys/find.js'
@@ -46,8 +50,9 @@ import { isCalledFor } from '../oauth/lineage.js'
 import { tokensStore } from '../oauth/store.js'
 import { newTokenKeys } from '../oauth/token-keys.js'
 import type { Handle } from '../protocol/handles.js'
-import type { AgentId, ClientId, IntroductionId, OrgId, TaskId } from '../protocol/ids.js'
+import { type AgentId, type ClientId, type IntroductionId, isResourceId, type OrgId, type TargetId, type TaskId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
+import type { Barrier } from '../protocol/standing.js'
 import { freshnessStore } from '../registry/cards/freshness/store.js'
 import { cachedReliance, findReliance } from '../registry/cards/reliance/find.js'
 import { cardsStore } from '../registry/cards/store.js'
@@ -79,6 +84,8 @@ export interface ServiceDeps {
   readonly limits?: ConfiguredLimits
   /** Default: `off`, in development mode `public`. */
   readonly outgoing?: Outgoing
+  /** Whether resources that accept bearer tokens get them. Default: only in development mode. */
+  readonly bearerTokens?: boolean
   /** Default: the name servers of this machine. */
   readonly resolver?: Resolver
   /** Certificate authorities for outgoing requests. Default: those of Node. */
@@ -102,6 +109,7 @@ export async function startServices(deps: ServiceDeps) {
   const stores = newStores(base)
   const clients = newClients(trustLog, { member: (id) => readMemberClient(stores, id), agent: (id) => readAgentClient(stores, id) })
   const services = { ...stores, ...newFinders(stores), findClient: clients.find, clients, tokenKeys: newTokenKeys({ keyRing, clock }) }
+  const forTasks = { isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(services, agentId, taskId) }
   const cosigned = newCosignedCheckpoints(base)
   const closers: (() => Promise<void>)[] = []
   let updates: WitnessUpdates | undefined
@@ -131,7 +139,10 @@ export async function startServices(deps: ServiceDeps) {
     cosigned: cosigners.length > 0 ? cosigned : undefined,
     authenticate: (request: HttpRequest) => authenticateRequest(services, request),
     auditActions: AUDIT_ACTIONS,
-    isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(services, agentId, taskId),
+    isCalledFor: forTasks.isCalledFor,
+    bearerTokens: deps.bearerTokens ?? deps.dev,
+    introduceToOpen: (client: Client, audience: ResourceAudience, barrier: Barrier) =>
+      introduceToOpen({ ...services, ...forTasks }, client, audience, barrier),
     hub: newHub({ trustLog }),
     revocationSignals: newRevocationSignals({ trustLog, clock }),
     tickets: newTickets({ ...base, findClient: clients.find }),
@@ -210,6 +221,7 @@ function newStores(base: ReturnType<typeof newBase>) {
     namespaces: namespacesStore(base),
     inbox: inboxStore(base),
     tasks: tasksStore(base),
+    resources: resourcesStore(base),
     cards: cardsStore(base),
     freshness: freshnessStore(base),
     introductions: introductionsStore(base),
@@ -230,7 +242,8 @@ const searchLimitOf = ({ metrics }: ReturnType<typeof newBase>, caller: keyof ty
 const newFinders = (stores: ReturnType<typeof newStores>) => ({
   ...newQuotas(stores),
   ...newIntroductionFinders(stores),
-  findTarget: (id: AgentId) => findIntroductionTarget(stores, id),
+  findTarget: async (id: TargetId) => (isResourceId(id) ? (await findResource(stores, id))?.target : findIntroductionTarget(stores, id)),
+  findResource: (uriOrId: string) => findResource(stores, uriOrId),
   findTask: (id: TaskId) => findTask(stores, id),
   orgOfOwner: (owner: KeyOwner) => orgOfOwner(stores, owner),
   grantedBy: async (handle: Handle, since: number) =>
@@ -250,13 +263,14 @@ const newFinders = (stores: ReturnType<typeof newStores>) => ({
 function newIntroductionFinders(stores: ReturnType<typeof newStores>) {
   const deps = {
     ...stores,
-    findReliance: (id: AgentId, tier?: CardTier) => findReliance(stores, id, tier),
-    cachedReliance: (id: AgentId) => cachedReliance(stores, id),
+    findReliance: async (id: TargetId, tier?: CardTier) =>
+      isResourceId(id) ? (await findResource(stores, id))?.offer : findReliance(stores, id, tier),
+    cachedReliance: async (id: TargetId) => (isResourceId(id) ? (await findResource(stores, id))?.offer : cachedReliance(stores, id)),
   }
   return {
     findReliance: deps.findReliance,
     cachedReliance: deps.cachedReliance,
-    findGranted: (from: AgentId, to: AgentId) => findGranted(stores, from, to),
+    findGranted: (from: AgentId, to: TargetId) => findGranted(stores, from, to),
     entitle: (caller: Caller, id: AgentId) => entitlementOf(deps, caller, id),
     introducedTo: (caller: Caller) => introducedTo(deps, caller),
     notifyOfChanges: (to: AgentId) => notifyOfChanges(deps, to),
@@ -273,6 +287,7 @@ function newQuotas(stores: ReturnType<typeof newStores>) {
     commitAgent: async (orgId: OrgId, commit: CountedCommit) =>
       commitWithinQuotas(stores, [agentsQuota(stores, orgId, await limits.ofOrganisation(orgId))], commit),
     commitClaim: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [namespacesQuota(stores, orgId)], commit),
+    commitResource: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [resourcesQuota(stores, orgId)], commit),
     commitTask: async (caller: Caller, commit: CountedCommit) =>
       commitWithinQuotas(stores, [tasksQuota(stores, caller, await limits.ofClient(caller))], commit),
     commitGrant: async (granted: Introduction, commit: CountedCommit) => {

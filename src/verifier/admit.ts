@@ -4,7 +4,7 @@ import { type RefusalResponse, refusalResponse, SERVER_ERROR } from './refusal-r
 import type { Needs, Verified, Verifier } from './verify-request.js'
 
 /** The part of a verifier that a guard calls. */
-export type RequestVerifier = Pick<Verifier, 'verify' | 'watch' | 'onBug' | 'audience'>
+export type RequestVerifier = Pick<Verifier, 'verify' | 'watch' | 'onBug' | 'audience' | 'allowBearer'>
 
 /** Either the verified request, or the response that refuses it. */
 export type Admitted =
@@ -19,9 +19,9 @@ export async function admit(verifier: RequestVerifier, request: IncomingRequest,
   try {
     return { verified: await verifier.verify(request, needs) }
   } catch (error) {
-    const { audience } = verifier
+    const { audience, allowBearer } = verifier
     const isAnonymous = request.headers.authorization === undefined
-    if (isRefusal(error)) return { response: refusalResponse(error, { audience, scope: needs.scope, isAnonymous }) }
+    if (isRefusal(error)) return { response: refusalResponse(error, { audience, allowBearer, scope: needs.scope, isAnonymous }) }
     verifier.onBug(error)
     return { response: SERVER_ERROR }
   }

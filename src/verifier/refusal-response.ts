@@ -1,5 +1,5 @@
 import { isRefusal, REFUSALS } from '../errors.js'
-import { dpopChallenge } from '../protocol/dpop.js'
+import { challengeOf } from '../protocol/dpop.js'
 
 /** The complete HTTP response to a refused request. */
 export interface RefusalResponse {
@@ -14,6 +14,8 @@ const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-
 interface RefusedRequest {
   /** The audience of the server. Its metadata (RFC 9728) say where a client gets a token. */
   readonly audience?: string | undefined
+  /** True if the server accepts bearer tokens. */
+  readonly allowBearer?: boolean | undefined
   /** The scope that the request needs. */
   readonly scope?: string | undefined
   /** True if the request has no `Authorization` header: the challenge then names no error (RFC 6750 §3.1). */
@@ -21,7 +23,10 @@ interface RefusedRequest {
 }
 
 /** Makes the response to a refusal that `verify` has thrown. Any other error is a bug and is thrown again. */
-export function refusalResponse(error: unknown, { audience, scope, isAnonymous = false }: RefusedRequest = {}): RefusalResponse {
+export function refusalResponse(
+  error: unknown,
+  { audience, allowBearer, scope, isAnonymous = false }: RefusedRequest = {},
+): RefusalResponse {
   if (!isRefusal(error)) throw error
   const { reason, message, detail } = error
   const status = REFUSALS[reason].http
@@ -31,9 +36,10 @@ export function refusalResponse(error: unknown, { audience, scope, isAnonymous =
       ...JSON_HEADERS,
       // RFC 9449 §7.1, RFC 6750 §3
       ...((status === 401 || status === 403) && {
-        'www-authenticate': dpopChallenge({
+        'www-authenticate': challengeOf({
           error: isAnonymous ? undefined : reason,
           resource: audience,
+          allowBearer,
           scopes: detail.scopes ?? (scope === undefined ? [] : [scope]),
         }),
       }),

@@ -8,11 +8,12 @@ import { isRefusal, refuse } from '../errors.js'
 import { type Clock, systemClock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import { type AccessTokenClaims, chainOf, handlesOf } from '../protocol/claims.js'
-import { dpopTokenOf } from '../protocol/dpop.js'
+import { bearerTokenOf, dpopTokenOf } from '../protocol/dpop.js'
 import { handleOfRegistryKey } from '../protocol/handles.js'
 import { Jkt, type TaskId } from '../protocol/ids.js'
 import { isPlainName } from '../protocol/names.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
+import { faultOfResourceUri, resourceUriOf } from '../protocol/resources/uri.js'
 import { coveredBySome, parseScope } from '../protocol/rights.js'
 import type { IncomingRequest } from './incoming-request.js'
 import { OpenRequests, type WatchedToken } from './open-requests.js'
@@ -23,8 +24,12 @@ import { memoryStores, type ReplayStore, type TaskBindingStore } from './stores.
 export interface VerifierOptions {
   /** The registry's issuer URL. */
   readonly issuer: string
-  /** The audience URI of this agent: `<issuer>/agents/<agent id>`. */
-  readonly audience: string
+  /** The audience URI of this agent: `<issuer>/agents/<agent id>`. Either `audience` or `resource`. */
+  readonly audience?: string
+  /** The URI of this server as a protected resource, as it was registered (`resources.register`). */
+  readonly resource?: string
+  /** Accepts bearer tokens too, which any holder of a copy can use. Only with `resource`, and if the registration allows them. Default: false. */
+  readonly allowBearer?: boolean
   /** The URL under which callers reach this server, including a path prefix that a proxy removes. DPoP proofs must name it. */
   readonly publicUrl: string
   /** Trusted proxies: their forwarded scheme and host replace those of `publicUrl`. Default: none, so forwarded headers are ignored. */
@@ -48,6 +53,8 @@ export interface VerifierOptions {
 const VERIFIER_OPTIONS: OptionNames<VerifierOptions & { close?: unknown }> = {
   issuer: true,
   audience: true,
+  resource: true,
+  allowBearer: true,
   publicUrl: true,
   proxies: true,
   standing: true,
@@ -94,6 +101,8 @@ export interface Verifier {
   watch(verified: Verified, onInvalid: () => void): () => void
   readonly taskBindings: TaskBindingStore
   readonly audience: string
+  readonly allowBearer: boolean
+  readonly issuer: string
   readonly publicUrl: string
   readonly onBug: (error: unknown) => void
 }
@@ -119,6 +128,7 @@ const REREAD_MS = 1000
 export function createVerifier(options: VerifierOptions): Verifier {
   requireOptions('createVerifier', options, VERIFIER_OPTIONS)
   const { issuer, audience } = namesOf(options)
+  const { allowBearer = false } = options
   const publicUrlOf = newPublicUrl(options.publicUrl, options.proxies)
   const clock = options.clock ?? systemClock
   const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
@@ -145,6 +155,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   return {
     audience,
+    allowBearer,
+    issuer,
     publicUrl: options.publicUrl,
     taskBindings: options.taskBindings ?? memory.taskBindings,
     onBug: options.onBug ?? ((error) => console.error(error)),
@@ -154,20 +166,24 @@ export function createVerifier(options: VerifierOptions): Verifier {
     },
     verify: async (request, needs = {}) => {
       requireOptions('verify: needs', needs, NEEDS)
-      const { token, dpop } = credentialsOf(request)
+      const { token, dpop } = credentialsOf(request, allowBearer)
       const now = Math.max(clock.now(), standing.time)
       const { claims, kid } = await withKeysOf(issuer, () => verifyAccessToken(token, keysFor, { issuer, audience, now }))
       const [path = ''] = request.url.split('?')
       // A target without a leading slash, appended to an origin, would name another host.
       if (!path.startsWith('/')) refuse('invalid_token', 'the request target must be a path that begins with "/"')
-      const proof = await verifyDpopProof(dpop, {
-        htm: request.method,
-        htu: publicUrlOf(request) + path,
-        now: clock.now(),
-        accessToken: token,
-        reason: 'invalid_token',
-      })
-      if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
+      const proof =
+        dpop === undefined
+          ? undefined
+          : await verifyDpopProof(dpop, {
+              htm: request.method,
+              htu: publicUrlOf(request) + path,
+              now: clock.now(),
+              accessToken: token,
+              reason: 'invalid_token',
+            })
+      // A bound token without its proof may have been stolen
+      if (proof?.jkt !== claims.cnf?.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
       const dependencies = { at: claims.standing.at, dependsOn: handlesOf(claims, kid) }
       const result = await standing.check(token, dependencies)
       switch (result.state) {
@@ -178,7 +194,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
         case 'stands':
       }
       // RFC 9449 §11.1: the proof is consumed last, so that a client whose request got 503 may retry with the same proof.
-      if (!(await consumeProof(proof, (name, expiresAt) => replay.consume(name, expiresAt), REPLICA_SKEW_SECONDS)))
+      if (proof && !(await consumeProof(proof, (name, expiresAt) => replay.consume(name, expiresAt), REPLICA_SKEW_SECONDS)))
         refuse('invalid_token', 'the DPoP proof has been used before')
       requireNeeds(claims, needs)
       const verified = { claims, chain: chainOf(claims), taskId: claims.task_id, accessToken: token }
@@ -189,11 +205,21 @@ export function createVerifier(options: VerifierOptions): Verifier {
 }
 
 /** The registry compares both as text, so a copied URL loses its trailing slashes, and the path of an audience its empty segments. */
-function namesOf(options: Pick<VerifierOptions, 'issuer' | 'audience'>): { readonly issuer: string; readonly audience: string } {
-  const { audience } = options
-  if (!URL.canParse(audience))
-    refuse('bad_input', `audience: ${JSON.stringify(audience)} is not a URI (expected "<issuer>/agents/<agent id>")`)
-  return { issuer: issuerOf(options.issuer), audience: audience.replace(/(?<!:)\/+(?=\/|$)/g, '') }
+function namesOf(options: Pick<VerifierOptions, 'issuer' | 'audience' | 'resource' | 'allowBearer'>): {
+  readonly issuer: string
+  readonly audience: string
+} {
+  const { audience, resource, allowBearer } = options
+  if ((audience === undefined) === (resource === undefined)) refuse('bad_input', 'name either `audience`, for an agent, or `resource`')
+  if (allowBearer !== undefined && resource === undefined) refuse('bad_input', 'allowBearer: only a `resource` can accept bearer tokens')
+  const issuer = issuerOf(options.issuer)
+  if (resource !== undefined) {
+    const fault = faultOfResourceUri(resource, { issuer, dev: true })
+    return fault === undefined ? { issuer, audience: resourceUriOf(resource) } : refuse('bad_input', `resource: ${fault}`)
+  }
+  if (audience === undefined || !URL.canParse(audience))
+    return refuse('bad_input', `audience: ${JSON.stringify(audience)} is not a URI (expected "<issuer>/agents/<agent id>")`)
+  return { issuer, audience: audience.replace(/(?<!:)\/+(?=\/|$)/g, '') }
 }
 
 async function tokenKeys(deps: Parameters<typeof fetchKeys>[0], issuer: string): Promise<readonly VerificationKey[]> {
@@ -210,9 +236,11 @@ async function withKeysOf<T>(issuer: string, verify: () => Promise<T>): Promise<
   }
 }
 
-/** Requires one DPoP-bound token and one proof; a bearer token is refused. */
-function credentialsOf({ headers }: IncomingRequest): { token: string; dpop: string } {
+/** Requires one DPoP-bound token and one proof or, if they are allowed, one bearer token without a proof. */
+function credentialsOf({ headers }: IncomingRequest, allowBearer: boolean): { token: string; dpop?: string } {
   const { authorization, dpop } = headers
+  const bearer = allowBearer && dpop === undefined ? bearerTokenOf(authorization) : undefined
+  if (bearer !== undefined) return { token: bearer }
   const token = dpopTokenOf(authorization)
   // node:http joins a repeated header with a comma.
   if (token === undefined || typeof dpop !== 'string' || dpop.includes(','))

@@ -14,7 +14,7 @@ afterAll(async () => {
 
 const AGT = 'agt_AAAAAAAAAAAAAAAAAAAAAA'
 const ORG = 'org_AAAAAAAAAAAAAAAAAAAAAA'
-const [TSK, TOK, INT, KEY, MEM] = ['tsk', 'tok', 'int', 'key', 'mem'].map((kind) => `${kind}_AAAAAAAAAAAAAAAAAAAAAA`)
+const [TSK, TOK, INT, KEY, MEM, RES] = ['tsk', 'tok', 'int', 'key', 'mem', 'res'].map((kind) => `${kind}_AAAAAAAAAAAAAAAAAAAAAA`)
 /** Every procedure that needs a token, with input that its schema accepts. */
 const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string, unknown>])[] = [
   ['query', 'organisations.list', {}],
@@ -45,6 +45,13 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['mutate', 'agents.suspend', { agentId: AGT }],
   ['mutate', 'agents.reinstate', { agentId: AGT }],
   ['mutate', 'agents.revoke', { agentId: AGT }],
+  ['mutate', 'resources.register', { uri: 'http://127.0.0.1:9/own', name: 'Own', scopes: [{ scope: 'a', words: 'a' }] }],
+  ['mutate', 'resources.change', { resourceId: RES }],
+  ['query', 'resources.get', { resourceId: RES }],
+  ['query', 'resources.list', {}],
+  ['mutate', 'resources.prove', { resourceId: RES }],
+  ['mutate', 'resources.confirm', { resourceId: RES }],
+  ['mutate', 'resources.revoke', { resourceId: RES }],
   ['mutate', 'namespaces.add', { name: 'acme.test' }],
   ['mutate', 'namespaces.check', { name: 'acme.test' }],
   ['query', 'namespaces.list', {}],

@@ -18,6 +18,7 @@ interface ServeFlags {
   readonly logLevel?: string
   readonly limits?: string
   readonly outgoing?: string
+  readonly bearerTokens?: string
   readonly freshness?: string
   readonly outgoingAllow?: readonly string[]
   readonly acceptClock?: boolean
@@ -53,6 +54,10 @@ export function serveCommand(program: Command): void {
       '--outgoing-allow <host:port>',
       'server that may have a private address and another port (repeatable; needs --outgoing)',
       collect,
+    )
+    .option(
+      '--bearer-tokens <on|off>',
+      'on gives clients without DPoP bearer tokens for resources that accept them (default: off, with --dev on)',
     )
     .option('--freshness <off|daily>', 'daily compares published cards with those that the agents serve (default: off)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default: info)')

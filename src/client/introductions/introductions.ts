@@ -1,7 +1,7 @@
 import { CredenceError } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import { REVOCATION_INPUT, type RevocationReason } from '../../protocol/end-reason.js'
-import type { AgentId, IntroductionId, TaskId } from '../../protocol/ids.js'
+import type { AgentId, IntroductionId, TargetId, TaskId } from '../../protocol/ids.js'
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import type { Bounds, Delegation, Scope } from '../../protocol/rights.js'
 import type { Calls } from '../call.js'
@@ -21,7 +21,7 @@ export interface InboxItem {
   /** Number of the change of the introduction. */
   readonly revision: number
   readonly from: AgentId
-  readonly to: AgentId
+  readonly to: TargetId
   readonly purpose: string
   /** The capability for which the requester asked; only the asked agent sees it until it approves. */
   readonly capability?: string
@@ -44,7 +44,7 @@ export interface Introduction extends Ended {
   readonly pendingBecause?: readonly ('policy' | 'scopes' | 'delegation' | 'capability')[]
   readonly from: AgentId
   /** Absent while a request for a capability is pending. */
-  readonly to?: AgentId
+  readonly to?: TargetId
   /** The capability that was requested in place of an agent. */
   readonly capability?: string
   readonly purpose: string

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { newListeners } from '../../lib/listeners.js'
-import { AgentId, IntroductionId } from '../../protocol/ids.js'
+import { AgentId, IntroductionId, TargetId } from '../../protocol/ids.js'
 import { Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
@@ -19,7 +19,7 @@ const OutboxNotification = z.strictObject({
   kind: NotificationKind,
   introductionId: IntroductionId,
   from: AgentId,
-  to: AgentId,
+  to: TargetId,
   purpose: z.string().max(512),
   /** Set if the requester asked for a capability and must not learn which agents were asked: the notification is for the target only. */
   capability: z.string().max(256).optional(),

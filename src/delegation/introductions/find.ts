@@ -2,7 +2,7 @@ import type { Limits } from '../../identity/limits/limits.js'
 import { type Quota, quotaText } from '../../identity/limits/quota.js'
 import { SKEW_SECONDS } from '../../protocol/claims.js'
 import type { Handle } from '../../protocol/handles.js'
-import type { AgentId } from '../../protocol/ids.js'
+import { type AgentId, isResourceId, type TargetId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { Query } from '../../storage/storage.js'
@@ -23,8 +23,8 @@ const PAGE = 100
 /** Maximum number of target agents that a search considers: those whose introductions expire last. */
 const MAX_TARGETS = 200
 
-/** Finds the introductions from one agent to another that stand, newest first. Call after the read barrier. */
-export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to: AgentId): Promise<readonly GrantedIntroduction[]> {
+/** Finds the introductions from an agent to a target that stand, newest first. Call after the read barrier. */
+export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to: TargetId): Promise<readonly GrantedIntroduction[]> {
   const pair = `${from} ${to}`
   const granted = await deps.introductions.granted.getOrRead(pair, () => readGranted(deps, pair))
   return granted?.filter((introduction) => isStanding(deps, introduction)) ?? []
@@ -55,7 +55,7 @@ export async function findIntroducedTo(
   const found = new Map<AgentId, GrantedIntroduction[]>()
   for await (const record of grantedIn(deps, 'fromGranted', { from })) {
     const granted = grantedOf(record)
-    if (granted && isStanding(deps, granted)) found.set(record.to, [...(found.get(record.to) ?? []), granted])
+    if (granted && !isResourceId(record.to) && isStanding(deps, granted)) found.set(record.to, [...(found.get(record.to) ?? []), granted])
     if (found.size === MAX_TARGETS) break
   }
   return found
@@ -108,7 +108,7 @@ const isStanding = ({ trustLog }: FindIntroductionDeps, { dependencies }: Grante
 /** Counts the standing introductions of a pair, or to an agent, up to `atMost`. */
 async function countGranted(
   deps: FindIntroductionDeps,
-  where: { readonly pair: string } | { readonly to: AgentId },
+  where: { readonly pair: string } | { readonly to: TargetId },
   atMost: number,
 ): Promise<number> {
   let found = 0
@@ -126,14 +126,14 @@ export const introductionQuotas = (
     id: `introductions ${pair}`,
     orgId: fromOrg,
     limit: ofRequester.introductionsPerPair,
-    refusalText: quotaText('this pair of agents', ofRequester.introductionsPerPair, 'introduction', 'revoke one'),
+    refusalText: quotaText('this pair', ofRequester.introductionsPerPair, 'introduction', 'revoke one'),
     count: (atMost) => countGranted(deps, { pair }, atMost),
   },
   {
     id: `introductions to ${to}`,
     orgId: toOrg,
     limit: ofTarget.introductionsPerTarget,
-    refusalText: 'the agent can have no more introductions at the moment',
+    refusalText: 'the target can have no more introductions at the moment',
     count: (atMost) => countGranted(deps, { to }, atMost),
   },
 ]

@@ -4,11 +4,12 @@ import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
 import type { Random } from '../../lib/random.js'
-import type { AgentId, TaskId } from '../../protocol/ids.js'
+import type { AgentId, TargetId, TaskId } from '../../protocol/ids.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { InboxStore } from '../inbox/store.js'
+import type { ResourceAudience } from '../resources/find.js'
 import type { TasksStore } from '../tasks/store.js'
 import type { CapabilityStore } from './capability/store.js'
 import type { Entitlement } from './entitle.js'
@@ -27,10 +28,12 @@ export interface IntroductionDeps {
   readonly issuer: string
   /** Commits a grant that counts for the pair and for the target. */
   readonly commitGrant: (granted: Introduction, commit: CountedCommit) => Promise<Committed>
-  readonly findTarget: (agentId: AgentId) => Promise<IntroductionTarget | undefined>
+  readonly findTarget: (id: TargetId) => Promise<IntroductionTarget | undefined>
+  /** By its URI or its id. */
+  readonly findResource: (uriOrId: string) => Promise<ResourceAudience | undefined>
   /** Without a tier: what callers with an introduction can rely on. */
-  readonly findReliance: (agentId: AgentId, tier?: Entitlement['tier']) => Promise<CardReliance | undefined>
-  readonly cachedReliance: (agentId: AgentId) => Promise<CardReliance | undefined>
+  readonly findReliance: (id: TargetId, tier?: Entitlement['tier']) => Promise<CardReliance | undefined>
+  readonly cachedReliance: (id: TargetId) => Promise<CardReliance | undefined>
   /** True if the agent is the audience of a valid token of the task. */
   readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
   readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>

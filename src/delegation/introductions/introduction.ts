@@ -1,7 +1,6 @@
 import { type Caller, isMemberOf } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
-import type { OrgId } from '../../protocol/ids.js'
-import { AgentId } from '../../protocol/ids.js'
+import { AgentId, type OrgId, type TargetId } from '../../protocol/ids.js'
 import { type Bounds, coveredBySome } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -58,6 +57,6 @@ export const isSide = (
   side: 'from' | 'to',
 ): boolean => actsFor(caller, introduction[side], side === 'from' ? introduction.fromOrg : introduction.toOrg)
 
-/** True if the caller is the agent, or a member of its organisation. */
-export const actsFor = (caller: Caller, agentId: AgentId, orgId: OrgId): boolean =>
-  AgentId.safeParse(caller.id).success ? caller.id === agentId : isMemberOf(caller, orgId)
+/** True if the caller is the agent, or a member of the organisation of the agent or resource. */
+export const actsFor = (caller: Caller, id: TargetId, orgId: OrgId): boolean =>
+  AgentId.safeParse(caller.id).success ? caller.id === id : isMemberOf(caller, orgId)

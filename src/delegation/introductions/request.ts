@@ -2,36 +2,38 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { unreachable } from '../../lib/unreachable.js'
-import { type Handle, newHandle } from '../../protocol/handles.js'
-import { AgentId, newId, type OrgId } from '../../protocol/ids.js'
-import type { Bounds, Scope } from '../../protocol/rights.js'
+import type { Handle } from '../../protocol/handles.js'
+import { AgentId, isResourceId, TargetId } from '../../protocol/ids.js'
+import type { Scope } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import { withNotifications } from '../inbox/post.js'
 import { requireStanding, requireTaskToWorkUnder } from '../tasks/authority.js'
 import { requestCapability } from './capability/request.js'
 import { grantByPolicy } from './decide/grant.js'
+import { newIntroduction } from './decide/new-introduction.js'
 import { auditDraftOf } from './decide/pending.js'
 import { requireFreeSlot, reservingSlot } from './decide/quota-slots.js'
 import { type IntroductionInput, requireRequestable } from './decide/requestable.js'
-import { DEFAULT_SECONDS, PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
+import { policyDecision } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, notifying, viewOf } from './view.js'
 
 interface Input extends Omit<IntroductionInput, 'to' | 'scopes'> {
-  readonly to?: AgentId | undefined
+  /** The id of an agent or a resource, or the URI of a resource. */
+  readonly to?: string | undefined
   readonly capability?: string | undefined
   readonly scopes?: readonly Scope[] | undefined
 }
 
-/** Requests an introduction to an agent, or to any agent with a capability. */
+/** Requests an introduction to an agent or a resource, or to any agent with a capability. */
 export async function requestIntroduction(deps: IntroductionDeps, caller: Caller, input: Input): Promise<IntroductionView> {
   const { to, capability, scopes, ...rest } = input
   if (to !== undefined && capability === undefined)
     return requestTarget(deps, caller, {
       ...rest,
-      to,
+      to: await requireTargetId(deps, to),
       scopes: scopes ?? refuseFaults({ '/scopes': 'required, because `to` names an agent' }),
     })
   if (to !== undefined || capability === undefined)
@@ -41,6 +43,11 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
   if (unseen.length > 0)
     refuseFaults(Object.fromEntries(unseen.map((name) => [`/${name}`, 'leave it out: with a capability, no card is known yet'])))
   return requestCapability(deps, caller, { ...bounds, capability, ...(scopes && { scopes }) })
+}
+
+async function requireTargetId({ findResource }: IntroductionDeps, to: string): Promise<TargetId> {
+  const id = TargetId.safeParse(to)
+  return id.success ? id.data : ((await findResource(to))?.resource.id ?? refuse('not_found', 'no such agent or resource'))
 }
 
 const refuseFaults = (hints: Readonly<Record<string, string>>): never =>
@@ -54,7 +61,7 @@ async function requestTarget(deps: IntroductionDeps, caller: Caller, input: Intr
   const from = AgentId.safeParse(caller.id)
   if (!from.success) return refuse('forbidden', 'only an agent can request an introduction')
   const { target, card, reliesOn } = await requireTarget(deps, from.data, input.to)
-  const { tier } = await deps.entitle(caller, input.to)
+  const { tier } = isResourceId(input.to) ? {} : await deps.entitle(caller, input.to)
   const requestable = (await deps.findReliance(input.to, tier)) ?? refuse('not_found', 'no such agent')
   await requireRequestable(deps, { from: from.data, input, orgId: target.orgId, card: requestable })
   const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
@@ -63,7 +70,7 @@ async function requestTarget(deps: IntroductionDeps, caller: Caller, input: Intr
   const decision = policyDecision(target, caller.orgId, introduction.requested)
   switch (decision.outcome) {
     case 'closed':
-      return refuse('forbidden', 'the agent accepts no introductions from your organisation')
+      return refuse('forbidden', 'it accepts no introductions from your organisation')
     case 'open':
       return withNotifications(deps, () => grantByPolicy(deps, caller, introduction, { target, card, task, now }))
     case 'ask': {
@@ -80,51 +87,12 @@ async function requestTarget(deps: IntroductionDeps, caller: Caller, input: Intr
 async function requireTarget(
   deps: IntroductionDeps,
   from: AgentId,
-  to: AgentId,
+  to: TargetId,
 ): Promise<{ target: IntroductionTarget; card: CardReliance; reliesOn: readonly Handle[] }> {
   const [target, card] = await Promise.all([deps.findTarget(to), deps.findReliance(to)])
   if (!target || !card || from === to) return refuse('not_found', 'no such agent')
   const reliesOn = [...target.dependencies.handles, ...card.dependencies.handles]
   return stands(deps.trustLog.ended, reliesOn) ? { target, card, reliesOn } : refuse('not_found', 'no such agent')
-}
-
-interface NewIntroduction {
-  readonly from: AgentId
-  readonly fromOrg: OrgId
-  readonly toOrg: OrgId
-  readonly input: IntroductionInput
-  readonly now: number
-}
-
-function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, input, now }: NewIntroduction): Introduction {
-  const requested: Bounds = {
-    scopes: [...input.scopes],
-    ...(input.tools && { tools: [...input.tools] }),
-    ...(input.resources && { resources: [...input.resources] }),
-    ...(input.delegation && { delegation: input.delegation }),
-  }
-  return {
-    id: newId(random, 'int'),
-    from,
-    to: input.to,
-    fromOrg,
-    toOrg,
-    pair: `${from} ${input.to}`,
-    purpose: input.purpose,
-    requested,
-    ...(input.interface && { interface: input.interface }),
-    skills: [...(input.skills ?? [])],
-    ...(input.taskId && { taskId: input.taskId }),
-    seconds: input.seconds ?? DEFAULT_SECONDS,
-    state: 'pending',
-    handle: newHandle(random, 'int'),
-    boundsVersion: newHandle(random, 'ver'),
-    createdAt: now,
-    revision: 0,
-    changedAt: now,
-    pendingUntil: now + PENDING_SECONDS,
-    purgeAt: now + PENDING_SECONDS + RETENTION_SECONDS,
-  }
 }
 
 /** A pending request writes no log entry, because nothing depends on it. */

@@ -3,7 +3,7 @@ import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { untilRevoked } from '../../http/trpc/subscription.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
-import { AgentId, IntroductionId, TaskId } from '../../protocol/ids.js'
+import { IntroductionId, TargetId, TaskId } from '../../protocol/ids.js'
 import { Delegation, Names, Scope } from '../../protocol/rights.js'
 import { CardInterface } from '../../registry/cards/reliance/reliance.js'
 import { newestPosition, type ReadInboxDeps } from '../inbox/read.js'
@@ -31,7 +31,10 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
     request: creationFor('introductions:write')
       .input(
         z.strictObject({
-          to: AgentId.optional(),
+          to: z
+            .union([TargetId, z.url().max(512)])
+            .optional()
+            .describe('The id of an agent or a resource, or the URI of a resource.'),
           capability: Capability.describe('Id of a skill or a tag, in place of `to`; the skill may be non-public.').optional(),
           purpose: z.string().trim().min(1).max(512),
           scopes: z.array(Scope).min(1).max(64).optional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, IntroductionId, OrgId, TaskId } from '../../protocol/ids.js'
+import { AgentId, IntroductionId, OrgId, TargetId, TaskId } from '../../protocol/ids.js'
 import { Bounds } from '../../protocol/rights.js'
 import { CardInterface, GrantedReliance } from '../../registry/cards/reliance/reliance.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
@@ -24,7 +24,7 @@ export type PendingReason = z.infer<typeof PendingReason>
 export const Introduction = z.strictObject({
   id: IntroductionId,
   from: AgentId,
-  to: AgentId,
+  to: TargetId,
   fromOrg: OrgId,
   toOrg: OrgId,
   /** `<from> <to>`, for the index `pairGranted`. */

@@ -1,5 +1,5 @@
 import type { FindHistory } from '../../audit/history.js'
-import type { AgentId } from '../../protocol/ids.js'
+import { type AgentId, isResourceId, type TargetId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
 import { postingTo } from '../inbox/post.js'
 import type { InboxNotification, InboxStore } from '../inbox/store.js'
@@ -36,7 +36,7 @@ export async function viewOf(deps: SortDeps, introduction: Introduction, now: nu
     pendingBecause: state === 'pending' ? introduction.pendingBecause : undefined,
     from,
     /** Absent while a request for a capability is pending. */
-    to: to as AgentId | undefined, // the type of the view of every kind of request
+    to: to as TargetId | undefined, // the type of the view of every kind of request
     capability,
     purpose,
     requested,
@@ -58,6 +58,12 @@ export const nextRevision = ({ revision, changedAt }: Introduction, now: number)
   changedAt: Math.max(now, changedAt),
 })
 
+/** A resource has no inbox: members of its organisation list its introductions. */
+const recipientsOf = ({ from, to, ...rest }: Introduction | Ask, kind: InboxNotification['kind']): readonly AgentId[] => [
+  ...(kind === 'requested' || 'askId' in rest ? [] : [from]),
+  ...(isResourceId(to) ? [] : [to]),
+]
+
 /**
  * Operations for the commit of a change. They notify the target of a request, and both sides of every other change. What a target was asked because of a
  * capability is for the target only.
@@ -67,7 +73,7 @@ export const notifying = (
   introduction: Introduction | Ask,
   kind: InboxNotification['kind'],
 ): readonly Operation[] =>
-  postingTo(deps, kind === 'requested' || isAsk(introduction) ? [introduction.to] : [introduction.from, introduction.to], {
+  postingTo(deps, recipientsOf(introduction, kind), {
     createdAt: introduction.changedAt,
     revision: introduction.revision,
     kind,

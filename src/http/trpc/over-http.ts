@@ -3,7 +3,7 @@ import { getHTTPStatusCode } from '@trpc/server/http'
 import { isRefusal, REFUSALS, Refusal, refuse } from '../../errors.js'
 import { isJsonObject, type JsonValue, readJson } from '../../lib/json.js'
 import { countRefusal } from '../../lib/telemetry/metrics.js'
-import { dpopChallenge } from '../../protocol/dpop.js'
+import { challengeOf } from '../../protocol/dpop.js'
 import { retryHeaders } from '../error-response.js'
 import { BODY_BYTES, MAX_BODY_BYTES } from '../limits/body-limit.js'
 import { type HttpRequest, type HttpResponse, json } from '../route.js'
@@ -147,7 +147,7 @@ function longestWait(outcomes: readonly Outcome[]): Readonly<Record<string, stri
 
 /** The headers that RFC 9110 §15.5.2 and §15.5.6 demand of a 401 and a 405. Subscriptions have no method over HTTP. */
 function statusHeaders({ url }: HttpRequest, status: number, calls: readonly Call[]): Readonly<Record<string, string>> {
-  if (status === 401) return { 'www-authenticate': dpopChallenge({ error: 'invalid_token', resource: new URL(url).origin }) }
+  if (status === 401) return { 'www-authenticate': challengeOf({ error: 'invalid_token', resource: new URL(url).origin }) }
   if (status !== 405) return {}
   if (calls.some(({ type }) => type === 'subscription')) return { allow: '' }
   return { allow: calls.some(({ type }) => type === 'mutation') ? 'POST' : 'GET, HEAD, POST' }

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { refuse } from '../../errors.js'
 import type { Role } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
-import { type AgentId, Audience, agentOfAudience, type OrgId } from '../../protocol/ids.js'
+import { Audience, type OrgId, type TargetId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
+import { canBeAudience } from '../../protocol/resources/uri.js'
 import {
   type Ceiling,
   CeilingRight,
@@ -47,14 +48,19 @@ export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
   }
 }
 
-/** Refuses rights whose audience is neither an agent of this registry nor a pattern of such agents. */
+/** Refuses rights whose audience is neither an agent of this registry, nor a pattern of such agents, nor can name a resource. */
 function requireAgentRights(issuer: string, rights: readonly CeilingRight[], pointer: string, alsoAllowed?: Audience): void {
   const faults = rights.flatMap(({ audience }, i) =>
-    typeof audience !== 'string' || audience === alsoAllowed || agentOfAudience(issuer, audience) !== undefined
+    typeof audience !== 'string' || audience === alsoAllowed || canBeAudience(issuer, audience)
       ? []
-      : [{ pointer: `${pointer}/${i}/audience`, hint: `expected the audience of an agent of this registry: ${issuer}/agents/agt_…` }],
+      : [
+          {
+            pointer: `${pointer}/${i}/audience`,
+            hint: `expected the audience of an agent of this registry (${issuer}/agents/agt_…) or the https URI of a resource`,
+          },
+        ],
   )
-  if (faults.length > 0) refuse('bad_input', 'the rights of a ceiling must name agents of this registry', { faults })
+  if (faults.length > 0) refuse('bad_input', 'the rights of a ceiling must name agents of this registry or resources', { faults })
 }
 
 /** Rights towards other agents to add to a ceiling and to remove from it. */
@@ -86,15 +92,15 @@ export const RANK: Readonly<Record<Role, number>> = { agent: 0, member: 1, admin
 /** Maximum number of parents above an agent. Registering a deeper agent is refused. */
 export const MAX_AGENT_DEPTH = 5
 
-/** The facts about an agent that decide whether another agent may be introduced to it. */
+/** The facts about an agent or a resource that decide whether an agent may be introduced to it. */
 export interface IntroductionTarget {
-  readonly agentId: AgentId
+  readonly id: TargetId
   readonly orgId: OrgId
   readonly name: string
   readonly introductionPolicy: IntroductionPolicy
-  /** Handle of kind `agt:`. */
+  /** Handle of kind `agt:` or `res:`. */
   readonly handle: Handle
-  /** Identity handles of the agent, of its parents and of its organisation. */
+  /** Identity handles of the target, of an agent's parents, and of the organisation. */
   readonly dependencies: Dependencies
   /** Version of `introductionPolicy`, a handle of kind `ver:`. */
   readonly introductionPolicyVer: Handle

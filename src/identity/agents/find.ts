@@ -95,7 +95,7 @@ async function readIntroductionTarget(deps: FindTargetDeps, id: AgentId): Promis
   const { orgId, name, introductionPolicy, introductionPolicyVer, handle } = agent
   const dependencies = dependenciesOf([...chain.map((link) => link.handle), organisation.handle])
   const value: IntroductionTarget = {
-    agentId: id,
+    id,
     orgId,
     name,
     introductionPolicy,

@@ -25,6 +25,8 @@ const PURPOSES = {
   catalog: { maxBytes: 1_048_576, maxRedirects: 3, accept: 'application/json' },
   /** The proof that an organisation owns a name. */
   namespace: { maxBytes: 4096, maxRedirects: 0, accept: 'text/plain' },
+  /** The metadata of a protected resource (RFC 9728). */
+  resource: { maxBytes: 16_384, maxRedirects: 0, accept: 'application/json' },
   /** The agent's own copy of its card. */
   freshness: { maxBytes: 65_536, maxRedirects: 0, accept: 'application/json' },
   /** Only shows that an endpoint answers: every status counts, and no body is read. */

@@ -60,7 +60,7 @@ export async function authenticateToken(
     accessToken: token,
     reason: 'invalid_token',
   })
-  if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
+  if (proof.jkt !== claims.cnf?.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
   if (!(await consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil))))
     refuse('invalid_token', 'the DPoP proof has been used before')
   await request.enterAs?.(claims.client_id)
@@ -68,10 +68,10 @@ export async function authenticateToken(
   const client = await deps.clients.find(claims.client_id)
   if (!client || !stands(deps.trustLog.ended, dependencies.handles))
     return refuse('invalid_token', 'the token, or something that it depends on, has been revoked')
-  return { ...callerOf(claims, client, dependencies), barrier }
+  return { ...callerOf(claims, client, dependencies), jkt: proof.jkt, barrier }
 }
 
-function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Dependencies): Omit<Caller, 'barrier'> {
+function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Dependencies): Omit<Caller, 'jkt' | 'barrier'> {
   const keyHandles = claims.standing.dependsOn.filter((handle) => client.keys.some((key) => key.handle === handle))
   return {
     kind: client.kind,
@@ -80,7 +80,6 @@ function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Depen
     role: client.role,
     scopes: parseScope(claims.scope) ?? [],
     tokenId: claims.jti,
-    jkt: claims.cnf.jkt,
     dependencies: joinDependencies(dependencies, client.dependencies),
     identities: identitiesOf([...client.dependencies.handles, ...keyHandles]),
   }

@@ -1,49 +1,38 @@
-import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
-import type { Clients } from '../../identity/clients/clients.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
-import { Audience, type TaskId } from '../../protocol/ids.js'
-import {
-  type CeilingRight,
-  coveredBySome,
-  coversRight,
-  EXCHANGE_SCOPE,
-  ExchangeRights,
-  parseScope,
-  type Right,
-  type Scope,
-  scopesFor,
-} from '../../protocol/rights.js'
-import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
-import { narrowNamesTo, parseNarrowing, parseParameter } from './narrowing.js'
+import { Audience } from '../../protocol/ids.js'
+import { type CeilingRight, coversRight, Delegation, EXCHANGE_SCOPE, ExchangeRights, type Right, scopesFor } from '../../protocol/rights.js'
+import { type GrantRequest, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
+import { narrowNamesTo, parseNarrowing, parseParameter, requestedScopes } from './narrowing.js'
+import { ownSubject } from './subject.js'
+import { audienceIn } from './target.js'
 import { requireTask } from './task.js'
-
-interface ClientCredentialsDeps extends IssueDeps {
-  readonly clients: Clients
-  readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
-}
+import { type ExchangeDeps, grantForAudience } from './token-exchange.js'
 
 /**
- * Issues a root token, whose audience is the registry itself. Besides its scopes, the request can bound what the token may be exchanged
- * for: rights towards other agents (`exchange_rights`), tools, resources and the task.
+ * Issues a root token, whose audience is the registry itself, or, if the request names another audience, a token for that. Besides its scopes, the
+ * request can bound what a root token may be exchanged for: rights towards other audiences (`exchange_rights`), tools, resources and the task.
  *
  * @see [RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749.html#section-4.4)
  */
-export async function grantClientCredentials(
-  deps: ClientCredentialsDeps,
-  { barrier, authenticated, jkt, form }: GrantRequest,
-): Promise<IssuedToken> {
+export async function grantClientCredentials(deps: ExchangeDeps, request: GrantRequest): Promise<IssuedToken> {
+  const { authenticated, form } = request
+  const named = audienceIn(form)
+  if (named === undefined || named === deps.issuer) return grantRootToken(deps, request)
+  const narrowing = parseNarrowing(form, ['delegation'])
+  const delegation = parseParameter(form, 'delegation', Delegation, true)
+  deps.requireRoom('token')
+  const subject = ownSubject(deps, authenticated)
+  return grantForAudience(deps, request, { ...narrowing, delegation, audience: named }, { subject })
+}
+
+async function grantRootToken(deps: ExchangeDeps, { barrier, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
+  if (jkt === undefined) return refuseWithoutProof()
   const narrowing = parseNarrowing(form, ['exchange_rights'])
   const { client } = authenticated
   const { ceiling } = client
   const audience = Audience.parse(deps.issuer)
-  const targets = [...form.getAll('resource'), ...form.getAll('audience')]
-  if (targets.some((target) => target !== audience))
-    refuse(
-      'invalid_target',
-      `client_credentials issues tokens only for the registry (${audience}); use token exchange for another audience`,
-    )
   const scopes = requestedScopes(form, scopesFor(ceiling.rights, audience))
   const exchangeRights = await requestedExchangeRights(deps, form, ceiling.rights, scopes)
   const { taskId, seconds } = narrowing
@@ -69,7 +58,7 @@ export async function grantClientCredentials(
 }
 
 async function requestedExchangeRights(
-  { issuer, clients }: ClientCredentialsDeps,
+  { issuer, clients }: ExchangeDeps,
   form: OAuthForm,
   allowed: readonly CeilingRight[],
   scopes: readonly string[],
@@ -92,16 +81,3 @@ const boundsOf = (
   kind: 'tools' | 'resources',
 ): readonly string[] | undefined =>
   requested === undefined && required.length === 0 ? undefined : narrowNamesTo([allowed], requested, required, kind)
-
-/**
- * Returns the requested scopes, or all allowed scopes if the request names none (RFC 6749 §3.3). Refuses a scope that is not allowed, and
- * an empty result.
- */
-export function requestedScopes(form: OAuthForm, allowed: readonly Scope[]): readonly Scope[] {
-  const requested = form.get('scope')
-  const scopes = requested === undefined ? allowed : parseScope(requested)
-  if (scopes === undefined) return refuse('invalid_scope', 'the scope is malformed')
-  if (scopes.length === 0 || !scopes.every((scope) => coveredBySome(allowed, scope)))
-    return refuse('invalid_scope', 'the scope is unknown, exceeds what can be granted, or is empty')
-  return scopes
-}

@@ -1,6 +1,5 @@
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
-import { type AgentId, Audience, agentOfAudience } from '../../protocol/ids.js'
 import { Delegation, parseScope } from '../../protocol/rights.js'
 import { type Narrowing, parseNarrowing, parseParameter } from './narrowing.js'
 
@@ -10,12 +9,10 @@ export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 export interface ExchangeRequest extends Narrowing {
   readonly subjectToken: string
   readonly actorToken?: string | undefined
-  readonly audience: Audience
-  readonly target: AgentId
   readonly delegation?: Delegation | undefined
 }
 
-export function parseExchange(form: OAuthForm, issuer: string): ExchangeRequest {
+export function parseExchange(form: OAuthForm): ExchangeRequest {
   const narrowing = parseNarrowing(form, ['delegation', 'actor_token', 'actor_token_type'])
   const subjectToken = form.get('subject_token') ?? refuse('invalid_request', 'subject_token is missing')
   requireType(form, 'subject_token_type', true)
@@ -27,21 +24,10 @@ export function parseExchange(form: OAuthForm, issuer: string): ExchangeRequest 
   requireType(form, 'requested_token_type', false)
   const scope = form.get('scope')
   if (scope !== undefined && parseScope(scope) === undefined) refuse('invalid_scope', 'the scope is malformed')
-  const { audience, target } = audienceOf(form, issuer)
-  return { ...narrowing, subjectToken, actorToken, audience, target, delegation: parseParameter(form, 'delegation', Delegation, true) }
+  return { ...narrowing, subjectToken, actorToken, delegation: parseParameter(form, 'delegation', Delegation, true) }
 }
 
 function requireType(form: OAuthForm, name: string, isRequired: boolean): void {
   const type = form.get(name)
   if (type === undefined ? isRequired : type !== ACCESS_TOKEN_TYPE) refuse('invalid_request', `${name} must be ${ACCESS_TOKEN_TYPE}`)
-}
-
-/** Returns the audience of the request, an agent of this registry. `audience`, `resource`, or both with the same value name it. */
-function audienceOf(form: OAuthForm, issuer: string): { audience: Audience; target: AgentId } {
-  const named = [...new Set([...form.getAll('audience'), ...form.getAll('resource')])]
-  const [only] = named
-  const target = only === undefined || named.length > 1 ? undefined : agentOfAudience(issuer, only)
-  return target === undefined
-    ? refuse('invalid_target', 'name exactly one audience: an agent that you are introduced to')
-    : { audience: Audience.parse(only), target }
 }

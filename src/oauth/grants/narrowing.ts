@@ -7,7 +7,7 @@ import type { OAuthForm } from '../../http/form.js'
 import { readJson } from '../../lib/json.js'
 import { TaskId } from '../../protocol/ids.js'
 import { textOfIssues } from '../../protocol/input-faults.js'
-import { coveredBySome, Names, narrowNames } from '../../protocol/rights.js'
+import { coveredBySome, Names, narrowNames, parseScope, type Scope } from '../../protocol/rights.js'
 
 /** The narrowing parameters that every grant serves. */
 const SERVED = ['task_id', 'allowed_tools', 'allowed_resources', 'required_tools', 'required_resources', 'expires_in']
@@ -88,4 +88,17 @@ export function narrowNamesTo(
   if (names !== undefined && !required.every((name) => coveredBySome(names, name)))
     return refuse('invalid_scope', `the required ${kind} are not among the requested ${kind}`)
   return names
+}
+
+/**
+ * Returns the requested scopes, or all allowed scopes if the request names none (RFC 6749 §3.3). Refuses a scope that is not allowed, and
+ * an empty result.
+ */
+export function requestedScopes(form: OAuthForm, allowed: readonly Scope[]): readonly Scope[] {
+  const requested = form.get('scope')
+  const scopes = requested === undefined ? allowed : parseScope(requested)
+  if (scopes === undefined) return refuse('invalid_scope', 'the scope is malformed')
+  if (scopes.length === 0 || !scopes.every((scope) => coveredBySome(allowed, scope)))
+    return refuse('invalid_scope', 'the scope is unknown, exceeds what can be granted, or is empty')
+  return scopes
 }

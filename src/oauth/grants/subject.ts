@@ -5,7 +5,7 @@ import type { Client } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
 import { identitiesOf } from '../../protocol/handles.js'
-import { AgentId, Audience, audienceOf, ClientId, type Jkt } from '../../protocol/ids.js'
+import { AgentId, Audience, audienceOf, ClientId, type Jkt, type TargetId } from '../../protocol/ids.js'
 import { type Ceiling, EXCHANGE_SCOPE, scopesFor } from '../../protocol/rights.js'
 import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
@@ -17,13 +17,18 @@ export interface SubjectDeps extends SortDeps {
   readonly issuer: string
   readonly clients: Clients
   readonly trustLog: { readonly ended: Ended }
-  readonly findGranted: (from: AgentId, to: AgentId) => Promise<readonly GrantedIntroduction[]>
+  readonly findGranted: (from: AgentId, to: TargetId) => Promise<readonly GrantedIntroduction[]>
 }
 
 /** A token that the presenter may exchange: its own root token, or an introduced token for the presenter that allows delegation. */
 export interface Subject {
   readonly kind: 'root' | 'introduced'
-  readonly claims: AccessTokenClaims
+  /** Without `jti` if the client is its own subject and no root token was issued. */
+  readonly claims: Pick<
+    AccessTokenClaims,
+    'sub' | 'act' | 'task_id' | 'allowed_tools' | 'allowed_resources' | 'delegation' | 'exchange_rights'
+  > &
+    Partial<Pick<AccessTokenClaims, 'jti'>>
   /**
    * The identities of the token, and the current dependencies of every agent and every step of its chain. They expire no later than the
    * token.
@@ -53,7 +58,7 @@ export async function requireSubject(
   const claims = found?.claims
   const presenter = AgentId.safeParse(client.id)
   if (!found || !claims || !presenter.success) return deny()
-  const isRoot = claims.aud === deps.issuer && claims.client_id === client.id && claims.cnf.jkt === jkt && claims.act === undefined
+  const isRoot = claims.aud === deps.issuer && claims.client_id === client.id && claims.cnf?.jkt === jkt && claims.act === undefined
   const isIntroduced = claims.aud === audienceOf(deps.issuer, presenter.data) && claims.delegation !== undefined
   if (!isRoot && !isIntroduced) return deny()
   if (isRoot) requireExchangeScope(deps, claims, client)
@@ -68,6 +73,14 @@ export async function requireSubject(
     ceilings: clients.map(({ ceiling }) => ceiling),
     dependencies: joinDependencies(found.dependencies, ...agents, ...steps),
   }
+}
+
+/** The client as the subject of a token that it requests for an audience in one step, without a root token. */
+export function ownSubject({ issuer }: SubjectDeps, { client }: AuthenticatedClient): Subject {
+  const own: readonly string[] = scopesFor(client.ceiling.rights, Audience.parse(issuer))
+  if (!own.includes(EXCHANGE_SCOPE))
+    refuse('invalid_scope', `a token for an audience needs the scope ${EXCHANGE_SCOPE} in the ceiling of the client`)
+  return { kind: 'root', claims: { sub: client.id }, chain: [client.id], ceilings: [client.ceiling], dependencies: dependenciesOf([]) }
 }
 
 /** The scope may have left the ceiling since the token was issued. */
@@ -88,23 +101,24 @@ export async function requireActor(
   token: string,
   jkt: Jkt,
   now: number,
-): Promise<Pick<Subject, 'claims' | 'dependencies'>> {
+): Promise<StandingToken> {
   const found = await findStandingToken(deps, token, now)
-  const isOwn = found && found.claims.aud === deps.issuer && found.claims.client_id === client.id && found.claims.cnf.jkt === jkt
+  const isOwn = found && found.claims.aud === deps.issuer && found.claims.client_id === client.id && found.claims.cnf?.jkt === jkt
   return isOwn
     ? found
     : refuse('invalid_request', 'the actor token is not a valid root token of this client, bound to the key of this request')
+}
+
+interface StandingToken {
+  readonly claims: AccessTokenClaims
+  readonly dependencies: Dependencies
 }
 
 /**
  * Verifies a token and the identities that it depends on, including its signing key. Its `ver:` handles are ignored: the exchange checks
  * current versions.
  */
-async function findStandingToken(
-  deps: SubjectDeps,
-  token: string,
-  now: number,
-): Promise<Pick<Subject, 'claims' | 'dependencies'> | undefined> {
+async function findStandingToken(deps: SubjectDeps, token: string, now: number): Promise<StandingToken | undefined> {
   const found = await findToken(deps, token, now)
   if (!found) return undefined
   const identities = identitiesOf(found.dependsOn)

@@ -1,6 +1,7 @@
 // Token exchange. Order of the checks, all after the read barrier and after client and proof were verified:
 //  1. The presenter may exchange the subject token, and the token stands (`requireSubject`). An actor token is a root token of the presenter.
-//  2. An introduction from the presenter to the audience stands, and what it relies on in the audience's card holds (`requireTarget`).
+//  2. An introduction from the presenter to the audience stands, and what it relies on at the audience holds (`requireTarget`).
+//     Without a proof, the audience is a resource that accepts bearer tokens (`requireBearer`).
 //  3. Scopes, tools, resources and delegation rights are covered by every source and are not empty (`decideRights`).
 //  4. The task is the subject token's, a child of it, or the presenter's own; if the introduction names a task, it is that task or a child of
 //     it (`requireTask`).
@@ -8,32 +9,43 @@
 //  6. No agent occurs twice in the chain (`requireNoCycle`).
 // A request for more than the sources allow is refused; no right is dropped silently.
 
-import { type GrantedIntroduction, sortByReliance } from '../../delegation/introductions/decide/granted.js'
+import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
+import type { Resource } from '../../delegation/resources/store.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { type Fault, isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
-import { identitiesOf } from '../../protocol/handles.js'
-import { AgentId, type TaskId } from '../../protocol/ids.js'
-import { type Ceiling, type CeilingRight, coversRight, intersectNames, type OrgOf, type Scope, scopesFor } from '../../protocol/rights.js'
-import { dependenciesOf, stands } from '../../protocol/standing.js'
+import { INTRODUCED_TOKEN_SECONDS } from '../../protocol/claims.js'
+import { AgentId, type Audience, type Jkt, type TaskId } from '../../protocol/ids.js'
+import {
+  type Ceiling,
+  type CeilingRight,
+  coveredBySome,
+  coversRight,
+  intersectNames,
+  MAX_TOKEN_SECONDS,
+  type OrgOf,
+  type Scope,
+  scopesFor,
+} from '../../protocol/rights.js'
+import { dependenciesOf } from '../../protocol/standing.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
-import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
-import { requestedScopes } from './client-credentials.js'
+import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
-import { narrowNamesTo } from './narrowing.js'
-import { requireActor, requireSubject, type Subject, type SubjectDeps } from './subject.js'
+import { type Narrowing, narrowNamesTo, requestedScopes } from './narrowing.js'
+import { requireActor, requireSubject, type Subject } from './subject.js'
+import { audienceIn, refuseTarget, requireTarget, type Target, type TargetDeps } from './target.js'
 import { requireTask } from './task.js'
 
-export interface ExchangeDeps extends IssueDeps, SubjectDeps {
+export interface ExchangeDeps extends IssueDeps, TargetDeps {
+  /** Whether the operator allows bearer tokens for the resources that accept them. */
+  readonly bearerTokens: boolean
   readonly issuer: string
   readonly trustLog: IssueDeps['trustLog']
   /** Refuses while the disk has room for more important writes only. */
   readonly requireRoom: (isFor: 'token') => void
   readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
-  /** Notifies both sides of introductions that need another approval. */
-  readonly notifyOfRefusal: (affected: readonly GrantedIntroduction[]) => Promise<void>
 }
 
 /**
@@ -42,19 +54,42 @@ export interface ExchangeDeps extends IssueDeps, SubjectDeps {
  *
  * @see [RFC 8693 §2](https://www.rfc-editor.org/rfc/rfc8693.html#section-2)
  */
-export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
-  const request = parseExchange(form, deps.issuer)
+export async function grantTokenExchange(deps: ExchangeDeps, request: GrantRequest): Promise<IssuedToken> {
+  const { barrier, authenticated, jkt, form } = request
+  if (jkt === undefined) return refuseWithoutProof()
+  const exchange = parseExchange(form)
+  const audience = audienceIn(form) ?? refuseTarget()
   deps.requireRoom('token')
-  const { now } = barrier
-  const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
-  const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)
-  const { card, audienceHandles, introductions } = await requireTarget(deps, authenticated, request)
+  const subject = await requireSubject(deps, authenticated, exchange.subjectToken, jkt, barrier.now)
+  const actor =
+    exchange.actorToken === undefined ? undefined : await requireActor(deps, authenticated, exchange.actorToken, jkt, barrier.now)
+  return grantForAudience(deps, request, { ...exchange, audience }, { subject, actor })
+}
+
+/** What a token for an audience is requested for. */
+type AudienceRequest = Narrowing & Pick<ExchangeRequest, 'delegation'> & { readonly audience: string }
+
+interface Parties {
+  readonly subject: Subject
+  readonly actor?: Pick<Subject, 'claims' | 'dependencies'> | undefined
+}
+
+/** Decides the token for an audience, by every grant that issues one. */
+export async function grantForAudience(
+  deps: ExchangeDeps,
+  { barrier, authenticated, jkt, form }: GrantRequest,
+  requested: AudienceRequest,
+  { subject, actor }: Parties,
+): Promise<IssuedToken> {
+  const target = await requireTarget(deps, authenticated.client, barrier, requested.audience)
+  const request = { ...requested, target, audience: target.audience }
+  if (jkt === undefined) requireBearer(deps, request)
   const subjectTask = subject.claims.task_id
   const taskId = request.taskId ?? subjectTask
   const requestedTask = taskId === undefined ? undefined : { id: taskId, task: await deps.findTask(taskId) }
   const audiences = [request.audience, ...(request.delegation?.rights.map(({ audience }) => audience) ?? [])]
   const orgOf = await organisationsOf(deps.issuer, audiences, (id) => deps.clients.find(id))
-  const { introduction, decision } = chooseIntroduction(introductions, (candidate) => {
+  const { introduction, decision } = chooseIntroduction(target.introductions, (candidate) => {
     const rights = decideRights(authenticated, subject, candidate, { ...request, orgOf }, form)
     const bounds = { presenter: authenticated.client.id, subjectTask, introductionTask: candidate.taskId }
     const task = requireTask(deps.trustLog.ended, requestedTask, bounds)
@@ -62,7 +97,7 @@ export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenti
     requireNoCycle(authenticated, subject, request)
     return { ...rights, task }
   })
-  const { task } = decision
+  const { task, scopes } = decision
   const presenter = AgentId.parse(authenticated.client.id)
   return issueToken(deps, barrier, {
     kind: 'introduced',
@@ -73,38 +108,40 @@ export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenti
     ...decision,
     delegation: request.delegation,
     seconds: request.seconds,
+    maxSeconds: target.resource && secondsOf(target.resource, scopes, jkt),
     // RFC 8693 §4.1: the presenter of an introduced token becomes the outermost actor. The client of a root token is the subject itself.
     act: subject.kind === 'root' ? undefined : { sub: presenter, ...(subject.claims.act && { act: subject.claims.act }) },
     introductionId: introduction.id,
-    parents: [subject.claims.jti, ...(actor ? [actor.claims.jti] : [])],
+    parents: [...(subject.claims.jti ? [subject.claims.jti] : []), ...(actor?.claims.jti ? [actor.claims.jti] : [])],
     dependencies: [
       subject.dependencies,
       ...(actor ? [actor.dependencies] : []),
       introduction.dependencies,
-      card.dependencies,
-      dependenciesOf(audienceHandles),
+      target.offer.dependencies,
+      dependenciesOf(target.handles),
       ...(task ? [task.dependencies] : []),
     ],
   })
 }
 
-/** Finds the introductions from the presenter to the audience that stand and whose reliance holds. The audience itself must stand. */
-async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient, { target }: ExchangeRequest) {
-  const presenter = AgentId.safeParse(client.id)
-  const [granted, audience] = await Promise.all([
-    presenter.success ? deps.findGranted(presenter.data, target) : [],
-    deps.clients.find(target),
-  ])
-  const audienceHandles = identitiesOf(audience?.dependencies.handles ?? [])
-  if (granted.length === 0 || !audience || !stands(deps.trustLog.ended, audienceHandles))
-    return refuse('invalid_target', 'no valid introduction to this audience: it was not requested, is pending, or has ended')
-  const { valid, affected, card } = await sortByReliance(deps, target, granted)
-  if (valid.length > 0 && card) return { card, audienceHandles, introductions: valid }
-  await deps.notifyOfRefusal(affected.map(({ introduction }) => introduction))
-  return refuse('invalid_target', 'the card of this audience changed: it must approve the introduction again (introductions.approve)', {
-    faults: affected[0]?.changes ?? [],
-  })
+/** A token without a proof is a bearer token: only for a resource that accepts them, where the operator allows it, and not to be passed on. */
+function requireBearer(
+  { bearerTokens }: ExchangeDeps,
+  { target, delegation }: Pick<AudienceRequest, 'delegation'> & { target: Target },
+): void {
+  if (!bearerTokens || target.resource?.bearer !== 'allowed') refuseWithoutProof()
+  if (delegation !== undefined)
+    refuse('invalid_request', 'a bearer token cannot be passed on: leave out `delegation`, or send a DPoP proof')
 }
+
+/** The least lifetime of the granted scopes; a bearer token lives no longer than a token for an agent. */
+const secondsOf = (resource: Resource, scopes: readonly Scope[], jkt: Jkt | undefined): number =>
+  Math.min(
+    jkt === undefined ? INTRODUCED_TOKEN_SECONDS : MAX_TOKEN_SECONDS,
+    ...resource.scopes.filter(({ scope }) => scopes.some((one) => coveredBySome([scope], one))).map(({ seconds }) => seconds),
+  )
+
+type RequestForTarget = Omit<AudienceRequest, 'audience'> & { readonly audience: Audience; readonly target: Target }
 
 interface Rights {
   readonly scopes: readonly Scope[]
@@ -141,7 +178,7 @@ function decideRights(
   authenticated: AuthenticatedClient,
   subject: Subject,
   { bounds }: GrantedIntroduction,
-  request: ExchangeRequest & { readonly orgOf: OrgOf },
+  request: RequestForTarget & { readonly orgOf: OrgOf },
   form: OAuthForm,
 ): Rights {
   const { claims } = subject
@@ -187,7 +224,7 @@ function sourcesOf(ceilings: readonly Ceiling[], { claims, kind }: Subject): rea
 }
 
 /** Refuses a delegation right that a source lacks, and names the source. */
-function requireDelegationRights({ delegation, orgOf }: ExchangeRequest & { readonly orgOf: OrgOf }, sources: readonly Source[]): void {
+function requireDelegationRights({ delegation, orgOf }: RequestForTarget & { readonly orgOf: OrgOf }, sources: readonly Source[]): void {
   const faults = (delegation?.rights ?? []).flatMap((right, i): Fault[] => {
     const lacking = sources.find(({ rights }) => !coversRight(rights, right, orgOf))
     return lacking ? [{ pointer: `/delegation/rights/${i}`, hint: `${lacking.name} does not include this right` }] : []
@@ -203,7 +240,7 @@ function requireDepth(
   authenticated: AuthenticatedClient,
   subject: Subject,
   { bounds }: GrantedIntroduction,
-  { delegation }: ExchangeRequest,
+  { delegation }: RequestForTarget,
 ): void {
   const { claims, kind } = subject
   const ceilings = ceilingsOf(authenticated, subject)
@@ -216,7 +253,7 @@ function requireDepth(
 }
 
 /** Refuses a chain in which an agent would occur twice. */
-function requireNoCycle({ client }: AuthenticatedClient, { chain, kind }: Subject, { target }: ExchangeRequest): void {
+function requireNoCycle({ client }: AuthenticatedClient, { chain, kind }: Subject, { target: { id: target } }: RequestForTarget): void {
   const agents = kind === 'root' ? chain : [...chain, client.id]
   if (agents.includes(target) || (kind === 'introduced' && chain.includes(client.id)))
     refuse('delegation_cycle', 'an agent would occur twice in the chain')

@@ -107,7 +107,7 @@ describeOnce('requestable agents, scopes and skills', () => {
       resources: ['docs', 'mails'],
       delegation: {
         depth: 2,
-        rights: [...rights, { audience, scope: 'ocr:admin' }, { audience: 'https://elsewhere.example', scope: 'x' }],
+        rights: [...rights, { audience, scope: 'ocr:admin' }, { audience: 'ftp://elsewhere.example', scope: 'x' }],
       },
     }
     await expect(requestFrom(requester, target, beyond)).rejects.toMatchObject({

@@ -90,7 +90,7 @@ test('adding and removing rights keeps the rest of the ceiling, and what cannot 
   const refused: [Actor, object][] = [
     [globex, { removeRights: [any('ocr:read')] }],
     [globex, { addRights: [any('x')], ceiling: {} }],
-    [globex, { addRights: [{ audience: 'https://api.example', scope: 'x' }] }],
+    [globex, { addRights: [{ audience: 'ftp://api.example', scope: 'x' }] }],
     [globex, { addRights: [{ audience: registry.issuer, scope: 'admin' }] }],
     [globex, { addRights: [{ audience: { anyAgent: false }, scope: 'x' }] }],
     [globex, { addRights: [{ audience: { anyAgent: true, organisation: acme.orgId }, scope: 'x' }] }],

@@ -20,7 +20,7 @@ test('a ceiling keeps the maximum number of rights, and a repeated scope counts 
 })
 
 test.each([
-  ['https://elsewhere.example/agents/agt_x'],
+  ['ftp://elsewhere.example/agents/agt_x'],
   ['agt_AAAAAAAAAAAAAAAAAAAAAA'],
   ['not a url'],
 ])('a right towards %s, which is not an agent of this registry, is refused with a JSON Pointer', async (audience) => {

@@ -115,7 +115,7 @@ test('a pair with the maximum of introductions gets another one after one was re
   await setEverywhere(registry, acme, { introductionsPerPair: 1 })
   const request = () => planner.introductions.request({ to: ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
   const { introductionId } = await request()
-  await expect(request()).rejects.toThrow('this pair of agents has 1 introduction, the maximum: revoke one')
+  await expect(request()).rejects.toThrow('this pair has 1 introduction, the maximum: revoke one')
   await acme.mutate('introductions.revoke', { introductionId })
   await request()
 })

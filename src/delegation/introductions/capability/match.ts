@@ -15,7 +15,7 @@ import type { Client } from '../../../identity/clients/client.js'
 import { type Clock, repeat } from '../../../lib/clock.js'
 import type { Log } from '../../../lib/log.js'
 import { newHandle } from '../../../protocol/handles.js'
-import { AgentId, audienceOf, type IntroductionId, type OrgId } from '../../../protocol/ids.js'
+import { AgentId, audienceOf, type IntroductionId, type OrgId, type TargetId } from '../../../protocol/ids.js'
 import { type Bounds, coveredBySome, intersectNames, MAX_NAMES, type Scope, scopesFor } from '../../../protocol/rights.js'
 import { stands } from '../../../protocol/standing.js'
 import { MAX_SCOPES } from '../../../registry/cards/card.js'
@@ -23,7 +23,7 @@ import type { CardReliance } from '../../../registry/cards/reliance/reliance.js'
 import type { CardCursor, CardFilter, CardHit, CardSearchPort } from '../../../storage/storage.js'
 import { isTaskStanding } from '../../tasks/authority.js'
 import type { Task } from '../../tasks/store.js'
-import { grantCapabilityByPolicy, replacingRequest } from '../decide/grant.js'
+import { grantWithoutCaller, replacingRequest } from '../decide/grant.js'
 import { policyDecision, RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction, PendingReason } from '../store.js'
@@ -160,7 +160,7 @@ async function candidateOf(
   requester: Client,
   { target, now }: { readonly target: IntroductionTarget; readonly now: number },
 ): Promise<Candidate | undefined> {
-  const card = await cardFor(deps, request, target.agentId)
+  const card = await cardFor(deps, request, target.id)
   if (!card || !stands(deps.trustLog.ended, card.dependencies.handles)) return undefined
   const scopes = scopesOf(request, requester, target, card)
   const { capabilities = 'ask' } = target.introductionPolicy
@@ -172,7 +172,7 @@ async function candidateOf(
 }
 
 /** The card from the cache if it has the skill. A cached card may lack what was added since, and has no tags. */
-async function cardFor(deps: MatchDeps, { capability, scopes = [] }: CapabilityRequest, to: AgentId): Promise<CardReliance | undefined> {
+async function cardFor(deps: MatchDeps, { capability, scopes = [] }: CapabilityRequest, to: TargetId): Promise<CardReliance | undefined> {
   const cached = await deps.cachedReliance(to)
   const isComplete =
     cached?.skills.some(({ id }) => id === capability) === true && scopes.every((scope) => coveredBySome(cached.scopes, scope))
@@ -195,7 +195,7 @@ function introductionFor(
   { random }: MatchDeps,
   request: CapabilityRequest,
   {
-    target: { agentId: to, orgId: toOrg },
+    target: { id: to, orgId: toOrg },
     card,
     scopes,
     now,
@@ -239,7 +239,7 @@ function introductionFor(
 async function grant(deps: MatchDeps, { target, card, pending }: Candidate, task: Task | undefined, now: number): Promise<boolean> {
   try {
     const replacing = replacingRequest(deps, pending, now)
-    await grantCapabilityByPolicy(deps, pending, { target, card, task, now }, replacing)
+    await grantWithoutCaller(deps, pending, { target, card, task, now }, replacing)
     deps.inbox.notifyPosted()
     // Not granted: the request was withdrawn or granted by another agent meanwhile
     return true

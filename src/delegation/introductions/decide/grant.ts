@@ -41,10 +41,10 @@ export async function grantByPolicy(
 }
 
 /**
- * Grants a request for a capability because the target's policy allows it. The requester need not be connected. `replacing` takes the request from
- * the store: of several targets one succeeds.
+ * Grants a request because the target's policy allows it, when the requester need not be connected. Of several attempts at once one succeeds: the
+ * one whose `replacing` could be done.
  */
-export async function grantCapabilityByPolicy(
+export async function grantWithoutCaller(
   deps: IntroductionDeps,
   pending: Introduction,
   context: GrantContext,

@@ -1,5 +1,5 @@
 import type { Fault } from '../../../errors.js'
-import type { AgentId, IntroductionId, TaskId } from '../../../protocol/ids.js'
+import type { AgentId, IntroductionId, TargetId, TaskId } from '../../../protocol/ids.js'
 import type { Bounds } from '../../../protocol/rights.js'
 import { type Dependencies, stands } from '../../../protocol/standing.js'
 import { type CardReliance, connectionLosses, type GrantedReliance, offerLosses } from '../../../registry/cards/reliance/reliance.js'
@@ -9,7 +9,7 @@ import type { Ended } from '../../../trust-log/trust-log.js'
 export interface GrantedIntroduction {
   readonly id: IntroductionId
   readonly from: AgentId
-  readonly to: AgentId
+  readonly to: TargetId
   readonly bounds: Bounds
   /** An exchange under the introduction must be for this task or a child of it. */
   readonly taskId?: TaskId | undefined
@@ -41,8 +41,8 @@ export const hasSameVersions = (relied: GrantedReliance, { versions }: Pick<Card
 export interface SortDeps {
   readonly trustLog: { readonly ended: Ended }
   /** May lack what a revision of non-public parts has added. */
-  readonly cachedReliance: (agentId: AgentId) => Promise<CardReliance | undefined>
-  readonly findReliance: (agentId: AgentId) => Promise<CardReliance | undefined>
+  readonly cachedReliance: (id: TargetId) => Promise<CardReliance | undefined>
+  readonly findReliance: (id: TargetId) => Promise<CardReliance | undefined>
 }
 
 type Relying = Pick<GrantedIntroduction, 'reliance'>
@@ -61,7 +61,7 @@ interface SortedIntroductions<T extends Relying> {
  */
 export async function sortByReliance<T extends Relying>(
   deps: SortDeps,
-  to: AgentId,
+  to: TargetId,
   granted: readonly T[],
 ): Promise<SortedIntroductions<T>> {
   const sortedWith = (card: CardReliance | undefined): SortedIntroductions<T> => {

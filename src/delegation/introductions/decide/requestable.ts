@@ -1,6 +1,7 @@
 import { type Fault, refuse } from '../../../errors.js'
 import { organisationsOf } from '../../../identity/clients/organisations-of.js'
-import { type AgentId, agentOfAudience, type OrgId, type TaskId } from '../../../protocol/ids.js'
+import { type AgentId, isResourceId, type OrgId, type TargetId, type TaskId } from '../../../protocol/ids.js'
+import { canBeAudience } from '../../../protocol/resources/uri.js'
 import {
   type Ceiling,
   coveredBySome,
@@ -15,7 +16,7 @@ import { type CardInterface, type CardReliance, findInterface } from '../../../r
 import type { IntroductionDeps } from '../introduction-deps.js'
 
 export interface IntroductionInput {
-  readonly to: AgentId
+  readonly to: TargetId
   readonly purpose: string
   readonly scopes: readonly Scope[]
   readonly tools?: readonly string[] | undefined
@@ -77,10 +78,13 @@ export async function requireWithinCeiling(deps: IntroductionDeps, from: AgentId
 }
 
 function faultsOfScopes({ from, input, orgId, card: { audience, scopes } }: Requester, ceiling: Ceiling): readonly Fault[] {
-  const withinCeiling = scopesFor(ceiling.rights, audience, () => orgId)
+  const isResource = isResourceId(input.to)
+  // The patterns of a ceiling match agents only
+  const withinCeiling = scopesFor(ceiling.rights, audience, () => (isResource ? undefined : orgId))
   return input.scopes.flatMap((scope, i): Fault[] => {
     const pointer = `/scopes/${i}`
-    if (!coveredBySome(scopes, scope)) return [{ pointer, hint: 'the card does not list this scope' }]
+    if (!coveredBySome(scopes, scope))
+      return [{ pointer, hint: isResource ? 'the resource does not have this scope' : 'the card does not list this scope' }]
     return coveredBySome(withinCeiling, scope) ? [] : [{ pointer, hint: beyondCeiling(from, { audience, scope }) }]
   })
 }
@@ -98,7 +102,7 @@ async function faultsOfBounds(
     ...faultsOfNames('tools', tools, ceiling.tools),
     ...faultsOfNames('resources', resources, ceiling.resources),
     ...rights.flatMap((right, i): Fault[] =>
-      agentOfAudience(issuer, right.audience) === undefined || coversRight(ceiling.rights, right, orgOf)
+      !canBeAudience(issuer, right.audience) || coversRight(ceiling.rights, right, orgOf)
         ? []
         : [{ pointer: `/delegation/rights/${i}`, hint: beyondCeiling(from, right) }],
     ),
@@ -126,9 +130,14 @@ const beyondCeiling = (from: AgentId, { audience, scope }: Right): string =>
 
 const unknownAgents = ({ issuer }: IntroductionDeps, { input: { delegation } }: Pick<BoundsRequester, 'input'>): readonly Fault[] =>
   (delegation?.rights ?? []).flatMap(({ audience }, i) =>
-    agentOfAudience(issuer, audience) === undefined
-      ? [{ pointer: `/delegation/rights/${i}/audience`, hint: 'not the audience of an agent of this registry' }]
-      : [],
+    canBeAudience(issuer, audience)
+      ? []
+      : [
+          {
+            pointer: `/delegation/rights/${i}/audience`,
+            hint: 'neither the audience of an agent of this registry nor the URI of a resource',
+          },
+        ],
   )
 
 const unknownParts = ({ input, card }: Requester): readonly Fault[] => [

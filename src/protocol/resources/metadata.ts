@@ -1,4 +1,4 @@
-import { DPOP_ALGORITHMS } from '../lib/algorithms.js'
+import { DPOP_ALGORITHMS } from '../../lib/algorithms.js'
 
 /**
  * Where the metadata of a protected resource are: the well-known path stands between host and path.
@@ -10,7 +10,7 @@ export function resourceMetadataUrl(resource: string): string {
   return `${origin}/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}${search}`
 }
 
-interface ResourceMetadata {
+export interface ResourceMetadata {
   readonly resource: string
   readonly authorization_servers: readonly string[]
   readonly scopes_supported: readonly string[]
@@ -18,7 +18,10 @@ interface ResourceMetadata {
   readonly dpop_bound_access_tokens_required: boolean
   readonly dpop_signing_alg_values_supported: readonly string[]
   readonly resource_name?: string
+  readonly resource_documentation?: string
   readonly jwks_uri?: string
+  /** The id of the resource at the registry, which looks for it as the proof that the server is this resource. */
+  readonly credence_resource?: string
 }
 
 interface ProtectedResource {
@@ -28,6 +31,10 @@ interface ProtectedResource {
   readonly issuer: string
   readonly scopes: readonly string[]
   readonly name?: string | undefined
+  readonly documentation?: string | undefined
+  /** True if it accepts bearer tokens besides DPoP-bound ones. */
+  readonly allowBearer?: boolean | undefined
+  readonly resourceId?: string | undefined
 }
 
 /**
@@ -35,12 +42,22 @@ interface ProtectedResource {
  *
  * @see [RFC 9728 §2](https://www.rfc-editor.org/rfc/rfc9728.html#section-2)
  */
-export const resourceMetadata = ({ resource, issuer, scopes, name }: ProtectedResource): ResourceMetadata => ({
+export const resourceMetadata = ({
+  resource,
+  issuer,
+  scopes,
+  name,
+  documentation,
+  allowBearer = false,
+  resourceId,
+}: ProtectedResource): ResourceMetadata => ({
   resource,
   authorization_servers: [issuer],
   scopes_supported: [...scopes],
   bearer_methods_supported: ['header'],
-  dpop_bound_access_tokens_required: true,
+  dpop_bound_access_tokens_required: !allowBearer,
   dpop_signing_alg_values_supported: [...DPOP_ALGORITHMS],
   ...(name !== undefined && name !== '' && { resource_name: name }),
+  ...(documentation !== undefined && { resource_documentation: documentation }),
+  ...(resourceId !== undefined && { credence_resource: resourceId }),
 })

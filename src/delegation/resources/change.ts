@@ -1,0 +1,69 @@
+import { auditDraft } from '../../audit/audit-draft.js'
+import { canonical } from '../../credentials/jose/canonical-json.js'
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import { identitiesOf, newHandle } from '../../protocol/handles.js'
+import type { ResourceId } from '../../protocol/ids.js'
+import { type ResourceDeps, requireOwn } from './authority.js'
+import { requireSettings } from './register.js'
+import { type Resource, ResourceSettings } from './store.js'
+import { type ResourceView, viewOf } from './view.js'
+
+/**
+ * Changes settings of a resource; absent ones stay, null removes an optional one. A change that adds scopes or alters prose leaves issued tokens valid; every other change ends the version
+ * that they depend on, so clients need new ones within a second.
+ */
+export async function changeResource(
+  deps: ResourceDeps,
+  caller: Caller,
+  id: ResourceId,
+  changes: { readonly [K in keyof ResourceSettings]?: ResourceSettings[K] | null | undefined },
+): Promise<ResourceView> {
+  const resource = await requireOwn(deps, caller, id)
+  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
+  const merged = Object.entries({ ...settingsOf(resource), ...given }).filter(([, value]) => value !== null)
+  const settings = ResourceSettings.parse(Object.fromEntries(merged))
+  await requireSettings(deps, caller, settings)
+  const endsVersion = !isAddition(resource, settings)
+  const fields = { ...WITHOUT_SETTINGS, ...settings, ...(endsVersion && { ver: newHandle(deps.random, 'ver') }) }
+  const ends = endsVersion ? [{ handle: resource.ver }] : []
+  const draft = auditDraft(caller, 'resources.change', { subject: id })
+  const { outcome } = await deps.trustLog.commit({
+    type: 'record.changed',
+    ends,
+    dependsOn: [resource.handle, resource.ver, ...identitiesOf(caller.dependencies.handles)],
+    operations: [
+      deps.resources.changing(
+        id,
+        { ver: resource.ver, changeId: resource.changeId ?? null },
+        { ...fields, changeId: deps.random.token(16) },
+      ),
+      ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
+    ],
+  })
+  return outcome === 'committed'
+    ? viewOf(deps, { ...resource, ...WITHOUT_SETTINGS, ...settings })
+    : refuse('conflict', 'the resource was changed concurrently, or your own access was revoked; read it and try again')
+}
+
+/** Optional settings that a change may remove. */
+const WITHOUT_SETTINGS = { description: undefined, documentation: undefined, operatorAgentId: undefined } as const
+
+const settingsOf = ({ name, description, documentation, scopes, policy, bearer, operatorAgentId }: Resource): object => ({
+  name,
+  description,
+  documentation,
+  scopes,
+  policy,
+  bearer,
+  operatorAgentId,
+})
+
+/** True if every decision that the old settings allow is the same by the new ones: only prose and added scopes differ. */
+function isAddition(old: ResourceSettings, next: ResourceSettings): boolean {
+  const known = new Map(next.scopes.map(({ scope, seconds }) => [scope, seconds]))
+  return (
+    old.scopes.every(({ scope, seconds }) => known.get(scope) === seconds) &&
+    canonical([old.policy, old.bearer, old.operatorAgentId ?? null]) === canonical([next.policy, next.bearer, next.operatorAgentId ?? null])
+  )
+}

@@ -1,0 +1,106 @@
+import { digestOfJson } from '../../credentials/jose/digest.js'
+import type { IntroductionTarget } from '../../identity/agents/agent.js'
+import { countNewest, type Quota } from '../../identity/limits/quota.js'
+import type { OrganisationsStore } from '../../identity/organisations/store.js'
+import type { Handle } from '../../protocol/handles.js'
+import { Audience, type OrgId, ResourceId } from '../../protocol/ids.js'
+import { resourceUriOf } from '../../protocol/resources/uri.js'
+import { dependenciesOf, stands } from '../../protocol/standing.js'
+import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { Resource, ResourcesStore } from './store.js'
+
+export interface FindResourceDeps {
+  readonly resources: ResourcesStore
+  readonly organisations: OrganisationsStore
+  readonly trustLog: Pick<TrustLog, 'ended'>
+  readonly dev: boolean
+}
+
+/** A protected resource as decisions read it. */
+export interface ResourceAudience {
+  readonly resource: Resource
+  /** What introductions target. */
+  readonly target: IntroductionTarget
+  /** What its server offers, in place of the card of an agent. */
+  readonly offer: CardReliance
+}
+
+/**
+ * Finds a resource that may have tokens, by its URI or its id: the one that was proved for the URI, in development mode also the newest unproved
+ * one. Undefined if it or its organisation was revoked. Call after the read barrier.
+ */
+export async function findResource(deps: FindResourceDeps, uriOrId: string): Promise<ResourceAudience | undefined> {
+  const name = resourceUriOf(uriOrId)
+  const found = await deps.resources.audiences.getOrRead(name, async () => {
+    const resource = await readResource(deps, name)
+    const organisation = resource && (await deps.organisations.get(resource.orgId))?.handle
+    return resource && organisation && { value: { resource, organisation }, dependsOn: [...handlesOf(resource), organisation] }
+  })
+  return found && stands(deps.trustLog.ended, [...handlesOf(found.resource), found.organisation])
+    ? audienceOf(found.resource, found.organisation)
+    : undefined
+}
+
+async function readResource(deps: FindResourceDeps, uriOrId: string): Promise<Resource | undefined> {
+  const byId = ResourceId.safeParse(uriOrId)
+  if (!byId.success) return readByUri(deps, Audience.parse(uriOrId))
+  const resource = await deps.resources.get(byId.data)
+  const current = resource && (await readByUri(deps, resource.uri))
+  return current?.id === byId.data ? current : undefined
+}
+
+async function readByUri({ resources, trustLog, dev }: FindResourceDeps, uri: Audience): Promise<Resource | undefined> {
+  const proved = await resources.uris.get(uri)
+  if (proved) return resources.get(proved.resourceId)
+  if (!dev) return undefined
+  const { items } = await resources.find('uri', { where: { uri }, order: 'down', limit: 100 })
+  return items.find(({ handle }) => !trustLog.ended.has(handle))
+}
+
+const handlesOf = ({ handle, ver }: Resource): readonly Handle[] => [handle, ver]
+
+function audienceOf(resource: Resource, organisation: Handle): ResourceAudience {
+  const { id, orgId, uri, name, scopes, policy, handle, ver } = resource
+  return {
+    resource,
+    target: {
+      id,
+      orgId,
+      name,
+      introductionPolicy: policy,
+      handle,
+      introductionPolicyVer: ver,
+      dependencies: dependenciesOf([handle, organisation]),
+    },
+    offer: {
+      audience: uri,
+      scopes: scopes.map(({ scope }) => scope).sort(),
+      interfaces: [],
+      skills: [],
+      security: digestOfJson([]),
+      publication: handle.slice('res:'.length),
+      version: 1,
+      yankedVersions: [],
+      versions: [ver],
+      signer: [],
+      dependencies: dependenciesOf([ver]),
+    },
+  }
+}
+
+/** Maximum number of resources of an organisation that were not revoked. */
+const MAX_RESOURCES = 1000
+
+export const resourcesQuota = ({ resources, trustLog }: Pick<FindResourceDeps, 'resources' | 'trustLog'>, orgId: OrgId): Quota => ({
+  id: `resources ${orgId}`,
+  orgId,
+  limit: MAX_RESOURCES,
+  refusalText: `this organisation has ${MAX_RESOURCES} resources, the maximum: revoke one`,
+  count: (atMost) =>
+    countNewest(
+      (after) => resources.find('organisation', { where: { orgId }, order: 'down', limit: 100, ...(after && { after }) }),
+      ({ handle }) => !trustLog.ended.has(handle),
+      atMost,
+    ),
+})

@@ -1,19 +1,22 @@
 import type { Audit } from '../audit/audit.js'
+import { auditDraft } from '../audit/audit-draft.js'
 import { signJwt } from '../credentials/jose/sign.js'
+import type { TaskDeps } from '../delegation/tasks/authority.js'
 import { refuse } from '../errors.js'
 import type { OAuthForm } from '../http/form.js'
 import { quickParse } from '../lib/quick-parse.js'
 import type { Random } from '../lib/random.js'
 import { AccessTokenClaims, type Act, chainOf, INTRODUCED_TOKEN_SECONDS, MAX_TOKEN_BYTES, ROOT_TOKEN_SECONDS } from '../protocol/claims.js'
-import { type Handle, handleOfToken } from '../protocol/handles.js'
+import { type Handle, handleOfToken, identitiesOf } from '../protocol/handles.js'
 import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type TaskId, type TokenId } from '../protocol/ids.js'
 import { type Delegation, formatScope, type Right, type Scope } from '../protocol/rights.js'
 import { type Barrier, type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
-import type { Storage } from '../storage/storage.js'
+import type { Operation, Storage } from '../storage/storage.js'
 import { dependenciesToStore } from '../trust-log/horizon-rule.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth/client-auth.js'
+import type { TaskCreation } from './grants/task.js'
 import { TOKEN_RECORD_RETENTION_SECONDS, type TokenRecord, type TokensStore } from './store.js'
 
 export interface IssueDeps {
@@ -24,6 +27,8 @@ export interface IssueDeps {
   readonly random: Random
   readonly audit: Audit
   readonly issuer: string
+  readonly tasks: TaskDeps['tasks']
+  readonly commitTask: TaskDeps['commitTask']
 }
 
 /** Input of a grant. */
@@ -45,7 +50,9 @@ interface TokenDecision {
   readonly audience: Audience
   readonly scopes: readonly Scope[]
   readonly act?: Act | undefined
-  readonly task?: { readonly id: TaskId; readonly ancestors: readonly TaskId[] } | undefined
+  readonly task?: { readonly id: TaskId; readonly reference?: string | undefined; readonly ancestors: readonly TaskId[] } | undefined
+  /** The task is new: it is created in the commit of the token. */
+  readonly creation?: TaskCreation | undefined
   readonly introductionId?: IntroductionId | undefined
   readonly tools?: readonly string[] | undefined
   readonly resources?: readonly string[] | undefined
@@ -65,6 +72,9 @@ export interface IssuedToken {
   readonly expiresIn: number
   readonly scope: string
   readonly tokenType: 'DPoP' | 'Bearer'
+  readonly task: TokenDecision['task']
+  readonly tools: TokenDecision['tools']
+  readonly resources: TokenDecision['resources']
 }
 
 export const refuseWithoutProof = (): never =>
@@ -72,12 +82,12 @@ export const refuseWithoutProof = (): never =>
 
 /**
  * Issues the tokens of every grant. A token depends on everything that the decision read, expires no later than any of it, and is bound
- * to the proof's key. Token record and audit row are committed durably before the token is returned; if the commit fails, no token is
- * returned.
+ * to the proof's key. Token record, audit row and a new task are committed durably before the token is returned; if the commit fails, no token is
+ * returned. `retry`: another request created a task with the same reference at the same time.
  *
  * @see [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068.html#section-2.2)
  */
-export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decision: TokenDecision): Promise<IssuedToken> {
+export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decision: TokenDecision): Promise<IssuedToken | 'retry'> {
   const { client, key } = decision.authenticated
   const jti = newId(deps.random, 'tok')
   const signer = await deps.keyRing.signer('token')
@@ -130,8 +140,9 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
       'standing_too_large',
       `the token would have ${accessToken.length} bytes, more than ${MAX_TOKEN_BYTES}; request fewer scopes, tools or resources`,
     )
-  await saveRecord(deps, decision, claims, allHandles)
-  return { accessToken, expiresIn: exp - now, scope, tokenType: decision.jkt === undefined ? 'Bearer' : 'DPoP' }
+  if ((await saveRecord(deps, decision, claims, allHandles)) === 'retry') return 'retry'
+  const { task, tools, resources } = decision
+  return { task, tools, resources, accessToken, expiresIn: exp - now, scope, tokenType: decision.jkt === undefined ? 'Bearer' : 'DPoP' }
 }
 
 async function saveRecord(
@@ -139,7 +150,7 @@ async function saveRecord(
   decision: TokenDecision,
   claims: AccessTokenClaims,
   dependsOn: readonly Handle[],
-): Promise<void> {
+): Promise<'saved' | 'retry'> {
   const tasks = decision.task ? [decision.task.id, ...decision.task.ancestors] : []
   const record: TokenRecord = {
     id: claims.jti,
@@ -180,6 +191,29 @@ async function saveRecord(
       ...(decision.jkt === undefined && { bearer: true }),
     },
   })
-  const committed = await deps.storage.commit([deps.tokens.inserting(record), row])
-  if (!committed.ok) refuse('unavailable', 'the token could not be stored; try again in a second', { retryAfterSeconds: 1 })
+  const saving = [deps.tokens.inserting(record), row]
+  if (decision.creation) return createTask(deps, decision, decision.creation, saving)
+  const committed = await deps.storage.commit(saving)
+  if (committed.ok) return 'saved'
+  return refuse('unavailable', 'the token could not be stored; try again in a second', { retryAfterSeconds: 1 })
+}
+
+/** Commits the task, its log entry and the token as one. */
+async function createTask(
+  deps: IssueDeps,
+  { authenticated: { client, key } }: TokenDecision,
+  { task, naming }: TaskCreation,
+  saving: readonly Operation[],
+): Promise<'saved' | 'retry'> {
+  const draft = auditDraft(client, 'tasks.create', { subject: task.id, taskId: task.id })
+  const { outcome } = await deps.commitTask(client, (counting) =>
+    deps.trustLog.commit({
+      type: 'task.created',
+      dependsOn: [...task.dependsOn, ...identitiesOf(client.dependencies.handles), key.handle],
+      operations: [...counting, ...naming, deps.tasks.inserting(task), deps.audit.recording(draft), ...saving],
+    }),
+  )
+  if (outcome === 'committed') return 'saved'
+  if (outcome === 'conflict') return 'retry'
+  return refuse('invalid_request', 'something that the token would depend on was revoked')
 }

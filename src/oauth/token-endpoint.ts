@@ -94,11 +94,19 @@ function grant(deps: TokenEndpointDeps, grantType: string, request: GrantRequest
 }
 
 /** RFC 6749 §5.1. RFC 8693 §2.2.1 adds `issued_token_type`. */
-const responseOf = ({ accessToken, expiresIn, scope, tokenType }: IssuedToken, grantType: string) => ({
+const responseOf = ({ accessToken, expiresIn, scope, tokenType, task, tools, resources }: IssuedToken, grantType: string) => ({
   access_token: accessToken,
   token_type: tokenType,
   expires_in: expiresIn,
   scope,
+  ...(task && {
+    task_id: task.id,
+    task_bound: true,
+    ...(task.reference !== undefined && { task_reference: task.reference }),
+    ...(task.ancestors[0] && { parent_task_id: task.ancestors[0], scope_inheritance: 'restricted' }),
+  }),
+  ...(tools && { allowed_tools: tools }),
+  ...(resources && { allowed_resources: resources }),
   ...(grantType === TOKEN_EXCHANGE && { issued_token_type: ACCESS_TOKEN_TYPE }),
 })
 

@@ -3,7 +3,7 @@ import { INBOX, INBOX_POSITIONS, NOTIFICATION_OUTBOX } from '../delegation/inbox
 import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../delegation/introductions/capability/store.js'
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
 import { OPEN_PAIRS, RESOURCE_URIS, RESOURCES } from '../delegation/resources/store.js'
-import { TASKS } from '../delegation/tasks/store.js'
+import { NAMED_TASKS, TASKS } from '../delegation/tasks/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
 import { KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
@@ -41,6 +41,7 @@ export const COLLECTIONS = anySpecs([
   RESOURCE_URIS,
   RESOURCES,
   TOKENS,
+  NAMED_TASKS,
   TASKS,
   CARDS_TO_INDEX,
   CARDS,

@@ -288,7 +288,7 @@ function newQuotas(stores: ReturnType<typeof newStores>) {
       commitWithinQuotas(stores, [agentsQuota(stores, orgId, await limits.ofOrganisation(orgId))], commit),
     commitClaim: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [namespacesQuota(stores, orgId)], commit),
     commitResource: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [resourcesQuota(stores, orgId)], commit),
-    commitTask: async (caller: Caller, commit: CountedCommit) =>
+    commitTask: async (caller: Pick<Caller, 'kind' | 'id' | 'orgId'>, commit: CountedCommit) =>
       commitWithinQuotas(stores, [tasksQuota(stores, caller, await limits.ofClient(caller))], commit),
     commitGrant: async (granted: Introduction, commit: CountedCommit) => {
       const [ofRequester, ofTarget] = await Promise.all([limits.ofOrganisation(granted.fromOrg), limits.ofOrganisation(granted.toOrg)])

@@ -709,7 +709,7 @@ export const MUTANTS = [
   ],
   [
     'a child task ends at the latest with its parent',
-    'src/delegation/tasks/create.ts',
+    'src/delegation/tasks/new-task.ts',
     'Math.min(deadline, parent?.deadline ?? Number.POSITIVE_INFINITY)',
     'deadline',
     ['test/delegation/tasks'],

@@ -16,7 +16,7 @@ export interface TaskDeps {
   /** True if the agent is the audience of a valid token of the task. Such an agent may create child tasks. */
   readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
   /** Commits the creation of a task that counts for the caller. */
-  readonly commitTask: (caller: Caller, commit: CountedCommit) => Promise<Committed>
+  readonly commitTask: (owner: Pick<Caller, 'kind' | 'id' | 'orgId'>, commit: CountedCommit) => Promise<Committed>
 }
 
 /** Returns the task to its owner and to members of the owner's organisation, and to operators. Other callers get the same refusal as for an unknown id. */

@@ -22,6 +22,7 @@ export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskDepe
   return (
     task && {
       id,
+      reference: task.reference,
       owner: task.owner,
       orgId: task.orgId,
       ancestors: task.ancestors,

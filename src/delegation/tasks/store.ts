@@ -6,6 +6,13 @@ import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 /** Maximum number of ancestors of a task. Creating a deeper child task is refused. */
 export const MAX_TASK_DEPTH = 16
 
+/** Printable text that is no task id. */
+export const TaskReference = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^(?!tsk_)[^\p{C}\p{Zl}\p{Zp}]+$/u, 'must be printable text that does not begin with tsk_')
+
 /** A task names the work that tokens are issued for. Its owner creates and ends it; everything that depends on its handle ends with it. */
 export const Task = z.strictObject({
   id: TaskId,
@@ -19,6 +26,8 @@ export const Task = z.strictObject({
   /** Handles of the ancestors, and the identities of the owner. */
   dependsOn: z.array(Handle).max(64),
   description: z.string().max(1024),
+  /** The name that its owner gave it at the token endpoint. */
+  reference: TaskReference.optional(),
   deadline: z.int(),
   grantedBy: z.array(Handle).max(16),
   /** Removed when a count finds that the task has ended, so that later counts skip it. */
@@ -27,7 +36,20 @@ export const Task = z.strictObject({
 })
 export type Task = z.infer<typeof Task>
 
-export type TasksStore = Collection<Task>
+/** The task that a client means by a reference: the newest one with that name. */
+const NamedTask = z.strictObject({
+  /** `<client> <reference>`. */
+  id: z.string().max(160),
+  owner: ClientId,
+  taskId: TaskId,
+  /** The deadline of the task. */
+  expiresAt: z.int(),
+})
+type NamedTask = z.infer<typeof NamedTask>
+
+export interface TasksStore extends Collection<Task> {
+  readonly named: Collection<NamedTask>
+}
 
 export const TASKS: OwnedSpec<Task> = {
   name: 'tasks',
@@ -43,4 +65,16 @@ export const TASKS: OwnedSpec<Task> = {
   ownedBy: ['orgId'],
 }
 
-export const tasksStore = ({ storage }: { readonly storage: Storage }): TasksStore => storage.collection(TASKS)
+export const NAMED_TASKS: OwnedSpec<NamedTask> = {
+  name: 'named-tasks',
+  schema: NamedTask,
+  key: 'id',
+  indexes: {},
+  expires: 'expiresAt',
+  ownedBy: ['owner'],
+}
+
+export const tasksStore = ({ storage }: { readonly storage: Storage }): TasksStore => ({
+  ...storage.collection(TASKS),
+  named: storage.collection(NAMED_TASKS),
+})

@@ -5,6 +5,7 @@ import type { Task } from './store.js'
 /** A task as an exchange reads it. */
 export interface TaskDependencies {
   readonly id: TaskId
+  readonly reference?: string | undefined
   readonly owner: ClientId
   readonly orgId: OrgId
   /** Parent tasks, nearest first. */

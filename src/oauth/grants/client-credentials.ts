@@ -7,7 +7,7 @@ import { type GrantRequest, type IssuedToken, issueToken, refuseWithoutProof } f
 import { narrowNamesTo, parseNarrowing, parseParameter, requestedScopes } from './narrowing.js'
 import { ownSubject } from './subject.js'
 import { audienceIn } from './target.js'
-import { requireTask } from './task.js'
+import { findRequestedTask, requireTask, withNewTask } from './task.js'
 import { type ExchangeDeps, grantForAudience } from './token-exchange.js'
 
 /**
@@ -19,7 +19,7 @@ import { type ExchangeDeps, grantForAudience } from './token-exchange.js'
 export async function grantClientCredentials(deps: ExchangeDeps, request: GrantRequest): Promise<IssuedToken> {
   const { authenticated, form } = request
   const named = audienceIn(form)
-  if (named === undefined || named === deps.issuer) return grantRootToken(deps, request)
+  if (named === undefined || named === deps.issuer) return withNewTask(() => grantRootToken(deps, request))
   const narrowing = parseNarrowing(form, ['delegation'])
   const delegation = parseParameter(form, 'delegation', Delegation, true)
   deps.requireRoom('token')
@@ -27,7 +27,7 @@ export async function grantClientCredentials(deps: ExchangeDeps, request: GrantR
   return grantForAudience(deps, request, { ...narrowing, delegation, audience: named }, { subject })
 }
 
-async function grantRootToken(deps: ExchangeDeps, { barrier, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
+async function grantRootToken(deps: ExchangeDeps, { barrier, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken | 'retry'> {
   if (jkt === undefined) return refuseWithoutProof()
   const narrowing = parseNarrowing(form, ['exchange_rights'])
   const { client } = authenticated
@@ -35,10 +35,10 @@ async function grantRootToken(deps: ExchangeDeps, { barrier, authenticated, jkt,
   const audience = Audience.parse(deps.issuer)
   const scopes = requestedScopes(form, scopesFor(ceiling.rights, audience))
   const exchangeRights = await requestedExchangeRights(deps, form, ceiling.rights, scopes)
-  const { taskId, seconds } = narrowing
+  const { seconds } = narrowing
   const tools = boundsOf(ceiling.tools, narrowing.tools, narrowing.requiredTools, 'tools')
   const resources = boundsOf(ceiling.resources, narrowing.resources, narrowing.requiredResources, 'resources')
-  const requested = taskId === undefined ? undefined : { id: taskId, task: await deps.findTask(taskId) }
+  const requested = await findRequestedTask(deps, narrowing, { authenticated, now: barrier.now })
   const task = requireTask(deps.trustLog.ended, requested, { presenter: client.id })
   return issueToken(deps, barrier, {
     kind: 'root',
@@ -51,6 +51,7 @@ async function grantRootToken(deps: ExchangeDeps, { barrier, authenticated, jkt,
     resources,
     exchangeRights,
     task,
+    creation: requested?.creation,
     seconds,
     parents: [],
     dependencies: task ? [task.dependencies] : [],

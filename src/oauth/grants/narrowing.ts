@@ -2,19 +2,30 @@
 // for a narrow token and gets an ordinary one would not notice. Other unknown parameters are ignored (RFC 6749 §3.2).
 
 import { z } from 'zod'
+import { TaskReference } from '../../delegation/tasks/store.js'
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import { readJson } from '../../lib/json.js'
 import { TaskId } from '../../protocol/ids.js'
 import { textOfIssues } from '../../protocol/input-faults.js'
 import { coveredBySome, Names, narrowNames, parseScope, type Scope } from '../../protocol/rights.js'
+import type { TaskParameters } from './task.js'
 
 /** The narrowing parameters that every grant serves. */
-const SERVED = ['task_id', 'allowed_tools', 'allowed_resources', 'required_tools', 'required_resources', 'expires_in']
+const SERVED = [
+  'task_id',
+  'task_description',
+  'parent_task_id',
+  'allowed_tools',
+  'allowed_resources',
+  'required_tools',
+  'required_resources',
+  'expires_in',
+]
 
 /** Names of narrowing parameters: those of Credence and of the standards, those with the same beginnings, and their likely misspellings. */
 const NARROWING =
-  /^(?:(?:allowed|required|denied|deny|excluded|max|not|expires?|expiry|exp|lifetime|ttl|valid|task|parent_task|token_lifetime|requested_(?:expires|scope|lifetime|token_use)|single|one_time|delegation|exchange|authorization|actor)(?:_[a-z_]{1,32})?|scopes?|tools?|resources?|audiences?|permissions?|claims|cnf|req_cnf|dpop_jkt)$/
+  /^(?:(?:allowed|required|denied|deny|excluded|max|not|expires?|expiry|exp|lifetime|ttl|valid|task|parent_task|parent_token|token_lifetime|requested_(?:expires|scope|lifetime|token_use)|single|one_time|delegation|exchange|authorization|actor)(?:_[a-z_]{1,32})?|scopes?|tools?|resources?|audiences?|permissions?|claims|cnf|req_cnf|dpop_jkt)$/
 /** Parameters that RFC 6749, RFC 8693 and RFC 8707 define; the grant that serves one parses it. */
 const DEFINED = ['scope', 'resource', 'audience']
 
@@ -26,13 +37,16 @@ const folded = (name: string): string =>
     .replaceAll('-', '_')
     .toLowerCase()
 
+/** The id of a task, or a reference. */
+const TaskName = z.union([TaskId, TaskReference], 'neither the id of a task nor printable text of at most 128 characters')
+const Description = z.string().trim().min(1).max(1024)
+
 const Seconds = z
   .string()
   .regex(/^[1-9]\d{0,9}$/, 'must be a whole number of seconds, at least 1')
   .transform(Number)
 
-export interface Narrowing {
-  readonly taskId?: TaskId | undefined
+export interface Narrowing extends TaskParameters {
   readonly tools?: readonly string[] | undefined
   readonly resources?: readonly string[] | undefined
   readonly requiredTools: readonly string[]
@@ -46,7 +60,9 @@ export function parseNarrowing(form: OAuthForm, alsoServed: readonly string[]): 
   const isServed = (name: string) => SERVED.includes(name) || DEFINED.includes(name) || alsoServed.includes(name)
   for (const name of form.names) if (NARROWING.test(folded(name)) && !isServed(name)) refuseUnserved(name)
   return {
-    taskId: parseParameter(form, 'task_id', TaskId, false),
+    taskId: parseParameter(form, 'task_id', TaskName, false),
+    taskDescription: parseParameter(form, 'task_description', Description, false),
+    parentTaskId: parseParameter(form, 'parent_task_id', TaskName, false),
     tools: parseParameter(form, 'allowed_tools', Names, true),
     resources: parseParameter(form, 'allowed_resources', Names, true),
     requiredTools: parseParameter(form, 'required_tools', Names, true) ?? [],

@@ -1,13 +1,133 @@
-import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
-import { refuse } from '../../errors.js'
-import type { ClientId, TaskId } from '../../protocol/ids.js'
+import { isTaskStanding, requireTaskToWorkUnder, type TaskDeps } from '../../delegation/tasks/authority.js'
+import { DEFAULT_TASK_SECONDS, newTask } from '../../delegation/tasks/new-task.js'
+import type { Task } from '../../delegation/tasks/store.js'
+import { dependenciesOfTask, type TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
+import { isRefusal, refuse } from '../../errors.js'
+import { identitiesOf } from '../../protocol/handles.js'
+import { type ClientId, TaskId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
+import type { Operation } from '../../storage/storage.js'
 import type { Ended } from '../../trust-log/trust-log.js'
+import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 
-/** A task id that a token is requested for, and the task, if there is one with this id. */
+/** The task that a request names. The parameters `task_id`, `task_description` and `parent_task_id`. */
+export interface TaskParameters {
+  /** The id of a task, or the client's own reference. */
+  readonly taskId?: string | undefined
+  readonly taskDescription?: string | undefined
+  /** An id or a reference, too. */
+  readonly parentTaskId?: string | undefined
+}
+
+/** The task of a request, if there is one that the client may mean. */
 interface RequestedTask {
-  readonly id: TaskId
   readonly task?: TaskDependencies | undefined
+  readonly creation?: TaskCreation | undefined
+}
+
+/** A task that is created together with its first token. */
+export interface TaskCreation {
+  readonly task: Task
+  /** Gives it its reference. */
+  readonly naming: readonly Operation[]
+}
+
+type TaskGrantDeps = Pick<TaskDeps, 'tasks' | 'isCalledFor' | 'random'> & {
+  readonly trustLog: TaskDeps['trustLog']
+  readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
+}
+
+interface TaskContext {
+  readonly authenticated: AuthenticatedClient
+  /** The task of the subject token. */
+  readonly subjectTask?: TaskId | undefined
+  readonly now: number
+}
+
+/**
+ * Finds the task that a request names, or prepares a new one: a reference that no task of the client has, or a description alone, creates one. A new
+ * task is a child of `parent_task_id`, or else of the task of the subject token.
+ */
+export async function findRequestedTask(
+  deps: TaskGrantDeps,
+  { taskId, taskDescription, parentTaskId }: TaskParameters,
+  { authenticated, subjectTask, now }: TaskContext,
+): Promise<RequestedTask | undefined> {
+  const owner = authenticated.client.id
+  const id = TaskId.safeParse(taskId)
+  if (id.success) return { task: requireParent(await deps.findTask(id.data), parentTaskId && (await idOf(deps, owner, parentTaskId))) }
+  const known = taskId === undefined ? undefined : await findNamed(deps, owner, taskId, now)
+  if (known) return { task: requireParent(known, parentTaskId && (await idOf(deps, owner, parentTaskId))) }
+  if (taskDescription === undefined) {
+    if (taskId === undefined && parentTaskId === undefined)
+      return subjectTask === undefined ? undefined : { task: await deps.findTask(subjectTask) }
+    return refuse('invalid_request', 'you have no task with this reference: send task_description to create one, or the id of a task')
+  }
+  const parentId = parentTaskId === undefined ? subjectTask : await idOf(deps, owner, parentTaskId)
+  const parent = parentId === undefined ? undefined : await requireParentTask(deps, owner, parentId, now)
+  const { client, key } = authenticated
+  const identities = [...identitiesOf(client.dependencies.handles), key.handle]
+  const task = newTask(deps, {
+    owner: { id: owner, orgId: client.orgId, identities },
+    description: taskDescription,
+    parent,
+    deadline: now + DEFAULT_TASK_SECONDS,
+    reference: taskId,
+    now,
+  })
+  const naming = taskId === undefined ? [] : await namingOf(deps, task, taskId)
+  return {
+    task: { id: task.id, owner, orgId: task.orgId, reference: taskId, ancestors: task.ancestors, dependencies: dependenciesOfTask(task) },
+    creation: { task, naming },
+  }
+}
+
+const nameOf = (owner: ClientId, reference: string): string => `${owner} ${reference}`
+
+/** The client's task with this reference, unless it has ended. */
+async function findNamed(deps: TaskGrantDeps, owner: ClientId, reference: string, now: number): Promise<TaskDependencies | undefined> {
+  const named = await deps.tasks.named.get(nameOf(owner, reference))
+  const task = named && (await deps.tasks.get(named.taskId))
+  return task && isTaskStanding(deps, task, now) ? deps.findTask(task.id) : undefined
+}
+
+async function idOf(deps: TaskGrantDeps, owner: ClientId, idOrReference: string): Promise<TaskId> {
+  const id = TaskId.safeParse(idOrReference)
+  const taskId = id.success ? id.data : (await deps.tasks.named.get(nameOf(owner, idOrReference)))?.taskId
+  return taskId ?? refuse('invalid_request', 'parent_task_id: you have no task with this reference')
+}
+
+const refuseParent = (): never =>
+  refuse('invalid_request', 'parent_task_id must be the parent of the task: a task that you own or are called for, and that has not ended')
+
+const requireParent = (task: TaskDependencies | undefined, parent: TaskId | undefined | ''): TaskDependencies | undefined =>
+  parent === undefined || parent === '' || task?.ancestors[0] === parent ? task : refuseParent()
+
+async function requireParentTask(deps: TaskGrantDeps, owner: ClientId, id: TaskId, now: number): Promise<Task> {
+  const parent = await requireTaskToWorkUnder(deps, { id: owner }, id).catch((error: unknown) => {
+    if (!isRefusal(error)) throw error
+    return undefined
+  })
+  return parent && isTaskStanding(deps, parent, now) ? parent : refuseParent()
+}
+
+/** Of two creations with one reference at the same time, one succeeds. */
+async function namingOf({ tasks: { named } }: TaskGrantDeps, task: Task, reference: string): Promise<readonly Operation[]> {
+  const id = nameOf(task.owner, reference)
+  const earlier = await named.get(id)
+  const fields = { taskId: task.id, expiresAt: task.deadline }
+  return [earlier ? named.changing(id, { taskId: earlier.taskId }, fields) : named.inserting({ id, owner: task.owner, ...fields })]
+}
+
+const MAX_ATTEMPTS = 20
+
+/** Runs a grant again that lost the creation of its task to another request with the same reference: it then finds that task. */
+export async function withNewTask<T>(attempt: () => Promise<T | 'retry'>): Promise<T> {
+  for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
+    const outcome = await attempt()
+    if (outcome !== 'retry') return outcome
+  }
+  return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })
 }
 
 /** The tasks that bound a token request. */

@@ -12,6 +12,7 @@
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { Resource } from '../../delegation/resources/store.js'
+import type { TaskDeps } from '../../delegation/tasks/authority.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { type Fault, isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
@@ -36,7 +37,7 @@ import { type ExchangeRequest, parseExchange } from './exchange-request.js'
 import { type Narrowing, narrowNamesTo, requestedScopes } from './narrowing.js'
 import { requireActor, requireSubject, type Subject } from './subject.js'
 import { audienceIn, refuseTarget, requireTarget, type Target, type TargetDeps } from './target.js'
-import { requireTask } from './task.js'
+import { findRequestedTask, requireTask, withNewTask } from './task.js'
 
 export interface ExchangeDeps extends IssueDeps, TargetDeps {
   /** Whether the operator allows bearer tokens for the resources that accept them. */
@@ -46,6 +47,8 @@ export interface ExchangeDeps extends IssueDeps, TargetDeps {
   /** Refuses while the disk has room for more important writes only. */
   readonly requireRoom: (isFor: 'token') => void
   readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
+  readonly tasks: TaskDeps['tasks']
+  readonly isCalledFor: TaskDeps['isCalledFor']
 }
 
 /**
@@ -75,18 +78,20 @@ interface Parties {
 }
 
 /** Decides the token for an audience, by every grant that issues one. */
-export async function grantForAudience(
+export const grantForAudience = (...request: Parameters<typeof tryGrantForAudience>): Promise<IssuedToken> =>
+  withNewTask(() => tryGrantForAudience(...request))
+
+async function tryGrantForAudience(
   deps: ExchangeDeps,
   { barrier, authenticated, jkt, form }: GrantRequest,
   requested: AudienceRequest,
   { subject, actor }: Parties,
-): Promise<IssuedToken> {
+): Promise<IssuedToken | 'retry'> {
   const target = await requireTarget(deps, authenticated.client, barrier, requested.audience)
   const request = { ...requested, target, audience: target.audience }
   if (jkt === undefined) requireBearer(deps, request)
   const subjectTask = subject.claims.task_id
-  const taskId = request.taskId ?? subjectTask
-  const requestedTask = taskId === undefined ? undefined : { id: taskId, task: await deps.findTask(taskId) }
+  const requestedTask = await findRequestedTask(deps, requested, { authenticated, subjectTask, now: barrier.now })
   const audiences = [request.audience, ...(request.delegation?.rights.map(({ audience }) => audience) ?? [])]
   const orgOf = await organisationsOf(deps.issuer, audiences, (id) => deps.clients.find(id))
   const { introduction, decision } = chooseIntroduction(target.introductions, (candidate) => {
@@ -106,6 +111,7 @@ export async function grantForAudience(
     sub: subject.claims.sub,
     audience: request.audience,
     ...decision,
+    creation: requestedTask?.creation,
     delegation: request.delegation,
     seconds: request.seconds,
     maxSeconds: target.resource && secondsOf(target.resource, scopes, jkt),

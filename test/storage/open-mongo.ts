@@ -5,7 +5,7 @@ import type { ContractStore } from './contract.js'
 import { databaseOf, findMongod, startMembers, urlOf } from './find-mongod.mjs'
 
 export interface Mongod extends AsyncDisposable {
-  /** A URL with a new database name. */
+  /** A URL with a new database name, for tests of empty databases and for those that change the database itself. Others take `lease`. */
   url(): string
   /** Drops the database: the server keeps its files open until then. */
   drop(url: string): Promise<void>
@@ -22,6 +22,9 @@ const newName = () => `credence-${process.pid}-${databases++}`
 
 const found = findMongod()
 export const hasMongod = found !== undefined
+
+/** This document of `schemas` stays in a database that is emptied. */
+const SCHEMA_VERSION = '(version)'
 
 /** The database that lists the free databases. */
 export const POOL = 'credence-tests'
@@ -44,8 +47,7 @@ export async function startMongod(): Promise<Mongod> {
     release: async (url) => {
       const name = databaseOf(url) ?? ''
       const collections = await client.db(name).collections()
-      const used = collections.filter(({ collectionName }) => collectionName !== 'schemas')
-      await Promise.all(used.map((collection) => collection.deleteMany({})))
+      await Promise.all(collections.map((collection) => collection.deleteMany({ _id: { $ne: SCHEMA_VERSION as never } })))
       await client.db(POOL).collection<{ _id: string }>('free').insertOne({ _id: name })
     },
     documents: async (url) => {
@@ -60,19 +62,20 @@ export async function startMongod(): Promise<Mongod> {
   }
 }
 
-/** Opens a new database by two Storage objects that share no memory. */
-export async function openMongoStore(mongod: Mongod): Promise<ContractStore> {
+/** Opens an empty database by two Storage objects that share no memory. */
+export async function openMongoStore(mongod: Mongod): Promise<ContractStore & { readonly url: string }> {
   const clock = setClock()
-  const url = mongod.url()
+  const url = await mongod.lease()
   const open = (instance: string) => openMongo({ url, clock, instance, warn: () => undefined })
   const [storage, other] = [await open('one'), await open('two')]
   return {
+    url,
     storage,
     other,
     clock,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([storage.close(), other.close()])
-      await mongod.drop(url)
+      await mongod.release(url)
     },
   }
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { OrgId } from '../../../src/protocol/ids.js'
 import {
   type CardHits,
@@ -11,6 +11,7 @@ import {
   type Storage,
 } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
+import { sharedStore } from './things.js'
 
 const aSummary = (name: string): CardSummary => ({
   orgId: OrgId.parse(`org_${'A'.repeat(22)}`),
@@ -89,35 +90,38 @@ export function cardSearchContract(open: OpenStore): void {
     expect(await summariesOf('public', 'a', 'b')).toEqual({ a: odd })
   })
 
-  test.each([
-    ['case', 'Invoice READER', 'invoice reader'],
-    ['plural forms', 'Reads invoices', 'invoice reading'],
-    ['German plural forms', 'Liest die Rechnungen und prüft sie', 'rechnung'],
-    ['Spanish plural forms', 'Traduce las facturas de una empresa', 'factura'],
-    ['Russian cases', 'Мы переводим документы на английский', 'документов'],
-    ['diacritics', 'Résumé A\u030angström', 'resume ÅNGSTRÖM'],
-    ['composed and decomposed letters', 'Re\u0301sume\u0301', 'R\u00e9sum\u00e9'],
-    ['final sigma', 'ΟΔΟΣ', 'οδος'],
-    ['compatibility forms', '\u00b5services ﬁle', '\u03bcServices file'],
-    ['full width', 'ＯＣＲ', 'ocr'],
-    ['an identifier by its parts', 'read_passport', 'passport'],
-    ['an identifier as a whole', 'DarkWeb-Checker', 'darkweb'],
-    ['an identifier written apart', 'readPassport', 'read passport'],
-    ['C++', 'Compiles C++ and C#', 'c++'],
-    ['a name with a dot', 'Runs node.js', 'nodejs'],
-    ['Japanese', '日本語の請求書を翻訳します', '請求書'],
-    ['Chinese', '这个代理可以翻译文件', '翻译'],
-    ['Thai', 'แปลเอกสารภาษาไทย', 'เอกสาร'],
-    ['Korean', '한국어문서번역', '문서'],
-    ['Devanagari', 'हिन्दी अनुवाद', 'हिन्दी'],
-    ['an invisible character', 'in\u200bvo\u00adice', 'invoice'],
-    ['tag characters', 'in\u{e0041}voice', 'invoice'],
-    ['a private-use character', '\ue000\ue001', '\ue000\ue001'],
-  ])('%s: “%s” is found by “%s”, and lacks none of its words', async (_title, description, text) => {
-    await using store = await open()
-    await fill(store.storage, [aRow('a', { description }), aRow('b', { description: 'zebra' })])
-    const [hit, ...others] = (await search(store.storage, text)).hits
-    expect([hit?.cardId, hit?.why.missing, others]).toEqual(['a', [], []])
+  describe('a description', () => {
+    const store = sharedStore(open)
+    test.each([
+      ['case', 'Invoice READER', 'invoice reader'],
+      ['plural forms', 'Reads invoices', 'invoice reading'],
+      ['German plural forms', 'Liest die Rechnungen und prüft sie', 'rechnung'],
+      ['Spanish plural forms', 'Traduce las facturas de una empresa', 'factura'],
+      ['Russian cases', 'Мы переводим документы на английский', 'документов'],
+      ['diacritics', 'Résumé A\u030angström', 'resume ÅNGSTRÖM'],
+      ['composed and decomposed letters', 'Re\u0301sume\u0301', 'R\u00e9sum\u00e9'],
+      ['final sigma', 'ΟΔΟΣ', 'οδος'],
+      ['compatibility forms', '\u00b5services ﬁle', '\u03bcServices file'],
+      ['full width', 'ＯＣＲ', 'ocr'],
+      ['an identifier by its parts', 'read_passport', 'passport'],
+      ['an identifier as a whole', 'DarkWeb-Checker', 'darkweb'],
+      ['an identifier written apart', 'readPassport', 'read passport'],
+      ['C++', 'Compiles C++ and C#', 'c++'],
+      ['a name with a dot', 'Runs node.js', 'nodejs'],
+      ['Japanese', '日本語の請求書を翻訳します', '請求書'],
+      ['Chinese', '这个代理可以翻译文件', '翻译'],
+      ['Thai', 'แปลเอกสารภาษาไทย', 'เอกสาร'],
+      ['Korean', '한국어문서번역', '문서'],
+      ['Devanagari', 'हिन्दी अनुवाद', 'हिन्दी'],
+      ['an invisible character', 'in\u200bvo\u00adice', 'invoice'],
+      ['tag characters', 'in\u{e0041}voice', 'invoice'],
+      ['a private-use character', '\ue000\ue001', '\ue000\ue001'],
+    ])('%s: “%s” is found by “%s”, and lacks none of its words', async (_title, description, text) => {
+      const { storage } = store()
+      await fill(storage, [aRow('a', { description }), aRow('b', { description: 'zebra' })])
+      const [hit, ...others] = (await search(storage, text)).hits
+      expect([hit?.cardId, hit?.why.missing, others]).toEqual(['a', [], []])
+    })
   })
 
   test('C++ is neither C nor C#', async () => {
@@ -378,14 +382,18 @@ export function cardSearchContract(open: OpenStore): void {
     ['a synonym group', '#translate', []],
     ['a dollar', '$where', []],
   ]
-  test.each(literal)('%s is taken literally', async (_title, text, found) => {
-    await using store = await open()
-    await fill(store.storage, [
-      aRow('a', { description: 'alpha beta gamma', properties: { tag: ['ocr'] } }),
-      aRow('b', { description: 'delta and near' }),
-    ])
-    const hits = await search(store.storage, text)
-    expect([cardsOf(hits).sort(), hits.total]).toEqual([found, found.length])
+  describe('in the text of a search', () => {
+    const store = sharedStore(open)
+    beforeAll(() =>
+      fill(store().storage, [
+        aRow('a', { description: 'alpha beta gamma', properties: { tag: ['ocr'] } }),
+        aRow('b', { description: 'delta and near' }),
+      ]),
+    )
+    test.each(literal)('%s is taken literally', async (_title, text, found) => {
+      const hits = await search(store().storage, text)
+      expect([cardsOf(hits).sort(), hits.total]).toEqual([found, found.length])
+    })
   })
 
   test.each([

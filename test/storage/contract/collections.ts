@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Guard, Spec } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
-import { atOnce, CALLERS, THINGS, type Thing, thingsOf } from './things.js'
+import { atOnce, CALLERS, sharedStore, THINGS, type Thing, thingsOf } from './things.js'
 
 const one: Thing = { id: 'one', group: 'a', rank: 1, by: ['p', 'q'], state: 'new', isOpen: true, inner: { deep: [{ 'a.b': null, $c: 1 }] } }
 
@@ -120,15 +120,18 @@ export function collectionContract(open: OpenStore): void {
     ['two conditions of which one does not match', { rank: 5, state: 'old' }, false],
     ['an array as a scalar', { by: 'p' }, false],
   ]
-  test.each(guards)('a guard with %s matches: %o → %s', async (_title, guard, expected) => {
-    await using store = await open()
-    const things = thingsOf(store.storage)
-    const thing: Thing = { id: 'one', group: 'a', rank: 5, state: 'new', isOpen: false, by: ['p'] }
-    await things.insert(thing)
-    expect((await things.change('one', guard, {})) !== undefined).toBe(expected)
-    expect((await store.storage.commit([things.changing('one', guard, {})])).ok).toBe(expected)
-    expect((await things.take('one', guard)) !== undefined).toBe(expected)
-    expect(await things.get('one')).toEqual(expected ? undefined : thing)
+  describe('a guard', () => {
+    const store = sharedStore(open)
+    test.each(guards)('with %s matches: %o → %s', async (id, guard, expected) => {
+      const { storage } = store()
+      const things = thingsOf(storage)
+      const thing: Thing = { id, group: 'a', rank: 5, state: 'new', isOpen: false, by: ['p'] }
+      await things.insert(thing)
+      expect((await things.change(id, guard, {})) !== undefined).toBe(expected)
+      expect((await storage.commit([things.changing(id, guard, {})])).ok).toBe(expected)
+      expect((await things.take(id, guard)) !== undefined).toBe(expected)
+      expect(await things.get(id)).toEqual(expected ? undefined : thing)
+    })
   })
 
   test('a document that does not match its schema throws and nothing is written', async () => {

@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { counting, indexingCard, type Operation, type Storage } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
 import { aRow } from './cards.js'
-import { atOnce, CALLERS, thingsOf } from './things.js'
+import { atOnce, CALLERS, sharedStore, thingsOf } from './things.js'
 
 export function commitContract(open: OpenStore): void {
   test('the operations of a commit succeed together, and each sees the effect of those before it', async () => {
@@ -33,28 +33,31 @@ export function commitContract(open: OpenStore): void {
     ['a take whose guard fails', (storage) => thingsOf(storage).taking('taken', { rank: 9 })],
     ['a count beyond its limit', () => counting('full', 1, 3, 2_000_000_000)],
   ]
-  test.each(failing)('%s fails the commit, `failed` is its index, and nothing is written', async (_title, fail) => {
-    await using store = await open()
-    const things = thingsOf(store.storage)
-    await things.insert({ id: 'taken', group: 'g', name: 'taken' })
-    await things.insert({ id: 'a', group: 'g', by: ['p'] })
-    await store.storage.count('full', 3, 3, 2_000_000_000)
-    const operations: Operation[] = [
-      things.inserting({ id: 'new', group: 'g', by: ['p'] }),
-      things.changing('a', {}, { rank: 5, by: ['q'] }),
-      counting('k', 1, 1, 2_000_000_000),
-      indexingCard('c', [aRow('c', { name: 'word' })]),
-      fail(store.storage),
-      things.taking('taken', {}),
-    ]
-    expect(await store.storage.commit(operations)).toEqual({ ok: false, failed: 4 })
-    expect(await things.get('new')).toBeUndefined()
-    expect(await things.get('a')).toEqual({ id: 'a', group: 'g', by: ['p'] })
-    expect((await things.find('by', { where: { by: 'p' }, limit: 5 })).items).toHaveLength(1)
-    expect((await things.find('by', { where: { by: 'q' }, limit: 5 })).items).toHaveLength(0)
-    expect(await things.get('taken')).toBeDefined()
-    expect(await store.storage.count('k', 1, 1, 2_000_000_000)).toBe(1)
-    expect((await store.storage.cards.search({ text: 'word', filters: [], tier: 'public', limit: 5 })).total).toBe(0)
+  describe('a commit that fails', () => {
+    const store = sharedStore(open)
+    test.each(failing)('by %s writes nothing, and `failed` is the index of the operation', async (counter, fail) => {
+      const { storage } = store()
+      const things = thingsOf(storage)
+      await things.insert({ id: 'taken', group: 'g', name: 'taken' })
+      await things.insert({ id: 'a', group: 'g', by: ['p'] })
+      await storage.count('full', 3, 3, 2_000_000_000)
+      const operations: Operation[] = [
+        things.inserting({ id: 'new', group: 'g', by: ['p'] }),
+        things.changing('a', {}, { rank: 5, by: ['q'] }),
+        counting(counter, 1, 1, 2_000_000_000),
+        indexingCard('c', [aRow('c', { name: 'word' })]),
+        fail(storage),
+        things.taking('taken', {}),
+      ]
+      expect(await storage.commit(operations)).toEqual({ ok: false, failed: 4 })
+      expect(await things.get('new')).toBeUndefined()
+      expect(await things.get('a')).toEqual({ id: 'a', group: 'g', by: ['p'] })
+      expect((await things.find('by', { where: { by: 'p' }, limit: 5 })).items).toHaveLength(1)
+      expect((await things.find('by', { where: { by: 'q' }, limit: 5 })).items).toHaveLength(0)
+      expect(await things.get('taken')).toBeDefined()
+      expect(await storage.count(counter, 1, 1, 2_000_000_000)).toBe(1)
+      expect((await storage.cards.search({ text: 'word', filters: [], tier: 'public', limit: 5 })).total).toBe(0)
+    })
   })
 
   test('of twenty concurrent commits that take the same document, one succeeds and the others write nothing', async () => {

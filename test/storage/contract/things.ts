@@ -1,6 +1,7 @@
+import { afterAll, beforeAll } from 'vitest'
 import { z } from 'zod'
 import type { Collection, Spec, Storage } from '../../../src/storage/storage.js'
-import type { ContractStore } from '../contract.js'
+import type { ContractStore, OpenStore } from '../contract.js'
 
 const Thing = z.strictObject({
   id: z.string().max(64),
@@ -34,6 +35,16 @@ export const CALLERS = 20
 /** Twenty concurrent calls, alternating between the two Storage objects. */
 export const atOnce = <T>(store: ContractStore, call: (storage: Storage, caller: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: CALLERS }, (_, caller) => call(caller % 2 === 0 ? store.storage : store.other, caller)))
+
+/** One store for all tests of a suite that do not disturb each other. */
+export function sharedStore(open: OpenStore): () => ContractStore {
+  let store: ContractStore
+  beforeAll(async () => {
+    store = await open()
+  })
+  afterAll(() => store[Symbol.asyncDispose]())
+  return () => store
+}
 
 export const thingsOf = (storage: Storage): Collection<Thing> => storage.collection(THINGS)
 

@@ -5,17 +5,10 @@ import { hasMongod, openMongoStore, startMongod } from '../open-mongo.js'
 
 test.skipIf(!hasMongod)('an abandoned transaction is ended, and a write that it blocks succeeds', async () => {
   await using mongod = await startMongod()
-  let url = ''
-  await using store = await openMongoStore({
-    ...mongod,
-    url: () => {
-      url = mongod.url()
-      return url
-    },
-  })
+  await using store = await openMongoStore(mongod)
   const things = thingsOf(store.storage)
   await things.insert({ id: 'one', group: 'a' })
-  const client = await MongoClient.connect(url, { appName: 'credence' })
+  const client = await MongoClient.connect(store.url, { appName: 'credence' })
   const session = client.startSession()
   const raw = client.db().collection<{ _id: string; text: string }>('things')
   try {

@@ -20,7 +20,7 @@ export async function runMongodb({ electionMs = 2000, ...options } = {}) {
   }
 }
 
-/** `revokers`: callers of each instance that only revoke; `dist`: the built program; `only`: names of faults; `faultSeconds`: duration of faults that have one. */
+/** `revokers`: callers of each instance that only revoke; `seconds`: more rounds of faults begin until then; `dist`: the built program; `only`: names of faults; `faultSeconds`: duration of faults that have one. */
 export async function runOver({
   set,
   callers,
@@ -29,6 +29,7 @@ export async function runOver({
   seed = 1,
   instances = 3,
   workers = 6,
+  pauseMs = 0,
   revokers = 0,
   dist,
   only,
@@ -59,6 +60,7 @@ export async function runOver({
         cast: players,
         dice,
         workers,
+        pauseMs,
         revokers,
         volleys,
         isOver: () => faultsAreOver && performance.now() > until,

@@ -9,11 +9,13 @@ import { loadFromFile } from '../../../src/operations/dump/command.js'
 import { digestsIn } from '../../../src/operations/dump/load.js'
 import { newId } from '../../../src/protocol/ids.js'
 import { openStore } from '../../../src/server/open-store.js'
-import { moveTests, rewrite } from './move.js'
+import { FILE, killTests, moveTests, rewrite } from './move.js'
 import { newWorld, type World } from './world.js'
 
-const FILE = { newUrl: () => undefined, drop: async () => undefined }
-describe('from a SQLite file to another', () => moveTests(FILE, FILE))
+describe('from a SQLite file to another', () => {
+  moveTests(FILE, FILE)
+  killTests(FILE, ['agents', 'finish'])
+})
 
 describe('a dump that is not as it was written', () => {
   const source = { data: 'source' }

@@ -10,32 +10,31 @@ import { reasonOf } from '../../stories/actors.js'
 import { newWorld, type Place } from './world.js'
 
 export interface Kind {
-  /** A URL of a new database; undefined for a SQLite file. */
-  readonly newUrl: () => string | undefined
-  readonly drop: (url: string) => Promise<void>
+  /** A URL of an empty database; undefined for a SQLite file. */
+  readonly newUrl: () => Promise<string | undefined>
+  readonly release: (url: string) => Promise<void>
 }
+
+export const FILE: Kind = { newUrl: async () => undefined, release: async () => undefined }
 
 const MAIN = resolve(import.meta.dirname, '../../../dist/cli/main.js')
 
-/** `killedAt`: the steps at which the program is killed. */
-export function moveTests(from: Kind, to: Kind, killedAt: readonly string[] = ['agents', 'verify', 'resume', 'finish']): void {
-  const places = async (work: (source: Place, target: Place) => Promise<void>) => {
-    const [source, target] = [
-      { data: 'source', store: from.newUrl() },
-      { data: 'target', store: to.newUrl() },
-    ]
-    try {
-      await work(source, target)
-    } finally {
-      if (source.store !== undefined) await from.drop(source.store)
-      if (target.store !== undefined) await to.drop(target.store)
-    }
+async function withPlaces(from: Kind, to: Kind, work: (source: Place, target: Place) => Promise<void>): Promise<void> {
+  const source = { data: 'source', store: await from.newUrl() }
+  const target = { data: 'target', store: await to.newUrl() }
+  try {
+    await work(source, target)
+  } finally {
+    if (source.store !== undefined) await from.release(source.store)
+    if (target.store !== undefined) await to.release(target.store)
   }
+}
 
+export function moveTests(from: Kind, to: Kind): void {
   test(
     'after a move tokens stay valid, revoked ones stay revoked, search finds the same, and the source is not served',
     () =>
-      places(async (source, target) => {
+      withPlaces(from, to, async (source, target) => {
         await using world = await newWorld(source)
         const { ocr, planner, acme, start, stop, load, dump } = world
         const [valid, revoked] = [await world.callOcr(), await world.callOcr()]
@@ -80,26 +79,29 @@ export function moveTests(from: Kind, to: Kind, killedAt: readonly string[] = ['
         // A store that was served since is not changed, and another store cannot get the registry a second time
         await stop()
         await expect(load('sealed.jsonl', target)).rejects.toThrow('the store is not empty')
-        const second = { data: 'second', store: to.newUrl() }
+        const second = { data: 'second', store: await to.newUrl() }
         await expect(load('sealed.jsonl', second)).rejects.toThrow(
           /is behind its witness .*this dump was loaded before, into another store: serve that store/,
         )
         if (second.store === undefined) expect(readdirSync(world.file('second'))).toEqual([])
         await expect(start(second)).rejects.toThrow(second.store ? 'a load into this database is incomplete' : 'is behind its witness')
-        if (second.store !== undefined) await to.drop(second.store)
+        if (second.store !== undefined) await to.release(second.store)
         // A dump from before is like an old backup
-        const third = { data: 'third', store: to.newUrl() }
+        const third = { data: 'third', store: await to.newUrl() }
         expect(await load('unsealed.jsonl', third)).toMatchObject({ outcome: 'loaded' })
         await expect(start(third)).rejects.toThrow(/is behind its witness .*credence admin restore/)
-        if (third.store !== undefined) await to.drop(third.store)
+        if (third.store !== undefined) await to.release(third.store)
       }),
     90_000,
   )
+}
 
+/** `killedAt`: the steps at which the program is killed. */
+export function killTests(to: Kind, killedAt: readonly string[]): void {
   test(
     'a load that is killed at any step starts over, and is not served before it is complete',
     () =>
-      places(async (source, target) => {
+      withPlaces(FILE, to, async (source, target) => {
         await using world = await newWorld(source)
         const valid = await world.callOcr()
         await world.stop()
@@ -124,7 +126,7 @@ export function moveTests(from: Kind, to: Kind, killedAt: readonly string[] = ['
   test.each(killedAt)(
     'the program, killed by SIGKILL at the step %s, completes the load when it is run again',
     (step) =>
-      places(async (source, target) => {
+      withPlaces(FILE, to, async (source, target) => {
         await using world = await newWorld(source)
         await world.stop()
         await world.dump(source, 'dump.jsonl', { seals: true })

@@ -62,15 +62,15 @@ export const FAULTS = {
   },
 }
 
-const LEAD_MS = 5000
+const LEAD_MS = 3000
 
-/** Injects the faults in turn until `isOver()`. Reports each by `say`. */
+/** Injects each fault once, and then in turn until `isOver()`. Reports each by `say`. */
 export async function runFaults(world, { isOver, seconds = 5, only = Object.keys(FAULTS), say = () => {} }) {
   const runStartedAt = performance.now()
   // Lets the callers write some data first
   await pause(LEAD_MS)
   const counts = new Map()
-  for (let i = 0; !isOver() && only.length > 0; i++) {
+  for (let i = 0; i < only.length || (!isOver() && only.length > 0); i++) {
     const name = only[i % only.length]
     const startedAt = performance.now()
     await FAULTS[name](world, { seconds })

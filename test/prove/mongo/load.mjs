@@ -9,11 +9,11 @@ const VOLLEY = 30
 const INTERVAL_MS = 3
 
 /**
- * `cast`: { ocr, planner }; `dice()`: from 0 to 1. Works until `isOver()`, and resolves when all callers have stopped. `volleys` gets, for each
- * instance, a function that revokes many tokens there. It resolves when the first one is revoked: some of the next ones are then in the block
- * that is being appended.
+ * `cast`: { ocr, planner }; `dice()`: from 0 to 1; `pauseMs`: of each worker after each job. Works until `isOver()`, and resolves when all callers
+ * have stopped. `volleys` gets, for each instance, a function that revokes many tokens there. It resolves when the first one is revoked: some of
+ * the next ones are then in the block that is being appended.
  */
-export async function runLoad({ history, deployment, cast, dice, isOver, workers = 6, revokers = 0, volleys }) {
+export async function runLoad({ history, deployment, cast, dice, isOver, workers = 6, pauseMs = 0, revokers = 0, volleys }) {
   const shared = { tokens: [], revoked: [], introductions: [] }
   const runWorker = async (i) => {
     // Each worker has its own clients of every instance, and sends one request at a time
@@ -39,6 +39,7 @@ export async function runLoad({ history, deployment, cast, dice, isOver, workers
     for (let turn = i; !isOver(); turn++) {
       // Without an acknowledgement the outcome is unknown, and nothing is recorded
       await jobs[turn % jobs.length](world).catch(() => pause(20))
+      if (pauseMs > 0) await pause(pauseMs)
     }
   }
   // Callers that repeat one thing at one instance, so that a revocation is under way whenever a fault happens

@@ -5,6 +5,8 @@ import { fetchVia } from '../mongo/recorder.mjs'
 import { claimsOf, pause } from '../tools.mjs'
 
 const MAX_TOKENS = 40
+/** Of each worker between two requests. */
+const PAUSE_MS = 60
 /** The client waits this long before its own retry. */
 const RETRY_MS = 200
 /** A barrier read must not be older than 250 ms. On a busy machine a request may exceed that twice, which is allowed this often. */
@@ -35,7 +37,7 @@ export async function runTraffic({ traffic, deployment, cast, isOver, workers = 
         if (error.reason === 'standing_unknown' && ++traffic.busy <= MAX_BUSY) return
         traffic.failures.push(`${job.name}: ${error.status} ${error.reason} ${error.message}`)
       })
-      await pause(20)
+      await pause(PAUSE_MS)
     }
   }
   await Promise.all(Array.from({ length: workers }, (_, i) => runWorker(i)))

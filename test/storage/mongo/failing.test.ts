@@ -26,7 +26,7 @@ overMongod((mongod) => {
       data: { failCommands: ['findAndModify'], errorCode: NOT_PRIMARY, namespace: `${client.db().databaseName}.log-blocks` },
     })
   beforeEach(async () => {
-    url = mongod().url()
+    url = await mongod().lease()
     client = await MongoClient.connect(url)
     storage = await openMongo({ url, clock: systemClock, instance: 'one', warn: () => undefined })
     await appendBlock(storage.log, aBlock({ n: 0 }))
@@ -35,7 +35,7 @@ overMongod((mongod) => {
     await client.db('admin').command({ configureFailPoint: 'failCommand', mode: 'off' })
     await client.close()
     await storage.close()
-    await mongod().drop(url)
+    await mongod().release(url)
   })
 
   test('a barrier write is retried once after a change of the primary', async () => {

@@ -5,7 +5,7 @@ import { overMongod } from '../over-mongod.js'
 
 overMongod((mongod) => {
   test('an instance counts itself and the others, and no longer one that was closed', async () => {
-    const url = mongod().url()
+    const url = await mongod().lease()
     const open = (instance: string) => openMongo({ url, clock: setClock(), instance, warn: () => undefined })
     const [one, two] = [await open('one'), await open('two')]
     // Instances renew their leases when they read the log, once a second
@@ -24,6 +24,6 @@ overMongod((mongod) => {
     await two.close()
     await seesLive(1)
     await one.close()
-    await mongod().drop(url)
+    await mongod().release(url)
   })
 })

@@ -13,7 +13,7 @@ overMongod((mongod) => {
     ['is missing', (id: number) => ({ deleteOne: { filter: { _id: id } } })],
     ['differs', (id: number) => ({ updateOne: { filter: { _id: id }, update: { $set: { entries: ['ent_a', 'ent_b', 'ent_c'] } } } })],
   ])('append fails if the previous block %s, as after a backup was restored while the instance runs', async (_, change) => {
-    const url = mongod().url()
+    const url = await mongod().lease()
     const { log, close } = await openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
     for (const n of [0, 1, 2]) expect(await appendBlock(log, aBlock({ n }))).toEqual([{ ok: true }])
     const client = await MongoClient.connect(url)
@@ -25,6 +25,6 @@ overMongod((mongod) => {
     expect((await log.read(3, 1)).length).toBe(0)
     await client.close()
     await close()
-    await mongod().drop(url)
+    await mongod().release(url)
   })
 })

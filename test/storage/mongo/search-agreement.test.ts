@@ -30,7 +30,7 @@ const rowOf = ({ name, description, skills }: Card, i: number): CardRow =>
 overMongod((mongod) => {
   test('SQLite and MongoDB find the same number of cards, and in at least 95 % of the queries the same first three', async () => {
     await using folder = await tempFolder()
-    const url = mongod().url()
+    const url = await mongod().lease()
     const clock = setClock()
     const stores: Storage[] = [
       await openSqlite({ file: join(folder.path, 'store.db'), clock }),
@@ -57,7 +57,7 @@ overMongod((mongod) => {
       expect(same / ofSqlite.length).toBeGreaterThanOrEqual(0.95)
     } finally {
       for (const store of stores) await store.close()
-      await mongod().drop(url)
+      await mongod().release(url)
     }
   })
 })

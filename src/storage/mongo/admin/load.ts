@@ -40,9 +40,9 @@ export function newLoadTarget({ db, name, ready, requireExclusive, close }: Load
       const mark = await callServer(() => schemas.findOneAndUpdate({ _id: { $eq: LOAD_ID } }, { $set: { text: name } }))
       for (const collection of others) {
         // The lease of an instance is no data
-        const isEmpty = async () => (await collection.findOne({ lastSeen: { $exists: false } })) === null
-        if (mark !== null) await callServer(() => collection.drop())
-        else if (!(await callServer(isEmpty))) return false
+        if ((await callServer(() => collection.findOne({ lastSeen: { $exists: false } }))) === null) continue
+        if (mark === null) return false
+        await callServer(() => collection.drop())
       }
       if (mark === null) await callServer(() => schemas.insertOne({ _id: LOAD_ID, text: name }))
       return true

@@ -15,7 +15,7 @@ import { openStore } from '../../../../src/server/open-store.js'
 import { openMongo, openMongoToLoad } from '../../../../src/storage/mongo/open.js'
 import type { CosignedCheckpoint } from '../../../../src/trust-log/witness/cosigned-logs.js'
 import { freePort } from '../../../free-port.mjs'
-import { moveTests } from '../../../operations/dump/move.js'
+import { FILE, killTests, moveTests } from '../../../operations/dump/move.js'
 import { newWorld } from '../../../operations/dump/world.js'
 import { tempFolder } from '../../open-store.js'
 import { overMongod } from '../../over-mongod.js'
@@ -25,23 +25,22 @@ interface Database {
   readonly data: string
   readonly store: string
 }
-const FILE = { newUrl: () => undefined, drop: async () => undefined }
-
 overMongod((mongod) => {
-  const MONGO = { newUrl: () => mongod().url(), drop: (url: string) => mongod().drop(url) }
+  const MONGO = { newUrl: () => mongod().lease(), release: (url: string) => mongod().release(url) }
   const withPlaces = async (work: (source: Database, target: Database) => Promise<void>) => {
-    const places = ['source', 'target'].map((data) => ({ data, store: mongod().url() }))
-    const [source, target] = places
-    if (source === undefined || target === undefined) throw new Error('there are two places')
+    const [source, target] = [await mongod().lease(), await mongod().lease()]
     try {
-      await work(source, target)
+      await work({ data: 'source', store: source }, { data: 'target', store: target })
     } finally {
-      for (const { store } of places) await mongod().drop(store)
+      for (const store of [source, target]) await mongod().release(store)
     }
   }
 
-  describe('from a SQLite file to MongoDB', () => moveTests(FILE, MONGO, ['agents', 'finish']))
-  describe('from MongoDB to a SQLite file', () => moveTests(MONGO, FILE, []))
+  describe('from a SQLite file to MongoDB', () => {
+    moveTests(FILE, MONGO)
+    killTests(MONGO, ['resume'])
+  })
+  describe('from MongoDB to a SQLite file', () => moveTests(MONGO, FILE))
 
   test(
     'a dump of a running registry holds the state of one moment: what was written later is missing as a whole',
@@ -110,15 +109,14 @@ overMongod((mongod) => {
   test(
     'a database that is not empty is refused and left as it is',
     () =>
-      withPlaces(async (source, target) => {
+      withPlaces(async (_, target) => {
+        const source = { data: 'source' }
         await using world = await newWorld(source)
         await world.stop()
         await world.dump(source, 'dump.jsonl')
         await withDatabase(target.store, (db) => db.collection('guests').insertOne({ name: 'Ann' }))
         await expect(world.load('dump.jsonl', target)).rejects.toThrow('the store is not empty')
         expect(await withDatabase(target.store, (db) => db.collection('guests').countDocuments())).toBe(1)
-        await expect(world.load('dump.jsonl', source)).rejects.toThrow('the store is not empty')
-        await world.start(source)
       }),
     60_000,
   )
@@ -126,7 +124,8 @@ overMongod((mongod) => {
   test(
     'an instance that opened the target while it was empty is noticed before the load is complete',
     () =>
-      withPlaces(async (source, target) => {
+      withPlaces(async (_, target) => {
+        const source = { data: 'source' }
         await using world = await newWorld(source)
         await world.stop()
         await world.dump(source, 'dump.jsonl', { seals: true })

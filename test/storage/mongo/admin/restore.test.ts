@@ -1,6 +1,7 @@
 // Restores a backup of a MongoDB deployment that is older than some revocations, as test/stories/restore.test.ts does with a file.
+import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { fetchRegistryKeys, newLogCopy } from '../../../../src/client/index.js'
 import { restoreStore } from '../../../../src/operations/restore/restore.js'
 import { parseConfig } from '../../../../src/server/config.js'
@@ -39,9 +40,9 @@ overMongod((mongod) => {
     await newLogCopy(mirrored.read()).catchUp({ issuer, keys: await fetchRegistryKeys(issuer, 'log') }, mirrored.append)
   }
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     folder = await tempFolder()
-    url = mongod().url()
+    url = await mongod().lease()
     const flags = {
       dev: true,
       store: url,
@@ -63,13 +64,21 @@ overMongod((mongod) => {
       ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] },
     })
     await introduce(planner, ocr)
-    backup = await backUp(url)
-  })
-  afterEach(async () => {
     await stop()
-    await mongod().drop(url)
+    backup = await backUp(url)
+    await cp(file('data'), file('data-of-backup'), { recursive: true })
+  })
+  afterAll(async () => {
+    await mongod().release(url)
     await folder[Symbol.asyncDispose]()
   })
+  beforeEach(async () => {
+    await backup.restore()
+    for (const name of ['data', 'mirror.jsonl']) await rm(file(name), { recursive: true, force: true })
+    await cp(file('data-of-backup'), file('data'), { recursive: true })
+    await start()
+  })
+  afterEach(stop)
 
   test('a restore is refused while an instance runs, and succeeds right after all were stopped', async () => {
     await expect(restoreStore(config, undefined)).rejects.toThrow('1 instance uses this store')
@@ -104,9 +113,8 @@ overMongod((mongod) => {
   })
 
   test('a restore of an empty database is refused and creates nothing', async () => {
-    await stop()
-    await withDatabase(url, (db) => db.dropDatabase())
-    await expect(restoreStore(config, undefined)).rejects.toThrow('there is nothing to restore')
-    expect(await withDatabase(url, (db) => db.listCollections().toArray())).toEqual([])
+    const empty = mongod().url()
+    await expect(restoreStore({ ...config, store: empty }, undefined)).rejects.toThrow('there is nothing to restore')
+    expect(await withDatabase(empty, (db) => db.listCollections().toArray())).toEqual([])
   })
 })

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { newProfiles, type Profile } from '../../src/cli/profile.js'
 import { joinRegistry } from '../../src/client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../src/credentials/jose/sign.js'
+import { spawnNode } from '../child.mjs'
 import type { Actor, Registry } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
 
@@ -21,7 +22,7 @@ interface RunOptions {
   readonly input?: string
 }
 
-/** Runs the program without a terminal and without the environment of the test. */
+/** Runs the program as a process of its own, without a terminal and without the environment of the test. */
 export const runCommand = (args: readonly string[], { env = {}, input = '' }: RunOptions = {}): Promise<Run> =>
   new Promise((done) => {
     const child = execFile(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH, ...env } }, (error, out, err) =>
@@ -29,6 +30,25 @@ export const runCommand = (args: readonly string[], { env = {}, input = '' }: Ru
     )
     child.stdin?.end(input)
   })
+
+/** Runs commands one after another in a process that loads the program once. */
+function openCommands() {
+  const child = spawnNode([resolve(import.meta.dirname, 'many-commands.mjs')], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  const waiting: ((run: Run) => void)[] = []
+  child.on('message', (run: Run) => waiting.shift()?.(run))
+  // A command that ends the process is a fault
+  child.on('exit', () => {
+    for (const done of waiting.splice(0)) done({ code: -1, out: '', err: 'the process ended' })
+  })
+  return {
+    run: (args: readonly string[], env: RunOptions['env']): Promise<Run> =>
+      new Promise((done) => {
+        waiting.push(done)
+        child.send({ args, env: { PATH: process.env.PATH, ...env } })
+      }),
+    close: () => child.kill('SIGKILL'),
+  }
+}
 
 /** A folder of profiles, and the program with this folder. */
 export async function newCommandLine(registry: Registry) {
@@ -39,8 +59,11 @@ export async function newCommandLine(registry: Registry) {
     profiles.write(name, { registry: registry.issuer, clientId, privateJwk: { ...privateJwk } })
     return clientId
   }
-  const run = (args: readonly string[], { env = {}, ...options }: RunOptions = {}) =>
-    runCommand(args, { ...options, env: { CREDENCE_HOME: home, ...env } })
+  const commands = openCommands()
+  const run = (args: readonly string[], { env, input }: RunOptions = {}) => {
+    const environment = { CREDENCE_HOME: home, ...env }
+    return input === undefined ? commands.run(args, environment) : runCommand(args, { env: environment, input })
+  }
   return {
     home,
     profiles,
@@ -59,6 +82,9 @@ export async function newCommandLine(registry: Registry) {
       const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name, signer })
       return write(name.toLowerCase(), memberId, { ...privateJwk })
     },
-    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => {
+      commands.close()
+      return folder[Symbol.asyncDispose]()
+    },
   }
 }

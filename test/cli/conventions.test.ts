@@ -7,9 +7,9 @@ import { newPrivateJwk } from '../../src/credentials/jose/sign.js'
 import { spawnNode } from '../child.mjs'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
-import { MAIN, newCommandLine, type Run, runCommand } from './command-line.js'
+import { MAIN, newCommandLine, type Run } from './command-line.js'
 
-// Each command is a process of its own, which takes seconds on a busy machine
+// A command takes seconds on a busy machine
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 let registry: Registry
@@ -343,11 +343,11 @@ describe('credence api', () => {
     ['agents.lst', 'no procedure is named agents.lst (agents.register,'],
     ['introductions.watch', 'is a subscription'],
   ])('%s is refused before anything is sent', async (procedure, text) => {
-    const { code, err } = await runCommand(['api', procedure])
+    const { code, err } = await run('api', procedure)
     expect([code, err]).toEqual([2, expect.stringContaining(text)])
   })
 
   test('an input that is no JSON object is refused', async () => {
-    for (const input of ['{', '[]', '3']) expect((await runCommand(['api', 'tasks.list', input])).code).toBe(2)
+    for (const input of ['{', '[]', '3']) expect((await run('api', 'tasks.list', input)).code).toBe(2)
   })
 })

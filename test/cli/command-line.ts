@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import { newProfiles, type Profile } from '../../src/cli/profile.js'
 import { joinRegistry } from '../../src/client/index.js'
@@ -18,12 +19,14 @@ export interface Run {
 
 interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
-  /** Standard input. */
-  readonly input?: string
+  readonly cwd?: string
 }
 
-/** Runs the program as a process of its own, without a terminal and without the environment of the test. */
-export const runCommand = (args: readonly string[], { env = {}, input = '' }: RunOptions = {}): Promise<Run> =>
+/** Runs the program as a process of its own, without a terminal and without the environment of the test. `input`: its standard input. */
+export const runProcess = (
+  args: readonly string[],
+  { env = {}, input = '' }: RunOptions & { readonly input?: string } = {},
+): Promise<Run> =>
   new Promise((done) => {
     const child = execFile(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH, ...env } }, (error, out, err) =>
       done({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
@@ -31,23 +34,41 @@ export const runCommand = (args: readonly string[], { env = {}, input = '' }: Ru
     child.stdin?.end(input)
   })
 
-/** Runs commands one after another in a process that loads the program once. */
-function openCommands() {
-  const child = spawnNode([resolve(import.meta.dirname, 'many-commands.mjs')], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
-  const waiting: ((run: Run) => void)[] = []
-  child.on('message', (run: Run) => waiting.shift()?.(run))
-  // A command that ends the process is a fault
-  child.on('exit', () => {
-    for (const done of waiting.splice(0)) done({ code: -1, out: '', err: 'the process ended' })
-  })
-  return {
-    run: (args: readonly string[], env: RunOptions['env']): Promise<Run> =>
-      new Promise((done) => {
-        waiting.push(done)
-        child.send({ args, env: { PATH: process.env.PATH, ...env } })
-      }),
-    close: () => child.kill('SIGKILL'),
-  }
+let commands: ChildProcess | undefined
+let last: Promise<unknown> = Promise.resolve()
+
+/**
+ * Runs the program, without a terminal and without the environment of the test, in the process of many-commands.mjs. A test whose subject is the
+ * process (its input, its end, the signals) takes `runProcess`.
+ */
+export function runCommand(args: readonly string[], { env = {}, cwd = process.cwd() }: RunOptions = {}): Promise<Run> {
+  const run = last.then(() => send({ args, env: { PATH: process.env.PATH, ...env }, cwd }))
+  last = run
+  return run
+}
+
+async function send(command: object): Promise<Run> {
+  commands ??= spawnNode([resolve(import.meta.dirname, 'many-commands.mjs')], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = commands
+  const hanging = setTimeout(() => child.kill('SIGKILL'), 60_000)
+  const waiting = new AbortController()
+  const answered = once(child, 'message', { signal: waiting.signal })
+  const ended = once(child, 'exit', { signal: waiting.signal })
+  child.send(command)
+  const [run] = await Promise.race([answered, ended])
+  clearTimeout(hanging)
+  waiting.abort()
+  await Promise.allSettled([answered, ended])
+  if (typeof run === 'object' && run !== null) return run
+  commands = undefined
+  return { code: -1, out: '', err: 'the process ended, or the command did not end within a minute' }
+}
+
+/** Runs a command with --json and returns its result. A refusal is thrown. */
+export async function resultOf(args: readonly string[], options?: RunOptions) {
+  const { code, out, err } = await runCommand([...args, '--json'], options)
+  if (code !== 0) throw Object.assign(new Error(err), { code, stderr: err })
+  return JSON.parse(out)
 }
 
 /** A folder of profiles, and the program with this folder. */
@@ -59,21 +80,13 @@ export async function newCommandLine(registry: Registry) {
     profiles.write(name, { registry: registry.issuer, clientId, privateJwk: { ...privateJwk } })
     return clientId
   }
-  const commands = openCommands()
-  const run = (args: readonly string[], { env, input }: RunOptions = {}) => {
-    const environment = { CREDENCE_HOME: home, ...env }
-    return input === undefined ? commands.run(args, environment) : runCommand(args, { env: environment, input })
-  }
+  const inHome = (env: RunOptions['env']) => ({ CREDENCE_HOME: home, ...env })
   return {
     home,
     profiles,
-    run,
-    /** Runs the program with --json and returns its result. A refusal is thrown as text. */
-    json: async (...args: readonly string[]) => {
-      const { code, out, err } = await run([...args, '--json'])
-      if (code !== 0) throw new Error(err)
-      return JSON.parse(out)
-    },
+    run: (args: readonly string[], { env, input }: { readonly env?: RunOptions['env']; readonly input?: string } = {}) =>
+      input === undefined ? runCommand(args, { env: inHome(env) }) : runProcess(args, { env: inHome(env), input }),
+    json: (...args: readonly string[]) => resultOf(args, { env: inHome({}) }),
     /** Writes a profile of a new administrator, and returns the member id. */
     administrator: async (name: string, inviter: Actor, orgId: string = inviter.orgId, role = 'administrator') => {
       const { code } = await inviter.mutate<{ code: string }>('members.invite', { orgId, role })
@@ -82,9 +95,6 @@ export async function newCommandLine(registry: Registry) {
       const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name, signer })
       return write(name.toLowerCase(), memberId, { ...privateJwk })
     },
-    [Symbol.asyncDispose]: () => {
-      commands.close()
-      return folder[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   }
 }

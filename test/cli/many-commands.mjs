@@ -1,4 +1,4 @@
-// Runs many commands in one process, one after another: { args, env } → { code, out, err }. Each runs the built main.js anew, but the modules
+// Runs many commands in one process, one after another: { args, env, cwd } → { code, out, err }. Each runs the built main.js anew, but the modules
 // that it imports are loaded once, which is most of the time of a command.
 import { resolve } from 'node:path'
 
@@ -6,7 +6,7 @@ const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 const [node] = process.argv
 let commands = 0
 
-async function run({ args, env }) {
+async function run({ args, env, cwd }) {
   const written = { stdout: '', stderr: '' }
   for (const name of Object.keys(written))
     process[name].write = (text, ...rest) => {
@@ -16,6 +16,7 @@ async function run({ args, env }) {
     }
   for (const name of Object.keys(process.env)) delete process.env[name]
   Object.assign(process.env, env)
+  process.chdir(cwd)
   process.argv = [node, MAIN, ...args]
   process.exitCode = undefined
   await import(`${MAIN}?command=${commands++}`)
@@ -24,7 +25,4 @@ async function run({ args, env }) {
   return { code, out: written.stdout, err: written.stderr }
 }
 
-let last = Promise.resolve()
-process.on('message', (command) => {
-  last = last.then(async () => process.send(await run(command)))
-})
+process.on('message', async (command) => process.send(await run(command)))

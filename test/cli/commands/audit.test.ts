@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { expect, test, vi } from 'vitest'
 import { auditStore } from '../../../src/audit/store.js'
 import { timeOf } from '../../../src/cli/context.js'
@@ -9,6 +7,7 @@ import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign
 import { startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { tempFolder } from '../../storage/open-store.js'
+import { runCommand } from '../command-line.js'
 
 // Each command is a process of its own
 vi.setConfig({ testTimeout: 60_000 })
@@ -44,8 +43,10 @@ test('credence audit export prints one event a line and goes on after the last o
   const signer = await signerFromJwk(privateJwk)
   const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name: 'Ada', signer })
   newProfiles(folder.path).write('default', { registry: registry.issuer, clientId: memberId, privateJwk })
-  const run = async (...args: readonly string[]) =>
-    (await promisify(execFile)(process.execPath, ['dist/cli/main.js', 'audit', ...args, '--home', folder.path])).stdout
+  const run = async (...args: readonly string[]) => {
+    const { code, out, err } = await runCommand(['audit', ...args, '--home', folder.path])
+    return code === 0 ? out : Promise.reject({ stderr: err })
+  }
   const exported = async (...args: readonly string[]) =>
     (await run('export', '--action', 'tasks.create', ...args))
       .split('\n')

@@ -1,16 +1,15 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { newProfiles } from '../../../src/cli/profile.js'
 import { confirmAgent } from '../../../src/client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign.js'
 import { aCard, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
+import { resultOf } from '../command-line.js'
 
 test('card import takes a file, a URL, a site and a catalog; card freshness compares', async () => {
   await using registry = await startRegistry({ clock: runningClock(), servers: 1 })
@@ -37,8 +36,7 @@ test('card import takes a file, a URL, a site and a catalog; card freshness comp
     '/.well-known/ai-catalog.json': { entries },
   }
   await writeFile(join(folder, 'card.json'), JSON.stringify(card))
-  const run = async (...args: readonly string[]) =>
-    JSON.parse((await promisify(execFile)(process.execPath, ['dist/cli/main.js', 'card', ...args, '--home', folder, '--json'])).stdout)
+  const run = (...args: readonly string[]) => resultOf(['card', ...args, '--home', folder])
   expect(await run('import', agentId, join(folder, 'card.json'))).toMatchObject({ state: 'accepted', version: 1 })
   expect(await run('import', agentId, `${site}/card.json`)).toMatchObject({ version: 1, source: `${site}/card.json` })
   expect(await run('import', agentId, site)).toMatchObject({ source: `${site}/.well-known/agent-card.json` })

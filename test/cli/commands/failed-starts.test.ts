@@ -8,10 +8,10 @@ import { DatabaseSync } from '@photostructure/sqlite'
 import { expect, test, vi } from 'vitest'
 import { spawnNode } from '../../child.mjs'
 import { tempFolder } from '../../storage/open-store.js'
+import { MAIN, runCommand } from '../command-line.js'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 90_000 })
 
-const MAIN = resolve(import.meta.dirname, '../../../dist/cli/main.js')
 const FIXTURE = gunzipSync(readFileSync(resolve(import.meta.dirname, '../../storage/fixtures/format-6.db.gz')))
 
 /** Writes the store of the fixture, changed by `sql`, to a data directory. */
@@ -25,25 +25,35 @@ function writeStore(data: string, sql = 'SELECT 1'): string {
   return file
 }
 
-async function failedStart(data: string, { flags = ['--no-witness'], uid }: { flags?: readonly string[]; uid?: number } = {}) {
-  const args = [MAIN, 'serve', '--dev', '--log-level', 'silent', '--data', data, '--port', '0', '--admin-port', '0', ...flags]
-  const child = spawnNode(args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH },
+async function failedStart(
+  data: string,
+  { flags = ['--no-witness'], ownProcess }: { flags?: readonly string[]; ownProcess?: { readonly uid?: number } } = {},
+) {
+  const args = ['serve', '--dev', '--log-level', 'silent', '--data', data, '--port', '0', '--admin-port', '0', ...flags]
+  // A start that succeeds ends after a minute, with another code
+  const { code, err } = await (ownProcess ? startProcess(args, ownProcess) : runCommand(args))
+  expect(code, err).toBe(1)
+  expect(err.trimEnd().split('\n'), err).toHaveLength(1)
+  return err.trimEnd()
+}
+
+async function startProcess(
+  args: readonly string[],
+  { uid }: { readonly uid?: number },
+): Promise<{ readonly code: number; readonly err: string }> {
+  const env = { PATH: process.env.PATH }
+  const child = spawnNode([MAIN, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env,
+    timeout: 60_000,
     ...(uid !== undefined && { uid, gid: uid }),
   })
-  let text = ''
+  let err = ''
   child.stderr.on('data', (chunk) => {
-    text += String(chunk)
-  })
-  // A start that succeeds would wait for ever
-  child.stdout.on('data', (chunk) => {
-    if (String(chunk).includes('serving')) child.kill('SIGKILL')
+    err += String(chunk)
   })
   const [code] = await once(child, 'exit')
-  expect(code, text).toBe(1)
-  expect(text.trimEnd().split('\n'), text).toHaveLength(1)
-  return text.trimEnd()
+  return { code, err }
 }
 
 const NEWEST = 'n = (SELECT max(n) FROM log_blocks)'
@@ -123,7 +133,7 @@ test.runIf(isRoot)('a file of another user stops the start', async () => {
   const data = join(folder.path, 'data')
   const file = writeStore(data)
   chownSync(data, NOBODY, NOBODY)
-  const text = await failedStart(data, { uid: NOBODY })
+  const text = await failedStart(data, { ownProcess: { uid: NOBODY } })
   expect(text).toBe(`unavailable: ${file} cannot be opened by this user: run the command as the owner of the file`)
 })
 
@@ -151,7 +161,7 @@ test.runIf(isRoot)('a read-only disk after an unclean end stops the start', asyn
   db.close()
   disk.setReadOnly()
   expect(existsSync(join(disk.path, 'credence.db-wal'))).toBe(true)
-  expect(await failedStart(disk.path)).toMatch(
+  expect(await failedStart(disk.path, { ownProcess: {} })).toMatch(
     /^unavailable: \S+credence\.db cannot be read or written: its disk is read-only after an unclean end/,
   )
 })
@@ -163,5 +173,5 @@ test.runIf(isRoot)('a full disk stops the start, of a new store too', async () =
   mkdirSync(fresh)
   expect(() => writeFileSync(join(disk.path, 'fill'), Buffer.alloc(10_000_000))).toThrow('ENOSPC')
   for (const data of [old, fresh])
-    expect(await failedStart(data)).toMatch(/^unavailable: \S+credence\.db cannot be written: its disk is full$/)
+    expect(await failedStart(data, { ownProcess: {} })).toMatch(/^unavailable: \S+credence\.db cannot be written: its disk is full$/)
 })

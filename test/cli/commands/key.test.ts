@@ -1,13 +1,12 @@
 // The key commands, run as users run them. No command drops or overwrites a private key.
-import { execFile } from 'node:child_process'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { publicKeyOf } from '../../../src/credentials/jose/sign.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { tempFolder } from '../../storage/open-store.js'
+import { resultOf } from '../command-line.js'
 
 let registry: Registry
 let folder: Awaited<ReturnType<typeof tempFolder>>
@@ -25,10 +24,7 @@ afterAll(async () => {
   await registry?.[Symbol.asyncDispose]()
 })
 
-const run = async (...args: readonly string[]) => {
-  const { stdout } = await promisify(execFile)(process.execPath, ['dist/cli/main.js', ...args, '--home', folder.path, '--json'])
-  return JSON.parse(stdout)
-}
+const run = (...args: readonly string[]) => resultOf([...args, '--home', folder.path])
 const kept = async () => (await readdir(join(folder.path, 'keys'))).map((file) => file.replace('.jwk', ''))
 const profile = async (name: string) => JSON.parse(await readFile(join(folder.path, `${name}.json`), 'utf8'))
 const states = async (owner: string) => (await run('key', 'list', owner)).items.map(({ state }: { state: string }) => state).sort()

@@ -1,14 +1,13 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { newProfiles } from '../../../src/cli/profile.js'
 import { joinRegistry } from '../../../src/client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign.js'
 import { startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
+import { resultOf } from '../command-line.js'
 
 test('credence limits set narrows limits by name, and show and usage print them', async () => {
   await using registry = await startRegistry({ clock: runningClock(), servers: 1, limits: 'on' })
@@ -23,8 +22,7 @@ test('credence limits set narrows limits by name, and show and usage print them'
     signer: await signerFromJwk(privateJwk),
   })
   newProfiles(home).write('default', { registry: registry.issuer, clientId: memberId, privateJwk: { ...privateJwk } })
-  const limits = async (...args: readonly string[]) =>
-    JSON.parse((await promisify(execFile)(process.execPath, ['dist/cli/main.js', 'limits', ...args, '--home', home, '--json'])).stdout)
+  const limits = (...args: readonly string[]) => resultOf(['limits', ...args, '--home', home])
   const narrowed = { organisation: orgId, limits: { openTasks: 5, agents: 7 } }
   expect(await limits('set', 'openTasks=5', 'agents=7')).toMatchObject(narrowed)
   expect(await limits('show')).toMatchObject(narrowed)

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { newProfiles } from '../../../src/cli/profile.js'
@@ -12,6 +10,7 @@ import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign
 import { describedProcedures } from '../../../src/server/api/openapi.js'
 import { startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
+import { resultOf, runCommand } from '../command-line.js'
 
 const leavesOf = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(leavesOf)]
 
@@ -39,8 +38,7 @@ test('a list continues with the cursor that it printed; introduction list takes 
   const signer = await signerFromJwk(privateJwk)
   const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name: 'at a command line', signer })
   newProfiles(home).write('default', { registry: registry.issuer, clientId: memberId, privateJwk: { ...privateJwk } })
-  const run = async (...args: readonly string[]) =>
-    JSON.parse((await promisify(execFile)(process.execPath, ['dist/cli/main.js', ...args, '--home', home, '--json'])).stdout)
+  const run = (...args: readonly string[]) => resultOf([...args, '--home', home])
   for (const description of ['first', 'second', 'third']) await mutate('tasks.create', { description })
   const [first, requested] = await Promise.all([run('task', 'list', '--limit', '2'), run('introduction', 'list', '--role', 'from')])
   const second = await run('task', 'list', '--cursor', first.cursor)
@@ -49,8 +47,8 @@ test('a list continues with the cursor that it printed; introduction list takes 
 })
 
 test('a mistyped option prints the error and where the options are, and not the whole help', async () => {
-  await expect(promisify(execFile)(process.execPath, ['dist/cli/main.js', 'task', 'list', '--lmit', '2'])).rejects.toMatchObject({
+  expect(await runCommand(['task', 'list', '--lmit', '2'])).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/^error: unknown option '--lmit'\n(\(Did you mean --limit\?\)\n)?Add --help to the command/),
+    err: expect.stringMatching(/^error: unknown option '--lmit'\n(\(Did you mean --limit\?\)\n)?Add --help to the command/),
   })
 })

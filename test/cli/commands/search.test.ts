@@ -1,14 +1,13 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { newProfiles } from '../../../src/cli/profile.js'
 import { joinRegistry } from '../../../src/client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign.js'
 import { aCard, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
+import { resultOf } from '../command-line.js'
 
 test('search takes a sentence and each filter, suggest completes a word, and a misspelt option is refused', async () => {
   await using registry = await startRegistry({ clock: runningClock(), servers: 1 })
@@ -21,8 +20,7 @@ test('search takes a sentence and each filter, suggest completes a word, and a m
   const signer = await signerFromJwk(privateJwk)
   const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name: 'at a command line', signer })
   newProfiles(home).write('default', { registry: registry.issuer, clientId: memberId, privateJwk: { ...privateJwk } })
-  const run = async (...args: readonly string[]) =>
-    JSON.parse((await promisify(execFile)(process.execPath, ['dist/cli/main.js', ...args, '--home', home, '--json'])).stdout)
+  const run = (...args: readonly string[]) => resultOf([...args, '--home', home])
   const matching =
     `--tag OCR --organisation ${acme.orgId} --verdict signed --mode image/png --binding JSONRPC --protocol-version 1.0 --since 1`.split(' ')
   const { hits, facets } = await run(

@@ -3,10 +3,14 @@ import { once } from 'node:events'
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createAgent, joinRegistry, newEs256Signer } from '../../../src/client/index.js'
 import { spawnNode } from '../../child.mjs'
 import { tempFolder } from '../../storage/open-store.js'
+import { resultOf, runCommand } from '../command-line.js'
+
+// Each test starts several programs, which take seconds on a busy machine
+vi.setConfig({ testTimeout: 120_000 })
 
 // Runs the built program; `npm test` builds it first.
 const MAIN = resolve(import.meta.dirname, '../../../dist/cli/main.js')
@@ -61,7 +65,7 @@ test.each([
   [['serve', '--dev', '--host', '0.0.0.0'], 'configuration /host'],
   [['serve', '--config', '/nowhere.json'], 'configuration file /nowhere.json'],
 ])('%j exits with the path of the wrong setting', async (args, expected) => {
-  const { code, err } = await output(run(args))
+  const { code, err } = await runCommand(args)
   expect(code).toBe(1)
   expect(err).toContain(expected)
   expect(err).not.toContain('    at ')
@@ -80,7 +84,7 @@ test('a start with a port in use or a file as data directory exits with one line
     [['--data', file, '--port', '0', '--admin-port', '0'], `unavailable: ENOTDIR: not a directory, stat '${file}/credence.reserve'`],
   ]
   for (const [flags, expected] of starts) {
-    const { code, err } = await output(run(['serve', '--dev', '--log-level', 'error', ...flags]))
+    const { code, err } = await runCommand(['serve', '--dev', '--log-level', 'error', ...flags])
     expect([code, err.trim()]).toEqual([1, expected])
   }
   taken.close()
@@ -116,7 +120,7 @@ test('the first start prints a one-time code, a second process is refused, and t
   expect(again.code).toBeUndefined()
   again.child.kill('SIGTERM')
   await once(again.child, 'exit')
-}, 30_000)
+})
 
 test('a registry without a witness says at each start what is not protected', async () => {
   await using folder = await tempFolder()
@@ -128,16 +132,12 @@ test('a registry without a witness says at each start what is not protected', as
     expect(/^warning +no witness: /m.test(registry.text)).toBe(expected)
   }
   expect(existsSync(`${folder.path}/data-true/witness.json`)).toBe(false)
-}, 30_000)
+})
 
 test('the command line goes from login to an introduced agent', async () => {
   await using folder = await tempFolder()
   const registry = await serving(`${folder.path}/data`)
-  const cli = async (profile: string, ...args: string[]) => {
-    const { code, out, err } = await output(run([...args, '--profile', profile, '--home', `${folder.path}/home`, '--json']))
-    if (code !== 0) throw new Error(err)
-    return JSON.parse(out)
-  }
+  const cli = (profile: string, ...args: string[]) => resultOf([...args, '--profile', profile, '--home', `${folder.path}/home`])
   try {
     await cli('olga', 'login', '--registry', registry.issuer, '--code', registry.code ?? '')
     const { orgId } = await cli('olga', 'org', 'create', 'Acme')
@@ -174,7 +174,7 @@ test('the command line goes from login to an introduced agent', async () => {
     registry.child.kill('SIGTERM')
     await once(registry.child, 'exit')
   }
-}, 60_000)
+})
 
 test('a restored backup is refused by serve until admin restore has run with the mirror', async () => {
   await using folder = await tempFolder()
@@ -185,7 +185,7 @@ test('a restored backup is refused by serve until admin restore has run with the
     await once(child, 'exit')
   }
   const mirror = `${folder.path}/mirror.jsonl`
-  const mirrored = await output(run(['log', 'mirror', '--registry', first.issuer, '--to', mirror, '--once', '--json']))
+  const mirrored = await runCommand(['log', 'mirror', '--registry', first.issuer, '--to', mirror, '--once', '--json'])
   expect(JSON.parse(mirrored.out).added).toBeGreaterThan(0)
   await stop(first.child)
   copyFileSync(`${data}/credence.db`, `${folder.path}/backup.db`)
@@ -195,14 +195,14 @@ test('a restored backup is refused by serve until admin restore has run with the
   copyFileSync(`${folder.path}/backup.db`, `${data}/credence.db`)
   const refused = await output(run(['serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0']))
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('credence admin restore')])
-  const unconfirmed = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror]))
+  const unconfirmed = await runCommand(['admin', 'restore', '--data', data, '--mirror', mirror])
   expect([unconfirmed.code, unconfirmed.err]).toEqual([
     1,
     expect.stringContaining('Nothing was written. To restore anyway, run it with --quarantine'),
   ])
-  const restored = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror, '--quarantine']))
+  const restored = await runCommand(['admin', 'restore', '--data', data, '--mirror', mirror, '--quarantine'])
   expect([restored.code, restored.out]).toEqual([0, expect.stringContaining('Revocations may be missing')])
   const again = await serving(data)
   expect(again.code).toBeDefined()
   await stop(again.child)
-}, 30_000)
+})

@@ -18,6 +18,7 @@ import { version } from '../../../src/server/services.js'
 import { freePort } from '../../free-port.mjs'
 import { newCertificate } from '../../lib/guarded-fetch/new-certificate.js'
 import { tempFolder } from '../../storage/open-store.js'
+import { runCommand } from '../command-line.js'
 
 let folder: Awaited<ReturnType<typeof tempFolder>>
 let registry: Served
@@ -42,11 +43,8 @@ const states = (checks: readonly Check[]) => Object.fromEntries(checks.map(({ ch
 const expectAdvice = (checks: readonly Check[]) => expect(checks.filter(({ state, todo }) => state !== 'ok' && !todo?.trim())).toEqual([])
 
 async function run(...args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
-  return new Promise((resolve) =>
-    execFile(process.execPath, ['dist/cli/main.js', 'doctor', ...args], (error, out, err) =>
-      resolve({ code: error ? Number(error.code) : 0, out: out + err }),
-    ),
-  )
+  const { code, out, err } = await runCommand(['doctor', ...args])
+  return { code, out: out + err }
 }
 async function listening(server: Server): Promise<AsyncDisposable & { readonly port: number }> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { aCard } from '../../registry.js'
+import { runCommand } from '../command-line.js'
 
 let folder: string
 beforeAll(async () => {
@@ -17,13 +17,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-const lint = (...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-  new Promise((done) => {
-    const program = [resolve('dist/cli/main.js'), 'card', 'lint', '--dev', ...args]
-    execFile(process.execPath, program, { cwd: folder }, (error, stdout, stderr) =>
-      done({ code: Number(error?.code ?? 0), stdout, stderr }),
-    )
-  })
+const lint = async (...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> => {
+  const { code, out: stdout, err: stderr } = await runCommand(['card', 'lint', '--dev', ...args], { cwd: folder })
+  return { code, stdout, stderr }
+}
 
 test('a line for each fault names its place, severity, code, pointer and remedy', async () => {
   const { code, stdout } = await lint('good.json', 'bad.json')

@@ -1,27 +1,15 @@
 import { exec } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../../../src/server/config.js'
 import { serve } from '../../../../src/server/main.js'
-import { spawnNode } from '../../../child.mjs'
 import { tempFolder } from '../../../storage/open-store.js'
-
-// Runs the built program; `npm test` builds it first.
-const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')
+import { MAIN, runCommand } from '../../command-line.js'
 
 async function admin(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ code: number; err: string }> {
-  const child = spawnNode([MAIN, 'admin', ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: process.env.PATH, ...env },
-  })
-  let err = ''
-  child.stderr.on('data', (text) => {
-    err += String(text)
-  })
-  const [code] = await once(child, 'exit')
+  const { code, err } = await runCommand(['admin', ...args], { env })
   return { code, err }
 }
 
@@ -71,12 +59,13 @@ test('reset-clock refuses a clock that is right and an unnamed witness; with --f
     const dataDirectory = join(folder.path, String(witness === false))
     const config = parseConfig({ dev: true, dataDirectory, witness, port: 0, adminPort: 0, logLevel: 'silent' }, undefined, {})
     await (await serve(config)).close()
-    const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(MAIN)} admin reset-clock --json --data ${dataDirectory} ${witness === false ? '--no-witness' : `--witness ${witness}`}`
-    await expect(promisify(exec)(command)).rejects.toMatchObject({
-      stderr: expect.stringMatching(/^\{"code":"conflict","message":"there is nothing to reset: .*--force/),
+    const flags = witness === false ? ['--no-witness'] : ['--witness', witness]
+    const command = ['admin', 'reset-clock', '--json', '--data', dataDirectory, ...flags]
+    expect(await runCommand(command)).toMatchObject({
+      err: expect.stringMatching(/^\{"code":"conflict","message":"there is nothing to reset: .*--force/),
     })
-    const { stdout } = await promisify(exec)(`${command} --force`)
-    expect(JSON.parse(stdout)).toEqual({ epoch: expect.stringMatching(/^epo:/), time: expect.stringMatching(/^20.*Z$/) })
+    const { out } = await runCommand([...command, '--force'])
+    expect(JSON.parse(out)).toEqual({ epoch: expect.stringMatching(/^epo:/), time: expect.stringMatching(/^20.*Z$/) })
     const again = await serve(config)
     await again.close()
   }

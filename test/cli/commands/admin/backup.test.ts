@@ -2,32 +2,19 @@ import { exec } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { expect, test, vi } from 'vitest'
 import { joinRegistry, newEs256Signer } from '../../../../src/client/index.js'
 import { spawnNode } from '../../../child.mjs'
 import { tempFolder } from '../../../storage/open-store.js'
+import { MAIN, runCommand } from '../../command-line.js'
 
 // Each test starts several programs
 vi.setConfig({ testTimeout: 90_000 })
 
-// Runs the built program; `npm test` builds it first.
-const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')
-
-async function credence(...args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  const child = spawnNode([MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
-  const texts = { out: '', err: '' }
-  child.stdout.on('data', (text) => {
-    texts.out += String(text)
-  })
-  child.stderr.on('data', (text) => {
-    texts.err += String(text)
-  })
-  const [code] = await once(child, 'exit')
-  return { code, ...texts }
-}
+const credence = (...args: readonly string[]) => runCommand(args)
 
 async function serving(data: string) {
   const args = [MAIN, 'serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0', '--log-level', 'silent']

@@ -6,7 +6,7 @@ import { median } from './lib/report.js'
 const ENDINGS = 10_000
 
 export async function run(report) {
-  const [entries, rounds] = report.isQuick ? [20, 3] : [100, 9]
+  const [entries, rounds] = report.isQuick ? [4, 1] : [100, 9]
   const behind = `${(entries * ENDINGS).toExponential()} endings`
   report.say(`catch-up, ${behind}: ${rounds} rounds`)
   const server = await startChild('feed.js')

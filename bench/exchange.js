@@ -45,7 +45,7 @@ export async function nonceOf(url, client) {
 }
 
 export async function run(report) {
-  const [rounds, count] = report.isQuick ? [3, 60] : [7, 1500]
+  const [rounds, count] = report.isQuick ? [1, 40] : [7, 1500]
   report.say(`exchange: ${rounds} rounds of ${count}, ${CALLERS} callers, server on ${pinned}`)
   const registry = await startChild('credence.js')
   const { issuer } = registry.facts

@@ -8,7 +8,7 @@ import { median } from './lib/report.js'
 const idOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).jti
 
 export async function run(report) {
-  const [sizes, rounds, count, descendants] = report.isQuick ? [[100, 1000], 3, 20, 200] : [[1000, 100_000, 1_000_000], 7, 150, 10_000]
+  const [sizes, rounds, count, descendants] = report.isQuick ? [[50, 500], 1, 10, 100] : [[1000, 100_000, 1_000_000], 7, 150, 10_000]
   report.say(`growth: ${sizes.join(', ')} token records and ended handles, ${rounds} rounds of ${count}`)
   const folder = newFolder()
   const child = await startChild('growth.js', { folder })

@@ -8,9 +8,9 @@ import { newFolder } from './lib/open.js'
 import { median } from './lib/report.js'
 
 export async function run(report) {
-  const rounds = report.isQuick ? 3 : 9
+  const rounds = report.isQuick ? 1 : 9
   const logs = report.isQuick
-    ? [{ entries: 10, endings: 10_000, atMost: 2 }]
+    ? [{ entries: 4, endings: 5000, atMost: 2 }]
     : [
         { entries: 100, endings: 10_000, atMost: 2 },
         { entries: 10, endings: 10_000 },

@@ -13,7 +13,7 @@ const REAL_CARDS = new URL('../../shared/cards/', import.meta.url).pathname
 const TOP = 10
 
 export async function run(report) {
-  const cards = [...realCards(report), ...generatedCards(report.isQuick ? 10 : 75)].map((card, i) => ({
+  const cards = [...realCards(report), ...generatedCards(report.isQuick ? 3 : 75)].map((card, i) => ({
     ...card,
     id: `c${String(i).padStart(5, '0')}`,
   }))

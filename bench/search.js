@@ -10,7 +10,7 @@ import { compareExchanges, comparePublications } from './publish.js'
 const KINDS = ['two words and two tags', 'two words', 'a sentence of 8 to 12 words', 'two tags, newest first']
 
 export async function run(report) {
-  const [cards, rounds, count] = report.isQuick ? [500, 2, 20] : [Number(process.env.BENCH_CARDS ?? 100_000), 7, 100]
+  const [cards, rounds, count] = report.isQuick ? [200, 1, 10] : [Number(process.env.BENCH_CARDS ?? 100_000), 7, 100]
   report.say(`search: ${cards} cards, ${rounds} rounds of ${count} queries of each kind`)
   const child = await startChild('search.js')
   const { issuer } = child.facts

@@ -12,7 +12,7 @@ import { median } from './lib/report.js'
 const CALLERS = 32
 
 export async function run(report) {
-  const [rounds, count] = report.isQuick ? [3, 50] : [9, 1500]
+  const [rounds, count] = report.isQuick ? [1, 32] : [9, 1500]
   report.say(`trpc: ${rounds} rounds of ${count} calls, ${CALLERS} callers, server on ${pinned}`)
   const child = await startChild('trpc.js')
   const { issuer, stockOrigin } = child.facts

@@ -3,7 +3,7 @@ import { startChild } from './lib/child.js'
 import { byNode, median } from './lib/report.js'
 
 export async function run(report) {
-  const [rounds, count] = report.isQuick ? [3, 50] : [9, 2000]
+  const [rounds, count] = report.isQuick ? [1, 50] : [9, 2000]
   const sizes = report.isQuick ? [100] : [100, 1_000_000]
   report.say(`verify: ${rounds} rounds of ${count} calls`)
   for (const endedCount of sizes) {

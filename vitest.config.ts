@@ -74,8 +74,6 @@ export default defineConfig({
           include: hasMongod ? [...MONGODB, ...OVER_BOTH] : MONGODB,
           globalSetup: 'test/one-mongod.ts',
           env: { CREDENCE_TEST_STORE: 'mongodb' },
-          // These tests wait for the database most of the time
-          maxWorkers: 4,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

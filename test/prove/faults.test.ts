@@ -6,7 +6,7 @@ interface Faults {
 
 test.each(['full disk', 'read-only disk', 'damaged file', 'overload'])('a registry survives the fault: %s', async (name) => {
   const { runFaults }: Faults = await import(`./${'faults'}.mjs`)
-  const [{ faults, summary } = { faults: ['it did not run'], summary: '' }] = await runFaults({ seconds: 2, only: [name] })
+  const [{ faults, summary } = { faults: ['it did not run'], summary: '' }] = await runFaults({ seconds: 1, only: [name] })
   if (summary.startsWith('not run')) console.warn(`\n*** ${name}: ${summary.toUpperCase()} ***\n`)
   expect(faults).toEqual([])
-}, 60_000)
+}, 120_000)

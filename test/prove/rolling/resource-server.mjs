@@ -5,7 +5,7 @@ import { pause } from '../tools.mjs'
 
 const PUBLIC_URL = 'https://ocr.example'
 const STALE_MS = 1000
-const PAUSE_MS = 40
+const PAUSE_MS = 80
 const clock = { now: () => Math.floor(Date.now() / 1000) }
 const random = { token: (bytes) => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString('base64url') }
 

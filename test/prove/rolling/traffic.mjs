@@ -6,7 +6,7 @@ import { claimsOf, pause } from '../tools.mjs'
 
 const MAX_TOKENS = 40
 /** Of each worker between two requests. */
-const PAUSE_MS = 60
+const PAUSE_MS = 100
 /** The client waits this long before its own retry. */
 const RETRY_MS = 200
 /** A barrier read must not be older than 250 ms. On a busy machine a request may exceed that twice, which is allowed this often. */

@@ -121,7 +121,7 @@ attack('MDB-06 the largest block fits a document of the server', async () => {
 attack(
   'MDB-08 a consumed id stays consumed until its expiry by the registry’s clock, whether or not the server’s TTL removal runs',
   async () => {
-    const url = mongod.url()
+    const url = await mongod.lease()
     const clock = setClock()
     const storage = await openMongo({ url, clock, instance: 'one', storeClock: () => clock.now() * 1000, warn: () => undefined })
     const monitor = (ttlMonitorEnabled: boolean) => withDatabase(url, (db) => db.admin().command({ setParameter: 1, ttlMonitorEnabled }))
@@ -141,7 +141,7 @@ attack(
     } finally {
       await monitor(true)
       await storage.close()
-      await mongod.drop(url)
+      await mongod.release(url)
     }
   },
 )

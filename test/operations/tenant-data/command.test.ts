@@ -1,3 +1,3 @@
 import { tenantDataTests } from './tenant-data.js'
 
-tenantDataTests(() => undefined)
+tenantDataTests(async () => undefined)

@@ -13,10 +13,10 @@ import { aCard, newCast } from '../../registry.js'
 import { tempFolder } from '../../storage/open-store.js'
 import { introduce, reasonOf } from '../../stories/actors.js'
 
-export function tenantDataTests(newStore: () => { readonly url: string; drop(): Promise<void> } | undefined): void {
+export function tenantDataTests(newStore: () => Promise<{ readonly url: string; release(): Promise<void> } | undefined>): void {
   test('the data of an organisation can be exported, and erased once it is revoked; no trace remains, and other organisations keep their data', async () => {
     await using folder = await tempFolder()
-    const store = newStore()
+    const store = await newStore()
     const own = { ...(store && { store: store.url }), dataDirectory: folder.path, port: await freePort() }
     const config = parseConfig({ ...own, dev: true, adminPort: 0, graceSeconds: 0, logLevel: 'silent' }, undefined, {})
     const first = await serve(config)
@@ -124,6 +124,6 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     expect(await other.introspect(toAcme.accessToken)).toEqual({ active: false })
     expect(await cast.operator.query('organisations.get', { orgId: acme.orgId })).toMatchObject({ name: '(erased)', state: 'revoked' })
     await third.close()
-    await store?.drop()
+    await store?.release()
   }, 60_000)
 }

@@ -67,6 +67,7 @@ function mulberry32(seed: number): () => number {
   }
 }
 
+/** Returns at the first violations. */
 export async function explore(
   registry: Registry,
   seed: number,
@@ -442,6 +443,7 @@ export async function explore(
   const ticking = setInterval(() => registry.clock.advance(0.1), 20)
   try {
     for (; done < steps; done += 3) {
+      if (violations.length > 0) return { violations, counts }
       await Promise.all([step(), step(), step()])
       if (crashes && random() < 0.06) await crash(registry, random, count)
     }

@@ -5,7 +5,7 @@ import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.
 import { OPEN_PAIRS, RESOURCE_URIS, RESOURCES } from '../delegation/resources/store.js'
 import { NAMED_TASKS, TASKS } from '../delegation/tasks/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
-import { KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
+import { KEY_CODE_GENERATIONS, KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
@@ -51,6 +51,7 @@ export const COLLECTIONS = anySpecs([
   REGISTERED_KEYS,
   KEY_SLOTS,
   KEY_CODES,
+  KEY_CODE_GENERATIONS,
   REQUEST_SLOTS,
   NAMESPACES,
   NAMESPACE_CLAIMS,

@@ -70,6 +70,47 @@ describe.each([
     expect([await works(actor, actor.signer), await works(actor, fresh)]).toEqual(['invalid_client', 'done'])
   })
 
+  test('a code that revokes the other keys withdraws the other open codes, also of two redeemed at once', async () => {
+    const actor = await anActor()
+    const [stolen, lost, contested] = [
+      await codeFor(acme, actor),
+      await codeFor(acme, actor, { revokeOthers: true }),
+      await codeFor(acme, actor),
+    ]
+    const [fresh, thiefs] = [await newEs256Signer(), await newEs256Signer()]
+    await Promise.all([redeem(lost, fresh), reasonOf(redeem(contested, thiefs))])
+    expect(await reasonOf(redeem(stolen, await newEs256Signer()))).toBe('code_invalid')
+    expect([await works(actor, fresh), await works(actor, thiefs), await works(actor, actor.signer)]).toEqual([
+      'done',
+      'invalid_client',
+      'invalid_client',
+    ])
+    expect(await reasonOf(redeem(await codeFor(acme, actor), await newEs256Signer()))).toBe('done')
+  })
+
+  test.each([
+    ['declaring a key compromised', 'keys.compromise', { since: 0 }],
+    ['revoking a key for the reason compromised', 'keys.revoke', { reason: 'compromised' }],
+  ])('%s withdraws the open codes of its owner', async (_, path, more) => {
+    const actor = await anActor()
+    await redeem(await codeFor(acme, actor), await newEs256Signer())
+    const open = await codeFor(acme, actor)
+    await acme.mutate(path, { keyId: (await keyOf(actor.clientId, actor.signer))?.keyId, ...more })
+    expect(await reasonOf(redeem(open, await newEs256Signer()))).toBe('code_invalid')
+    expect(await reasonOf(redeem(await codeFor(acme, actor), await newEs256Signer()))).toBe('done')
+  })
+
+  test('codes stay open when a key is revoked for another reason, until they are withdrawn', async () => {
+    const actor = await anActor()
+    const [kept, withdrawn] = [await codeFor(acme, actor), await codeFor(acme, actor)]
+    await acme.mutate('keys.revoke', { keyId: (await keyOf(actor.clientId, actor.signer))?.keyId })
+    expect(await reasonOf(redeem(kept, await newEs256Signer()))).toBe('done')
+    expect(await acme.mutate('keys.withdrawCodes', { clientId: actor.clientId })).toEqual({ clientId: actor.clientId })
+    expect(await reasonOf(redeem(withdrawn, await newEs256Signer()))).toBe('code_invalid')
+    const { items } = await acme.query<{ items: { subject: string }[] }>('audit.list', { action: 'keys.withdrawCodes' })
+    expect(items.map(({ subject }) => subject)).toContain(actor.clientId)
+  })
+
   test('a stolen key is declared compromised: the key that the thief rotated to ends with it, and a code admits the owner again', async () => {
     const actor = await anActor()
     registry.clock.advance(10)

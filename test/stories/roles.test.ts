@@ -132,6 +132,7 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       return { ...offered, endorsement: await endorseKey({ signer: agent.signer, clock: registry.clock }, successor) }
     }
     case 'keys.issueCode':
+    case 'keys.withdrawCodes':
       return { clientId: agentId }
     case 'keys.list':
       return { owner: agentId }

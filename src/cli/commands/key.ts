@@ -82,10 +82,16 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
     .description(
       'print a one-time code with which an agent or member (id or name) registers a further key by `login`: on a second machine, or after it lost its key',
     )
-    .option('--revoke-others', 'redeeming the code revokes all other keys of the client')
+    .option('--revoke-others', 'redeeming the code revokes all other keys of the client, and withdraws its other codes')
     .action(async (named: string, flags: CommonFlags & { revokeOthers?: true }) => {
       const clientId = await clientIdOf((await openAgent(flags)).agent, named)
       return call(flags, 'mutate', 'keys.issueCode', { clientId, ...(flags.revokeOthers && { revokeOthers: true }) })
+    })
+  common(key.command('withdraw-codes <client>'))
+    .description('withdraw all open one-time codes of an agent or member (id or name), which `key code` has printed')
+    .action(async (named: string, flags: CommonFlags) => {
+      const clientId = await clientIdOf((await openAgent(flags)).agent, named)
+      return call(flags, 'mutate', 'keys.withdrawCodes', { clientId })
     })
   common(key.command('retire <keyId>'))
     .description('stop accepting new uses of the key after the overlap; tokens already issued stay valid until they expire')
@@ -99,7 +105,9 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
       callEnding(flags, 'keys.revoke', { inputOf: async () => ({ keyId }), describe: endingOfKey }),
     )
   confirmationOptions(common(key.command('compromise <keyId>')))
-    .description('revoke a stolen key and everything that it has granted since the theft; the key is never accepted again')
+    .description(
+      'revoke a stolen key and everything that it has granted since the theft, and withdraw the open codes of its owner; the key is never accepted again',
+    )
     .option('--note <text>', NOTE)
     .requiredOption('--since <time>', 'when the key may have been stolen: a duration such as 2d, or a time such as 2026-01-31T12:00:00Z')
     .action((keyId: string, flags: CommonFlags & { since: string }) => {

@@ -34,6 +34,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'key list': ['key list ocr'],
   'key rotate': ['key rotate --overlap 1h', 'key rotate Acme --overlap 1d'],
   'key code': ['key code ocr', 'key code "Ada" --revoke-others'],
+  'key withdraw-codes': ['key withdraw-codes ocr'],
   'key retire': ['key retire key_0123456789abcdefghijkl --overlap 1h'],
   'key revoke': ['key revoke key_0123456789abcdefghijkl --reason superseded --yes'],
   'key compromise': [

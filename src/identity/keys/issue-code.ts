@@ -12,6 +12,7 @@ import { type OwnerDeps, requireOwner } from './authority.js'
 import { findRegisteredKeys } from './find.js'
 import { newOneTimeCode } from './one-time-code.js'
 import type { RegisterKeyDeps } from './register.js'
+import { requireGeneration } from './withdraw-codes.js'
 
 export interface KeyCodeDeps extends RegisterKeyDeps {
   readonly agents: Pick<AgentsStore, 'cardsToIndex'>
@@ -39,6 +40,8 @@ export async function issueKeyCode(
   // Its registration token would stay valid beside the code
   if ((await findRegisteredKeys(deps, clientId)).length === 0)
     return refuse('conflict', 'the agent is not confirmed yet: the holder of its registration token registers the first key')
+  // A withdrawal at the same time also withdraws this code
+  const { generation } = await requireGeneration(deps, clientId)
   const { code, ...stored } = newOneTimeCode(deps.random, 'kcd')
   const expiresAt = now + CODE_SECONDS
   // `identities` includes the issuer's key: once that key ends, its open codes are void.
@@ -54,6 +57,7 @@ export async function issueKeyCode(
     issuer: caller.id,
     grantedBy: [...caller.identities],
     dependsOn: dependenciesToStore(dependencies, { now, expiresAt }),
+    ...(generation !== undefined && { generation }),
     expiresAt,
   }
   const row = deps.audit.recording(auditDraft(caller, 'keys.issueCode', { orgId, subject: clientId, facts: { revokeOthers } }))

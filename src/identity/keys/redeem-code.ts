@@ -9,6 +9,7 @@ import { denyCode, requireOneTimeCode } from './one-time-code.js'
 import { type KeyRegistered, requireOfferedKey, saveRegisteredKey } from './register.js'
 import { indexingCardsOf } from './revoke.js'
 import type { KeyCode, RegisteredKey } from './store.js'
+import { requireGeneration, requiringGeneration } from './withdraw-codes.js'
 
 export interface KeyCodeRedeemed extends KeyRegistered {
   readonly clientId: ClientId
@@ -16,7 +17,10 @@ export interface KeyCodeRedeemed extends KeyRegistered {
   readonly revokedCount: number
 }
 
-/** Redeems a one-time code: one commit consumes the code, registers the key, and revokes the other keys if the code says so. */
+/**
+ * Redeems a one-time code: one commit consumes the code, registers the key, and, if the code says so, revokes the other keys and withdraws the other
+ * codes of the client.
+ */
 export async function redeemKeyCode(
   deps: KeyCodeDeps,
   { code, jwk, proof }: { readonly code: string; readonly jwk: unknown; readonly proof: string },
@@ -37,7 +41,7 @@ export async function redeemKeyCode(
     {
       dependsOn,
       ends: others.map(({ handle }) => ({ handle })),
-      also: [deps.registeredKeys.codes.taking(id, { codeHash }), ...recording(others)],
+      also: [deps.registeredKeys.codes.taking(id, { codeHash }), requiringGeneration(deps, keyCode, revokeOthers), ...recording(others)],
     },
   )
   if (registered === undefined) return denyCode()
@@ -57,7 +61,8 @@ async function requireKeyCode(deps: KeyCodeDeps, code: string, now: number): Pro
   const keyCode = await requireOneTimeCode(deps, code, { find: deps.registeredKeys.codes.get, now })
   const { issuer, clientId, orgId } = keyCode
   const isAuthorised = await isStillAuthorised(deps, issuer, (client) => mayRegister({ ...client, id: issuer }, clientId, orgId))
-  return isAuthorised && stands(deps.trustLog.ended, keyCode.dependsOn) ? keyCode : denyCode()
+  const { generation } = await requireGeneration(deps, clientId)
+  return isAuthorised && generation === keyCode.generation && stands(deps.trustLog.ended, keyCode.dependsOn) ? keyCode : denyCode()
 }
 
 const standingKeys = async (deps: KeyCodeDeps, owner: ClientId, except?: RegisteredKeyId): Promise<readonly RegisteredKey[]> =>

@@ -5,13 +5,14 @@ import type { Caller } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
 import { type Handle, newHandle } from '../../protocol/handles.js'
-import { AgentId, MemberId, type RegisteredKeyId } from '../../protocol/ids.js'
+import { AgentId, ClientId, MemberId, type RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import type { Operation, Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { AgentsStore } from '../agents/store.js'
 import { requireRegisteredKey } from './authority.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
+import { withdrawingCodes } from './withdraw-codes.js'
 
 export interface RevokeKeyDeps {
   readonly registeredKeys: RegisteredKeysStore
@@ -38,8 +39,21 @@ export async function revokeKey(
   requireNotEnded(deps, registeredKey)
   const ends = [{ handle: registeredKey.handle }]
   const draft = keyAuditDraft(caller, 'keys.revoke', registeredKey)
-  const operations = [...indexingCardsOf(deps, registeredKey), ...deps.audit.recordingEnd(draft, { ends, ...because })]
+  const operations = [
+    ...indexingCardsOf(deps, registeredKey),
+    ...(because.reason === 'compromised' ? await withdrawingCodesOf(deps, registeredKey) : []),
+    ...deps.audit.recordingEnd(draft, { ends, ...because }),
+  ]
   return deps.trustLog.end({ type: 'key.revoked', ends, operations })
+}
+
+/** Operations for a commit that ends a compromised key: its thief may have read the open codes of its owner. */
+export async function withdrawingCodesOf(
+  deps: Parameters<typeof withdrawingCodes>[0],
+  { owner }: RegisteredKey,
+): Promise<readonly Operation[]> {
+  const clientId = ClientId.safeParse(owner).data
+  return clientId === undefined ? [] : [await withdrawingCodes(deps, clientId)]
 }
 
 /** Operations for a commit that ends a key: cards that it may have signed are indexed again. The keys of members sign none. */

@@ -12,6 +12,7 @@ import { registerKey } from './register.js'
 import { retireKey } from './retire.js'
 import { type RevokeKeyDeps, revokeKey } from './revoke.js'
 import { type KeyRotated, rotateKey } from './rotate.js'
+import { withdrawKeyCodes } from './withdraw-codes.js'
 
 const ById = z.strictObject({ keyId: RegisteredKeyId })
 
@@ -48,6 +49,9 @@ export const registeredKeysRoutes = (deps: KeyCodeDeps & RevokeKeyDeps & OwnerDe
     issueCode: creationFor('agents:write')
       .input(z.strictObject({ clientId: ClientId, revokeOthers: z.boolean().default(false) }))
       .mutation(({ ctx, input }) => issueKeyCode(deps, ctx.caller, input)),
+    withdrawCodes: procedureFor('agents:write')
+      .input(z.strictObject({ clientId: ClientId }))
+      .mutation(({ ctx, input }) => withdrawKeyCodes(deps, ctx.caller, input.clientId)),
     redeemCode: publicProcedure
       .input(z.strictObject({ code: z.string().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }))
       .mutation(({ input }): Promise<KeyCodeRedeemed> => redeemKeyCode(deps, input)),

@@ -42,13 +42,24 @@ export const KeyCode = z.strictObject({
   grantedBy: z.array(Handle).max(16),
   /** Identities of the issuer, the client and the epoch. The code is void as soon as one of these handles ends. */
   dependsOn: z.array(Handle).max(64),
+  /** The generation of the client's codes in which the code was issued. The code is void in every other one. */
+  generation: z.string().max(22).optional(),
   expiresAt: z.int(),
 })
 export type KeyCode = z.infer<typeof KeyCode>
 
+/** The present generation of a client's codes. A new one makes all open codes of the client void at once. */
+export const KeyCodeGeneration = z.strictObject({
+  clientId: ClientId,
+  /** Absent until codes are withdrawn for the first time. */
+  generation: z.string().max(22).optional(),
+})
+export type KeyCodeGeneration = z.infer<typeof KeyCodeGeneration>
+
 export interface RegisteredKeysStore extends Collection<RegisteredKey> {
   readonly slots: Collection<KeySlot>
   readonly codes: Collection<KeyCode>
+  readonly codeGenerations: Collection<KeyCodeGeneration>
 }
 
 export const REGISTERED_KEYS: OwnedSpec<RegisteredKey> = {
@@ -80,8 +91,17 @@ export const KEY_CODES: OwnedSpec<KeyCode> = {
   ownedBy: ['clientId'],
 }
 
+export const KEY_CODE_GENERATIONS: OwnedSpec<KeyCodeGeneration> = {
+  name: 'key-code-generations',
+  schema: KeyCodeGeneration,
+  key: 'clientId',
+  indexes: {},
+  ownedBy: ['clientId'],
+}
+
 export const registeredKeysStore = ({ storage }: { readonly storage: Storage }): RegisteredKeysStore => ({
   ...storage.collection(REGISTERED_KEYS),
   slots: storage.collection(KEY_SLOTS),
   codes: storage.collection(KEY_CODES),
+  codeGenerations: storage.collection(KEY_CODE_GENERATIONS),
 })

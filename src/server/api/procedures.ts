@@ -45,16 +45,19 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'keys.issueCode': {
     summary:
-      'Issue a one-time code (24 h, five tries) with which an agent or member registers a further key, in place of all others if `revokeOthers` is true.',
+      'Issue a one-time code (24 h, five tries) with which an agent or member registers a further key; if `revokeOthers` is true, in place of all other keys and codes.',
     caller: 'as keys.register',
   },
+  'keys.withdrawCodes': { summary: 'Withdraw all open codes of an agent or member.', caller: 'as keys.register, and operators' },
   'keys.redeemCode': { summary: 'Register a key with a one-time code of `keys.issueCode`.', caller: 'anyone with the code' },
   'keys.revoke': {
-    summary: 'Revoke a key immediately, with every token that it authenticated.',
+    summary:
+      'Revoke a key immediately, with every token that it authenticated. For the reason `compromised`, withdraws the open codes of its owner.',
     caller: 'as keys.register, and operators',
   },
   'keys.compromise': {
-    summary: 'Revoke a stolen key and everything that it has granted since a given time; the key is never accepted again.',
+    summary:
+      'Revoke a stolen key and everything that it has granted since a given time, and withdraw the open codes of its owner; the key is never accepted again.',
     caller: 'as keys.register, and operators',
   },
   'agents.register': {

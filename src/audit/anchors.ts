@@ -11,8 +11,9 @@ import { digestOfJson, digestOfText } from '../credentials/jose/digest.js'
 import type { Handle } from '../protocol/handles.js'
 import { EntryId } from '../protocol/ids.js'
 import type { Cursor } from '../storage/storage.js'
-import type { ServedTrustLog, TrustLog } from '../trust-log/trust-log.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
 import { lastLink } from './chain.js'
+import type { AuditedLog } from './retention.js'
 import type { AuditAnchor, AuditLink, AuditStore } from './store.js'
 
 const PAGE = 100
@@ -68,7 +69,7 @@ async function newestLinks(store: AuditStore): Promise<readonly AuditLink[]> {
 /** Compares an anchor of the current epoch with its log entry and with the chains that it names. Undefined after the last anchor. */
 export async function checkAnchor(
   store: AuditStore,
-  log: Pick<ServedTrustLog, 'find' | 'epoch'>,
+  log: Pick<AuditedLog, 'find' | 'epoch'>,
   number: number,
 ): Promise<'intact' | 'broken' | undefined> {
   const id = idOf(log.epoch, number)

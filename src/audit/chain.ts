@@ -4,6 +4,7 @@
 //
 // Cost: linking reads each row once, PAGE rows per link; verifying a link reads the link, the previous one, and its rows.
 import { digestOfJson } from '../credentials/jose/digest.js'
+import { type AuditedLog, findRetention, removableBefore } from './retention.js'
 import type { AuditLink, AuditRow, AuditStore, RemovedRow } from './store.js'
 
 const PAGE = 500
@@ -21,15 +22,22 @@ export async function linkRows(store: AuditStore, writer: string, endNumber: num
   }
 }
 
-/** Checks that a link exists, and that it matches its rows and the previous link. Undefined after the last link. */
+interface CheckedLink {
+  /** `changed`: the link does not match its rows or the previous link. `removed`: rows are missing that no retention has reached. */
+  readonly outcome: 'intact' | 'changed' | 'removed'
+  readonly rows: number
+  readonly removed: number
+}
+
+/** Checks that a link exists, that it matches its rows and the previous link, and that retention has removed the rows that are missing. Undefined after the last link. */
 export async function checkLink(
   store: AuditStore,
-  writer: string,
-  number: number,
-): Promise<{ readonly matches: boolean; readonly rows: number; readonly removed: number } | undefined> {
+  log: AuditedLog,
+  { writer, link: number }: { readonly writer: string; readonly link: number },
+): Promise<CheckedLink | undefined> {
   const [link, previous] = [await store.links.get(`${writer}:${number}`), await store.links.get(`${writer}:${number - 1}`)]
   if (link === undefined)
-    return ((await lastLink(store, writer))?.number ?? -1) < number ? undefined : { matches: false, rows: 0, removed: 0 }
+    return ((await lastLink(store, writer))?.number ?? -1) < number ? undefined : { outcome: 'changed', rows: 0, removed: 0 }
   const rows = await rowsOfLink(store, link)
   const { removed = [] } = link
   const follows = link.from === (previous === undefined ? 0 : previous.to + 1)
@@ -37,9 +45,9 @@ export async function checkLink(
     follows &&
     hashOf({ ...link, writer, number, previousHash: previous?.hash ?? '' }) === link.hash &&
     coversRows(link, rows) &&
-    (await haveEndedHandles(store, rows)) &&
-    (await mayBeRemoved(store, removed))
-  return { matches, rows: rows.length, removed: removed.length }
+    (await haveEndedHandles(store, rows))
+  const outcome = !matches ? 'changed' : (await mayBeRemoved(store, log, removed)) ? 'intact' : 'removed'
+  return { outcome, rows: rows.length, removed: removed.length }
 }
 
 /** The rows of a link that are stored; one more than the link covers shows that a row was added. */
@@ -65,11 +73,11 @@ export const removedForm = (row: AuditRow): RemovedRow => ({
 const digestOfRows = (rows: readonly RemovedRow[]): string => digestOfJson(rows.map((row) => digestOfJson(row)))
 
 /** True if the retention of every organisation that a removed row concerned has reached the time of the row. */
-async function mayBeRemoved({ retention }: AuditStore, removed: readonly RemovedRow[]): Promise<boolean> {
+async function mayBeRemoved(store: AuditStore, log: AuditedLog, removed: readonly RemovedRow[]): Promise<boolean> {
   const orgIds = [...new Set(removed.flatMap((row) => row.orgIds))]
-  const found = await Promise.all(orgIds.map((orgId) => retention.get(orgId)))
-  const removedBefore = new Map(orgIds.map((orgId, i) => [orgId, found[i]?.removedBefore ?? 0]))
-  return removed.every((row) => row.orgIds.every((orgId) => row.createdAt < (removedBefore.get(orgId) ?? 0)))
+  const found = await Promise.all(orgIds.map((orgId) => findRetention(store, log, orgId)))
+  const before = new Map(orgIds.map((orgId, i) => [orgId, removableBefore(found[i], log.now())]))
+  return removed.every((row) => row.orgIds.every((orgId) => row.createdAt < (before.get(orgId) ?? 0)))
 }
 
 /** True if each row that ended something has the list of handles that it ended. */

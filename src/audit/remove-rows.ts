@@ -4,16 +4,20 @@
 // removed with its list of ended handles, in one commit with its link, which keeps its digest (chain.ts). Only links that are anchored lose rows, and
 // links of earlier builds, which have no digest of each row, keep theirs.
 // Cost: each row is read once more, and each link once for every BATCH rows. One call removes at most BATCH * MAX_BATCHES rows of an organisation.
+import type { Random } from '../lib/random.js'
 import type { OrgId } from '../protocol/ids.js'
 import type { Cursor, Storage } from '../storage/storage.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Audit } from './audit.js'
 import { coversRows, lastLink, removedForm, rowsOfLink } from './chain.js'
-import { cutoffOf } from './retention.js'
-import type { AuditLink, AuditRetention, AuditRow, AuditStore } from './store.js'
+import { type AuditedLog, anchorAgain, cutoffOf, findRetention } from './retention.js'
+import type { AuditLink, AuditRow, AuditStore } from './store.js'
 
 interface RemoveRowsDeps {
   readonly audit: Pick<Audit, 'record'> & { readonly store: AuditStore }
   readonly storage: Pick<Storage, 'commit'>
+  readonly random: Pick<Random, 'token'>
+  readonly trustLog: AuditedLog & Pick<TrustLog, 'commit'>
 }
 
 const BATCH = 100
@@ -24,19 +28,19 @@ export async function removeExpiredRows(deps: RemoveRowsDeps, now: number): Prom
   const { retention } = deps.audit.store
   for (let after: Cursor | undefined; ; ) {
     const page = await retention.find('organisation', { where: {}, limit: BATCH, ...(after && { after }) })
-    for (const one of page.items) await removeRowsOf(deps, one, now)
+    for (const { orgId } of page.items) await removeRowsOf(deps, orgId, now)
     if (page.next === undefined) return
     after = page.next
   }
 }
 
-async function removeRowsOf(deps: RemoveRowsDeps, retention: AuditRetention, now: number): Promise<void> {
+async function removeRowsOf(deps: RemoveRowsDeps, orgId: OrgId, now: number): Promise<void> {
   const { store } = deps.audit
-  const { orgId, setBy } = retention
-  const cutoff = cutoffOf(retention, now)
-  if (cutoff === undefined || setBy === undefined) return
-  // Stored first, because audit.verify compares it with the rows that are missing
-  if (cutoff > (retention.removedBefore ?? 0)) await store.retention.change(orgId, {}, { removedBefore: cutoff })
+  const retention = await findRetention(store, deps.trustLog, orgId)
+  if (retention && retention.epoch !== deps.trustLog.epoch) return anchorAgain(deps, retention)
+  const cutoff = retention && cutoffOf(retention, now)
+  if (cutoff === undefined || retention?.setBy === undefined) return
+  const { setBy } = retention
   let position = retention.position
   let removed = 0
   for (let batch = 0; batch < MAX_BATCHES; batch++) {
@@ -51,18 +55,18 @@ async function removeRowsOf(deps: RemoveRowsDeps, retention: AuditRetention, now
     position = { createdAt: last.createdAt, id: last.id }
     if (due.length < BATCH) break
   }
-  if (position !== retention.position) await store.retention.change(orgId, { days: retention.days ?? null }, { position })
+  if (position !== retention.position) await store.retention.change(orgId, { salt: retention.salt ?? null }, { position })
   if (removed > 0)
     await deps.audit.record({ orgId, actor: setBy, action: 'audit.setRetention', outcome: 'done', subject: orgId, facts: { removed } })
 }
 
 /** `isDone` is false if a row must be examined again: its link is not anchored yet, or another instance removes rows of it. */
 async function removeRows(
-  { audit: { store }, storage }: RemoveRowsDeps,
+  { audit: { store }, storage, trustLog }: RemoveRowsDeps,
   rows: readonly AuditRow[],
   now: number,
 ): Promise<{ readonly removed: number; readonly isDone: boolean }> {
-  const isPast = await pastRetention(store, rows, now)
+  const isPast = await pastRetention(store, trustLog, rows, now)
   const byLink = new Map<string, { readonly link: AuditLink; readonly rows: AuditRow[] }>()
   let link: AuditLink | undefined
   for (const row of rows.filter(isPast)) {
@@ -98,11 +102,16 @@ const coversEachRow = (link: AuditLink, rows: readonly AuditRow[]): boolean =>
   coversRows({ ...link, removed: [...(link.removed ?? []), ...rows.map(removedForm)] }, [])
 
 /** The rows that are past the retention of all their organisations. */
-async function pastRetention({ retention }: AuditStore, rows: readonly AuditRow[], now: number): Promise<(row: AuditRow) => boolean> {
+async function pastRetention(
+  store: AuditStore,
+  log: RemoveRowsDeps['trustLog'],
+  rows: readonly AuditRow[],
+  now: number,
+): Promise<(row: AuditRow) => boolean> {
   const orgIds = [...new Set(rows.flatMap((row) => row.orgIds))]
-  const found = await Promise.all(orgIds.map((orgId) => retention.get(orgId)))
+  const found = await Promise.all(orgIds.map((orgId) => findRetention(store, log, orgId)))
   const before = new Map<OrgId, number>()
-  for (const one of found) if (one) before.set(one.orgId, Math.min(cutoffOf(one, now) ?? 0, one.removedBefore ?? 0))
+  for (const one of found) if (one) before.set(one.orgId, cutoffOf(one, now) ?? 0)
   return ({ orgIds: concerned, createdAt }) => concerned.every((orgId) => createdAt < (before.get(orgId) ?? 0))
 }
 

@@ -3,8 +3,8 @@ import { refuse } from '../errors.js'
 import { type Caller, mayOversee } from '../http/caller.js'
 import { PageInput } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
+import type { Random } from '../lib/random.js'
 import { OrgId } from '../protocol/ids.js'
-import type { Storage } from '../storage/storage.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import type { Audit } from './audit.js'
 import { exportAudit } from './export.js'
@@ -16,8 +16,8 @@ import { verifyAudit } from './verify.js'
 
 interface AuditRoutesDeps {
   readonly audit: Audit & { readonly store: AuditStore }
-  readonly storage: Pick<Storage, 'commit'>
-  readonly trustLog: Pick<ServedTrustLog, 'find' | 'epoch' | 'requireStillStanding'>
+  readonly random: Pick<Random, 'token'>
+  readonly trustLog: Pick<ServedTrustLog, 'find' | 'epoch' | 'now' | 'commit'>
   readonly orgOfOwner: (owner: OrgId) => Promise<OrgId | undefined>
   /** Every action that an audit row may name. */
   readonly auditActions: ReadonlySet<string>
@@ -45,7 +45,7 @@ export const auditRoutes = (deps: AuditRoutesDeps) => {
       ),
     getRetention: procedureFor('admin')
       .input(z.strictObject({ orgId: OrgId.optional() }).prefault({}))
-      .query(({ ctx: { caller }, input }): Promise<RetentionView> => getRetention(store, requireReadable(caller, input.orgId))),
+      .query(({ ctx: { caller }, input }): Promise<RetentionView> => getRetention(store, trustLog, requireReadable(caller, input.orgId))),
     setRetention: procedureFor('admin')
       .input(z.strictObject({ orgId: OrgId.optional(), days: Days, minimumDays: Days }))
       .mutation(async ({ ctx: { caller }, input: { orgId, ...input } }): Promise<RetentionView> => {

@@ -104,7 +104,14 @@ export const AuditRetention = z.strictObject({
   minimumDays: z.int().min(1).optional(),
   /** The client that set `days` last. */
   setBy: ClientId.optional(),
-  /** Rows that were created before may have been removed. Never falls. */
+  /** Counts the settings of the organisation in an epoch of the log. The id of the setting's log entry follows from both. Absent in documents of earlier builds. */
+  epoch: Handle.optional(),
+  number: z.int().min(0).optional(),
+  /** Earlier settings have allowed the removal of rows that were created before. */
+  removableBefore: z.int().optional(),
+  /** Of the digest in the log entry, which outsiders can read. */
+  salt: z.string().max(22).optional(),
+  /** Only in documents of earlier builds. */
   removedBefore: z.int().optional(),
   /** The last row that was examined. */
   position: z.strictObject({ createdAt: z.int(), id: z.string().max(64) }).optional(),

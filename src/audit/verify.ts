@@ -3,9 +3,9 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 import { type Caller, isAdminOf } from '../http/caller.js'
-import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { checkAnchor } from './anchors.js'
 import { checkLink, lastLink, lastRow } from './chain.js'
+import type { AuditedLog } from './retention.js'
 import type { AuditStore } from './store.js'
 
 export interface VerifiedAudit {
@@ -16,8 +16,11 @@ export interface VerifiedAudit {
   readonly removed: number
   /** How many anchors this call has compared with the trust log. */
   readonly anchors: number
-  /** The first link of a writer that does not match its rows: one of them was changed, removed, added or renumbered. */
-  readonly broken: readonly { readonly writer: string; readonly link: number }[]
+  /**
+   * The first link of a writer that does not match its rows: one of them was changed, removed, added or renumbered. `isRemovedEarly`: rows are missing as
+   * if retention had removed them, but no retention of their organisations has reached them.
+   */
+  readonly broken: readonly { readonly writer: string; readonly link: number; readonly isRemovedEarly?: true }[]
   /** Numbers of anchors that do not match the trust log or the chains: the rows before them were changed, removed or linked again. */
   readonly brokenAnchors: readonly number[]
   /** Continues after the last checked link. Absent at the end. */
@@ -38,23 +41,23 @@ const Cursor = z.strictObject({
 type Cursor = z.infer<typeof Cursor>
 
 /** Administrators of any organisation may verify: a chain covers rows of all organisations, but the result shows none of them. */
-export async function verifyAudit(
-  store: AuditStore,
-  log: Pick<ServedTrustLog, 'find' | 'epoch'>,
-  caller: Caller,
-  from: string | undefined,
-): Promise<VerifiedAudit> {
+export async function verifyAudit(store: AuditStore, log: AuditedLog, caller: Caller, from: string | undefined): Promise<VerifiedAudit> {
   if (!isAdminOf(caller, caller.orgId)) refuse('forbidden', 'only administrators may verify the audit')
-  const broken: { writer: string; link: number }[] = []
+  return verifyPart(store, log, from)
+}
+
+/** Verifies the next part, after the cursor of the part before. */
+async function verifyPart(store: AuditStore, log: AuditedLog, from: string | undefined): Promise<VerifiedAudit> {
+  const broken: { writer: string; link: number; isRemovedEarly?: true }[] = []
   let [links, rows, removed] = [0, 0, 0]
   let cursor: Cursor = from === undefined ? await firstWriter(store, 'unlinked') : parseCursor(from)
   for (let step = 0; cursor.list !== 'anchors' && step < MAX_LINKS; step++) {
     const { writer, link }: Cursor = cursor
-    const checked = await checkLink(store, writer, link)
-    const matches = checked?.matches ?? !(await hasUncoveredRows(store, cursor))
+    const checked = await checkLink(store, log, cursor)
+    const outcome = checked?.outcome ?? ((await hasUncoveredRows(store, cursor)) ? 'changed' : 'intact')
     if (checked !== undefined) [links, rows, removed] = [links + 1, rows + checked.rows, removed + checked.removed]
-    if (!matches) broken.push({ writer, link })
-    cursor = checked?.matches ? { ...cursor, link: link + 1 } : await firstWriter(store, cursor.list, cursor)
+    if (outcome !== 'intact') broken.push({ writer, link, ...(outcome === 'removed' && { isRemovedEarly: true }) })
+    cursor = checked?.outcome === 'intact' ? { ...cursor, link: link + 1 } : await firstWriter(store, cursor.list, cursor)
   }
   if (cursor.list !== 'anchors') return { links, rows, removed, anchors: 0, broken, brokenAnchors: [], cursor: formatCursor(cursor) }
   const checked = await verifyAnchors(store, log, cursor)
@@ -63,7 +66,7 @@ export async function verifyAudit(
 
 async function verifyAnchors(
   store: AuditStore,
-  log: Pick<ServedTrustLog, 'find' | 'epoch'>,
+  log: AuditedLog,
   cursor: Cursor,
 ): Promise<Pick<VerifiedAudit, 'anchors' | 'brokenAnchors' | 'cursor'>> {
   const brokenAnchors: number[] = []

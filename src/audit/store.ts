@@ -185,7 +185,7 @@ export const AUDIT_RETENTION: OwnedSpec<AuditRetention> = {
   ownedBy: ['orgId'],
 }
 
-export const auditStore = (storage: Storage): AuditStore => ({
+export const auditStore = (storage: Pick<Storage, 'collection'>): AuditStore => ({
   retention: storage.collection(AUDIT_RETENTION),
   rows: storage.collection(AUDIT_ROWS),
   endedHandles: storage.collection(AUDIT_ENDINGS),

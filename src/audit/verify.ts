@@ -47,7 +47,7 @@ export async function verifyAudit(store: AuditStore, log: AuditedLog, caller: Ca
 }
 
 /** Verifies the next part, after the cursor of the part before. */
-async function verifyPart(store: AuditStore, log: AuditedLog, from: string | undefined): Promise<VerifiedAudit> {
+export async function verifyPart(store: AuditStore, log: AuditedLog, from: string | undefined): Promise<VerifiedAudit> {
   const broken: { writer: string; link: number; isRemovedEarly?: true }[] = []
   let [links, rows, removed] = [0, 0, 0]
   let cursor: Cursor = from === undefined ? await firstWriter(store, 'unlinked') : parseCursor(from)

@@ -40,7 +40,7 @@ export interface BulkSnapshot extends Pick<BulkReader, 'documents' | 'counters'>
 
 /** Something in a store that is damaged. */
 export interface StoreFault {
-  readonly part: 'pages' | 'log' | 'documents' | 'keys' | 'index' | 'search'
+  readonly part: 'pages' | 'log' | 'documents' | 'keys' | 'audit' | 'index' | 'search'
   /** A block, entry, document or row. */
   readonly where: string
   readonly text: string

@@ -65,6 +65,7 @@ test('REG-17 the backup of the registry itself is restored', async () => {
   expect(await restoreOf(() => undefined)).toEqual({ reason: 'done', isUnchanged: false })
 })
 
+const ANY_KEY = 'key = (SELECT min(key) FROM "docs/registered-keys")'
 const ANY_BLOCK = 'n = (SELECT max(n) FROM log_blocks WHERE until IS NOT NULL)'
 test.each([
   [
@@ -99,6 +100,11 @@ test.each([
     'conflict',
     sql(`UPDATE "docs/signing-keys" SET doc = json_set(doc, '$.d', json_extract(doc, '$.publicJwk.x'))`),
   ],
+  [
+    'a registered key that was put into the store',
+    'conflict',
+    sql(`UPDATE "docs/registered-keys" SET doc = json_set(doc, '$.jwk.x', json_extract(doc, '$.jwk.y')) WHERE ${ANY_KEY}`),
+  ],
   ['a row of another form', 'conflict', sql(`UPDATE "docs/agents" SET doc = json_set(doc, '$.isOperator', true, '$.handle', 1)`)],
   [
     'a row under the key of another',
@@ -107,6 +113,11 @@ test.each([
   ],
 ] as const)('REG-17 a restore refuses %s, and writes nothing', async (_, reason, change) => {
   expect(await restoreOf(change)).toEqual({ reason, isUnchanged: true })
+})
+
+test('REG-17 a restore that was killed after it had written the new entries of keys is repeated', async () => {
+  const killed = sql(`UPDATE "docs/registered-keys" SET doc = json_set(doc, '$.reissuedEntry', 'ent_0123456789abcdefghijkl')`)
+  expect(await restoreOf(killed)).toEqual({ reason: 'done', isUnchanged: false })
 })
 
 test('REG-17 a dump with a path as the name of a collection is refused, and no store is made', async () => {

@@ -16,6 +16,8 @@ import { type SetClock, setClock } from '../set-clock.js'
 import { type Gate, gatedStorage } from './gated-storage.js'
 
 export interface Logs extends AsyncDisposable {
+  /** The file of the store. */
+  readonly file: string
   readonly storage: Storage
   readonly clock: SetClock
   /** Opens another trust log over the store. One with `crashes` is not closed at the end of the test. */
@@ -26,10 +28,12 @@ export interface Logs extends AsyncDisposable {
 export async function openLogs(): Promise<Logs> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-'))
   const clock = setClock()
-  const storage = await openSqlite({ file: join(folder, 'store.db'), clock })
+  const file = join(folder, 'store.db')
+  const storage = await openSqlite({ file, clock })
   const opened: ServedTrustLog[] = []
   const logSigner = newEs256Signer()
   return {
+    file,
     storage,
     clock,
     open: async ({ gate, crashes = false, ...options } = {}) => {

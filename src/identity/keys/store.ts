@@ -9,6 +9,8 @@ export const RegisteredKey = KeyStatement.extend({
   grantedBy: z.array(Handle).max(16),
   /** The log entry that registers the key. It contains the digest of the key's statement. */
   entry: EntryId,
+  /** The entry of the present epoch that registers the key again, after a restore. */
+  reissuedEntry: EntryId.optional(),
   /** Epoch seconds from which a retired key authenticates no new request. */
   retiresAt: z.int().optional(),
   /** Epoch seconds from which a timer ends the handle of a retired key. */

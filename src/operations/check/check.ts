@@ -1,11 +1,15 @@
 // `credence admin check`: examines a whole store, and says what is damaged and what to do. Nothing is changed.
 //
 // A SQLite file is examined completely: the store of a registry that is stopped, or a backup. Over MongoDB, instances may run; the log, the documents
-// and the keys are examined, and MongoDB's own `validate` examines its indexes.
-// Cost: everything is read once, and the index rows of a file twice. Memory holds one page, and the ended handles.
+// the keys and the audit chains are examined, and MongoDB's own `validate` examines its indexes.
+// Cost: everything is read once, audit rows and index rows of a file twice, and a block for each registered key. Memory holds one page, and the ended handles.
+import { auditStore } from '../../audit/store.js'
 import { refuse } from '../../errors.js'
+import { REGISTERED_KEYS } from '../../identity/keys/store.js'
+import { systemClock } from '../../lib/clock.js'
 import { connectToSocket } from '../../lib/io/unix-socket.js'
 import type { Log } from '../../lib/log.js'
+import type { Handle } from '../../protocol/handles.js'
 import { type Position, positionOf } from '../../protocol/log/entry.js'
 import { backupSocket } from '../../server/backup-socket.js'
 import type { Config } from '../../server/config.js'
@@ -13,18 +17,21 @@ import { openStore, requireStoreFile, storePath } from '../../server/open-store.
 import type { BulkReader, StoreFault } from '../../storage/bulk.js'
 import { isSqliteError } from '../../storage/sqlite/database.js'
 import { openStoredFile } from '../../storage/sqlite/open.js'
-import type { LogPort } from '../../storage/storage.js'
+import type { Doc, LogPort, Spec, Storage } from '../../storage/storage.js'
 import { toIso } from '../../trust-log/clock-skew.js'
 import { COLLECTIONS } from '../collections.js'
+import { AUDIT_COLLECTIONS, auditFaults } from './audit.js'
 import { documentFaults } from './documents.js'
 import { logFaults } from './log.js'
+import { entryFinder } from './log-entries.js'
+import { registeredKeyFaults } from './registered-keys.js'
 
 export interface CheckResult {
   readonly isSound: boolean
   /** The last entry of the log that could be checked, and its log time (ISO 8601). */
   readonly position?: Position
   readonly time?: string
-  readonly checked: { readonly blocks: number; readonly documents: number }
+  readonly checked: { readonly blocks: number; readonly documents: number; readonly auditRows: number }
   /** At most MAX_FAULTS of them. */
   readonly faults: readonly StoreFault[]
   readonly faultsInAll: number
@@ -49,7 +56,12 @@ export async function checkStore({ config, file, log, onProgress }: CheckOptions
     const storage = await openStore(config, log, { isLongRunning: true })
     try {
       return await check(
-        { ...storage, faults: () => [], notChecked: ['index fields, counters and search rows: run validate in mongosh'] },
+        {
+          ...storage,
+          hasCollection: () => true,
+          faults: () => [],
+          notChecked: ['index fields, counters and search rows: run validate in mongosh'],
+        },
         onProgress,
       )
     } finally {
@@ -79,11 +91,14 @@ async function requireStopped(config: Config): Promise<void> {
 interface Examined {
   readonly log: LogPort
   readonly bulk: BulkReader
+  readonly collection: Storage['collection']
+  readonly hasCollection: (spec: Spec<Doc>) => boolean
   readonly faults: ReturnType<typeof openStoredFile>['faults']
   readonly notChecked: readonly string[]
 }
 
-async function check({ log, bulk, faults, notChecked }: Examined, onProgress: CheckOptions['onProgress']): Promise<CheckResult> {
+async function check(examined: Examined, onProgress: CheckOptions['onProgress']): Promise<CheckResult> {
+  const { log, bulk, faults } = examined
   const found: StoreFault[] = []
   let faultsInAll = 0
   const collect = async (part: StoreFault['part'], source: AsyncIterable<StoreFault> | Iterable<StoreFault>): Promise<void> => {
@@ -106,15 +121,15 @@ async function check({ log, bulk, faults, notChecked }: Examined, onProgress: Ch
       if (Math.floor(done / PROGRESS) > Math.floor(before / PROGRESS)) onProgress({ step, done })
     }
   }
-  let end: { readonly position: Position; readonly time: string } | undefined
-  const checked = { blocks: 0, documents: 0 }
+  let end: { readonly epoch: Handle; readonly seq: number; readonly time: number } | undefined
+  const checked = { blocks: 0, documents: 0, auditRows: 0 }
   const onBlock = progress('log')
   await collect(
     'log',
     logFaults(log, ({ epoch, seq, time }) => {
       checked.blocks++
       onBlock()
-      if (epoch !== undefined) end = { position: positionOf(epoch, seq), time: toIso(time) }
+      if (epoch !== undefined) end = { epoch, seq, time }
     }),
   )
   const stored = await bulk.collections()
@@ -128,10 +143,32 @@ async function check({ log, bulk, faults, notChecked }: Examined, onProgress: Ch
         onDocuments(count)
       }),
     )
+  const find = entryFinder(log)
+  onProgress({ step: 'keys', done: 0 })
+  if (stored.includes(REGISTERED_KEYS.name)) await collect('keys', registeredKeyFaults(bulk, find))
+  const hasAudit = AUDIT_COLLECTIONS.every(examined.hasCollection)
+  const onRows = progress('audit rows')
+  if (hasAudit && end !== undefined) {
+    const { epoch, time } = end
+    // Retention follows the later of both, too
+    const now = () => Math.max(time, systemClock.now())
+    await collect(
+      'audit',
+      auditFaults(auditStore(examined), { find, epoch, now }, (rows) => {
+        checked.auditRows += rows
+        onRows(rows)
+      }),
+    )
+  }
   onProgress({ step: 'indexes', done: 0 })
   for (const [part, source] of faults(specs)) await collect(part, source)
-  const unknown = stored
-    .filter((name) => !COLLECTIONS.some((spec) => spec.name === name))
-    .map((name) => `collection ${name}, which this release does not know`)
-  return { isSound: faultsInAll === 0, ...end, checked, faults: found, faultsInAll, notChecked: [...notChecked, ...unknown] }
+  const notChecked = [
+    ...examined.notChecked,
+    ...(hasAudit ? [] : ['the audit chains: another release has made their indexes; start this release once']),
+    ...stored
+      .filter((name) => !COLLECTIONS.some((spec) => spec.name === name))
+      .map((name) => `collection ${name}, which this release does not know`),
+  ]
+  const last = end && { position: positionOf(end.epoch, end.seq), time: toIso(end.time) }
+  return { isSound: faultsInAll === 0, ...last, checked, faults: found, faultsInAll, notChecked }
 }

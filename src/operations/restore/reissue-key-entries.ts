@@ -11,7 +11,7 @@ import { documentsOf } from '../documents.js'
 const BATCH_KEYS = 200
 
 /**
- * Returns an entry for each key in `standing` that registers the key again in the new epoch, and makes the key's record name that entry.
+ * Returns an entry for each key in `standing` that registers the key again in the new epoch, and makes the key's record name that entry, too.
  * A caller that presents non-public parts of a card proves from the log that the publisher's key was registered, and a proof reaches back
  * only to the first entry of the epoch.
  */
@@ -26,7 +26,7 @@ export async function reissueKeyEntries(
     const registeredKey = await registeredKeys.get(key)
     if (registeredKey === undefined || !standing.has(registeredKey.handle)) return
     const id = newId(random, 'ent')
-    await registeredKeys.change(key, {}, { entry: id })
+    await registeredKeys.change(key, {}, { reissuedEntry: id })
     const digest = digestOfJson(statementOf(registeredKey))
     entries.push({ id, type: 'key.registered', ends: [], digest })
   }

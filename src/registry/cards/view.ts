@@ -153,7 +153,7 @@ export async function entitledView(
  */
 async function registrationProof({ registeredKeys, trustLog }: ViewDeps, { signer }: Card): Promise<KeyRegistrationProof | undefined> {
   const registeredKey = signer && (await registeredKeys.get(signer.keyId))
-  const entry = registeredKey && (await trustLog.find(registeredKey.entry))
+  const entry = registeredKey && (await trustLog.find(registeredKey.reissuedEntry ?? registeredKey.entry))
   if (!registeredKey || !entry) return undefined
   const checkpoint = await trustLog.checkpoint()
   const size = parseCheckpoint(checkpoint)?.size

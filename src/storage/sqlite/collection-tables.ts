@@ -25,15 +25,19 @@ export interface Tables {
 /** Creates the tables of a collection. If its definition changed since the last start, rebuilds its indexes. */
 export function openTables(db: Database, spec: Spec<Doc>): Tables {
   const tables = tablesOf(spec)
-  const definition = definitionOf(spec)
-  const before = db.one('SELECT definition FROM collections WHERE name = ?', spec.name)?.definition
-  if (before === definition) return tables
+  if (hasTables(db, spec)) return tables
   inSavepoint(db, () => {
-    createTables(db, tables, before !== undefined)
-    db.run('INSERT OR REPLACE INTO collections (name, definition) VALUES (?, ?)', spec.name, definition)
+    createTables(db, tables, storedDefinition(db, spec) !== undefined)
+    db.run('INSERT OR REPLACE INTO collections (name, definition) VALUES (?, ?)', spec.name, definitionOf(spec))
   })
   return tables
 }
+
+/** True if the tables of the collection exist as this release defines them. */
+export const hasTables = (db: Database, spec: Spec<Doc>): boolean => storedDefinition(db, spec) === definitionOf(spec)
+
+const storedDefinition = (db: Database, { name }: Spec<Doc>): Cell | undefined =>
+  db.one('SELECT definition FROM collections WHERE name = ?', name)?.definition
 
 /** Writes nothing and returns false if another document has the key. */
 export function insertDoc(db: Database, tables: Tables, { key, fields, text }: ValidDocument<Doc>): boolean {

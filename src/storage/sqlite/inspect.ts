@@ -3,10 +3,10 @@
 import { Block } from '../../protocol/log/entry.js'
 import type { StoreFault } from '../bulk.js'
 import { listsOfEntry } from '../card-search/entry.js'
-import { definitionOf, expiryOf, type StoredFields } from '../document.js'
+import { expiryOf, type StoredFields } from '../document.js'
 import { latestHorizon } from '../latest-horizon.js'
 import type { Doc, Spec } from '../storage.js'
-import { indexRowsOf, type Tables, tablesOf } from './collection-tables.js'
+import { hasTables, indexRowsOf, type Tables, tablesOf } from './collection-tables.js'
 import { type Cell, type Database, quoted, type Row, scalarOf } from './database.js'
 
 const PAGE = 500
@@ -36,7 +36,7 @@ export function* blockFaults(db: Database): Generator<StoreFault> {
 /** Rows of indexes that do not match the documents of a collection, and documents that have no rows. */
 export function* indexFaults(db: Database, spec: Spec<Doc>): Generator<StoreFault> {
   const { name } = spec
-  if (db.one('SELECT definition FROM collections WHERE name = ?', name)?.definition !== definitionOf(spec)) return // made anew at the next start
+  if (!hasTables(db, spec)) return // made anew at the next start
   const tables = tablesOf(spec)
   const counts = new Map([...tables.indexes.keys()].map((index) => [index, 0]))
   for (const { key, doc, expires } of rowsOf(db, `SELECT key, doc, expires FROM ${tables.docs}`, ['key'])) {

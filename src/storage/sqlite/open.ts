@@ -1,9 +1,10 @@
 import { type Clock, systemClock } from '../../lib/clock.js'
 import type { BulkReadableStorage, StoreFault } from '../bulk.js'
-import type { CommitResult, Doc, LogPort, Operation, Spec, StoreState } from '../storage.js'
+import type { Collection, CommitResult, Doc, LogPort, Operation, Spec, StoreState } from '../storage.js'
 import { newFileHold } from './backup.js'
 import { newBulkReader } from './bulk.js'
 import { type CardSearch, newCardSearch } from './card-search.js'
+import { hasTables } from './collection-tables.js'
 import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
 import { closeDatabaseFile, FORMAT, openDatabaseAsIs, openDatabaseFile } from './database-file.js'
@@ -91,6 +92,10 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
 /** The log and the documents of a file, as they are: nothing is checked, and nothing is written. */
 interface StoredFile extends Pick<BulkReadableStorage, 'bulk'> {
   readonly log: LogPort
+  /** A collection to read from. Call it only if `hasCollection`. */
+  collection<D extends Doc>(spec: Spec<D>): Collection<D>
+  /** False if the file lacks the collection, or another release has made its indexes. */
+  hasCollection(spec: Spec<Doc>): boolean
   /** The damage of each part, apart from the blocks of the log and the documents of the collections. */
   faults(specs: readonly Spec<Doc>[]): readonly (readonly [part: StoreFault['part'], faults: Iterable<StoreFault>])[]
   pageFaults(): Generator<StoreFault>
@@ -104,7 +109,10 @@ export function openStoredFile(file: string): StoredFile {
   const refuseToWrite: PrepareGroup = () => {
     throw new Error('a file that is examined is not written')
   }
+  const collections = newCollections({ db, commits, now: () => 0 })
   return {
+    collection: collections.collection,
+    hasCollection: (spec) => hasTables(db, spec),
     log: newLog(db, commits, refuseToWrite),
     bulk: newBulkReader(db, commits),
     pageFaults: () => pageFaults(db),

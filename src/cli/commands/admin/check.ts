@@ -9,7 +9,9 @@ export function adminCheck(admin: Command): void {
   const command = admin
     .command('check')
     .argument('[file]', 'backup to examine, in place of the store')
-    .description('examine the store of a stopped registry, or a backup: log, documents, keys, indexes, search rows; nothing is changed')
+    .description(
+      'examine the store of a stopped registry, or a backup: log, documents, keys, audit chains, indexes, search rows; nothing is changed',
+    )
   storeFlags(command).action(async (file: string | undefined, flags: StoreFlags) => {
     const { checkStore } = await import('../../../operations/check/check.js')
     const onProgress = ({ step, done }: { readonly step: string; readonly done: number }) => showStep(done > 0 ? `${step} ${done}` : step)
@@ -24,7 +26,7 @@ function report({ isSound, position, time, checked, faults, faultsInAll, notChec
   return [
     ...faults.map(({ part, where, text }) => `${part}  ${where}  ${text}`),
     ...(faultsInAll > faults.length ? [`and ${faultsInAll - faults.length} more`] : []),
-    `Checked ${checked.blocks} blocks and ${checked.documents} documents${position === undefined ? '' : `, up to entry ${position} of ${time}`}.`,
+    `Checked ${checked.blocks} blocks, ${checked.documents} documents and the chains of ${checked.auditRows} audit rows${position === undefined ? '' : `, up to entry ${position} of ${time}`}.`,
     ...notChecked.map((what) => `Not checked: ${what}.`),
     ...(isSound ? ['No damage was found.'] : faults.every(({ isDerived }) => isDerived) ? REBUILD : RESTORE),
   ]

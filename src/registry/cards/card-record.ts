@@ -59,7 +59,7 @@ export const Card = z.strictObject({
   yanked: z.strictObject({ at: z.int(), reason: EndReason, note: EndNote.optional() }).optional(),
   /** Earlier versions of this publication that were yanked: introductions that were approved for one of them need another approval. */
   yankedVersions: z.array(z.int().min(1)).max(MAX_YANKED_VERSIONS).optional(),
-  /** A new id with every deprecation and yank, so that a publication that has read the card before is noticed. */
+  /** A new id with every deprecation, yank, renewal and indexing, so that a publication that has read the card before is noticed. */
   changeId: z.string().max(22).optional(),
 })
 export type Card = z.infer<typeof Card>

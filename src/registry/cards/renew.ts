@@ -8,7 +8,7 @@ import { type PublishDeps, requirePublisher } from './authority.js'
 import { unchangedGuard } from './card.js'
 import { isUsable, requireCredential } from './publishing/check-publication.js'
 import { composeCard } from './publishing/compose.js'
-import { indexingRows } from './store.js'
+import { indexingAsOfNow } from './search-rows/as-of-now.js'
 
 interface RenewInput {
   readonly agentId: AgentId
@@ -55,9 +55,9 @@ export async function renewCard(
   const row = deps.audit.recording(
     auditDraft(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
   )
-  const next = { sdJwt, releasePolicy: renewed.releasePolicy, releaseNumber, expiresAt }
+  const next = { sdJwt, releasePolicy: renewed.releasePolicy, releaseNumber, expiresAt, changeId: deps.random.token(8) }
   const changing = deps.cards.changing(agentId, unchangedGuard(card), next)
-  const { ok } = await deps.storage.commit([changing, ...indexingRows({ ...renewed, expiresAt }), row])
+  const { ok } = await deps.storage.commit([changing, ...(await indexingAsOfNow(deps, { ...renewed, expiresAt })), row])
   if (!ok) refuse('card_version_stale', 'the card was published concurrently; read the next version and sign again')
   await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
   return { version: card.version, expiresAt }

@@ -6,7 +6,7 @@ import { type PublishDeps, requirePublisher } from '../authority.js'
 import { unchangedGuard } from '../card.js'
 import type { Card } from '../card-record.js'
 import { requirePublishedCard } from '../get.js'
-import { indexingRows } from '../store.js'
+import { indexingAsOfNow } from '../search-rows/as-of-now.js'
 
 interface DeprecateInput {
   readonly agentId: AgentId
@@ -54,7 +54,7 @@ async function changeDeprecation(
   const facts = { version, ...(deprecated?.successor && { successor: deprecated.successor }) }
   const { ok } = await deps.storage.commit([
     deps.cards.changing(agentId, unchangedGuard(card), { deprecated, changeId: deps.random.token(8) }),
-    ...indexingRows({ ...card, deprecated }),
+    ...(await indexingAsOfNow(deps, { ...card, deprecated })),
     deps.audit.recording(auditDraft(caller, action, { orgId, subject: agentId, facts })),
   ])
   if (!ok) refuse('card_version_stale', 'the card was changed concurrently; read it and try again')

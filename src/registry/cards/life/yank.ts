@@ -8,7 +8,8 @@ import type { Position } from '../../../protocol/log/entry.js'
 import type { PublishDeps } from '../authority.js'
 import { unchangedGuard } from '../card.js'
 import { type Card, MAX_YANKED_VERSIONS } from '../card-record.js'
-import { indexingRows, unindexingRows } from '../store.js'
+import { indexingAsOfNow } from '../search-rows/as-of-now.js'
+import { unindexingRows } from '../store.js'
 import { versionId } from './earlier-version.js'
 import { type Withdrawal, withdraw } from './withdraw.js'
 
@@ -54,12 +55,8 @@ function yankingCurrent({ cards, random }: PublishDeps, card: Card, yanked: NonN
  * The current card stays. Its connection gets a new version, so that every introduction is compared with it again, and those that were approved for the
  * yanked version are found.
  */
-async function yankingEarlier(
-  { cards, random }: PublishDeps,
-  card: Card,
-  version: number,
-  yanked: NonNullable<Card['yanked']>,
-): Promise<Withdrawal> {
+async function yankingEarlier(deps: PublishDeps, card: Card, version: number, yanked: NonNullable<Card['yanked']>): Promise<Withdrawal> {
+  const { cards, random } = deps
   const id = versionId(card.agentId, version)
   const earlier = await cards.earlierVersions.get(id)
   if (!earlier) return refuse('not_found', `the card has no version ${version}, or it is no longer kept (see cards.history)`)
@@ -76,7 +73,7 @@ async function yankingEarlier(
   }
   return {
     ends: [{ handle: card.versions.connection }],
-    operations: [cards.changing(card.agentId, unchangedGuard(card), next), marking, ...indexingRows({ ...card, ...next })],
+    operations: [cards.changing(card.agentId, unchangedGuard(card), next), marking, ...(await indexingAsOfNow(deps, { ...card, ...next }))],
   }
 }
 

@@ -8,6 +8,7 @@ import { unchangedGuard } from '../card.js'
 import type { Card } from '../card-record.js'
 import { endedVersion } from '../card-versions.js'
 import { earlierVersionOf, MAX_EARLIER_VERSIONS, versionId } from '../life/earlier-version.js'
+import { indexingAsOfNow } from '../search-rows/as-of-now.js'
 import { indexingRows } from '../store.js'
 
 interface CardSave {
@@ -37,9 +38,9 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
   const ended = previous && !previous.unpublished ? endedVersion(previous, card) : undefined
   const recording = deps.audit.recordingEnd(draft, { ends: ended ? [{ handle: ended }] : [], reason: 'superseded' })
   const keeping = previous && previous.version !== card.version ? await keepingVersion(deps, previous, caller.barrier.now) : []
-  const operations = [saving, ...keeping, ...indexingRows(card), ...recording, ...also]
+  const operations = [saving, ...keeping, ...recording, ...also]
   if (onlyNonPublic && !ended) {
-    if (!(await deps.storage.commit(operations)).ok) refuseStale()
+    if (!(await deps.storage.commit([...operations, ...(await indexingAsOfNow(deps, card))])).ok) refuseStale()
     return
   }
   // A publication is public, but what it takes away of non-public parts is not: its entry ends one handle, which may be a decoy. A change of
@@ -48,7 +49,7 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
     type: onlyNonPublic ? 'record.changed' : 'card.published',
     ends: [{ handle: ended ?? newHandle(deps.random, 'ver') }],
     dependsOn: [...dependsOn, ...(ended ? [ended] : []), ...identitiesOf(caller.dependencies.handles)],
-    operations,
+    operations: [...operations, ...indexingRows(card)],
   })
   if (outcome === 'conflict') refuseStale()
   if (outcome === 'committed') return ended && deps.notifyOfChanges(agentId)

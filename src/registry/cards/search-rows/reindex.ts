@@ -3,24 +3,22 @@
 // A search drops the hits of agents that do not stand, and gives the verdict that holds now. But totals, facets and suggestions count rows. So an
 // operation that ends an agent or a key, reinstates an agent or ends the proof of a namespace also writes, in the same commit, which cards must be indexed again:
 // one document, however many cards it reaches. Maintenance does the rest within a minute. An interrupted run is repeated.
-import { type FindTargetDeps, findIntroductionTarget } from '../../../identity/agents/find.js'
 import type { CardsToIndex } from '../../../identity/agents/store.js'
-import { type FindNamespaceDeps, findProved } from '../../../identity/namespaces/find.js'
+import type { Random } from '../../../lib/random.js'
 import { AgentId } from '../../../protocol/ids.js'
-import { stands } from '../../../protocol/standing.js'
-import type { CardSearchPort, Cursor, Operation, Page, Storage } from '../../../storage/storage.js'
-import type { ServedTrustLog } from '../../../trust-log/trust-log.js'
+import type { CardSearchPort, Cursor, Page, Storage } from '../../../storage/storage.js'
 import { unchangedGuard } from '../card.js'
-import type { Card } from '../card-record.js'
-import { type CardsStore, indexingRows, unindexingRows } from '../store.js'
+import { type CardsStore, unindexingRows } from '../store.js'
+import { type IndexingDeps, indexingAsOfNow } from './as-of-now.js'
 
-export interface ReindexDeps extends FindTargetDeps, FindNamespaceDeps {
+export interface ReindexDeps extends IndexingDeps {
+  readonly random: Pick<Random, 'token'>
   readonly storage: Pick<Storage, 'commit'>
   readonly cards: Pick<CardsStore, 'get' | 'changing'>
-  readonly trustLog: Pick<ServedTrustLog, 'ended' | 'readBarrier'>
 }
 
 const BATCH = 100
+const MAX_ATTEMPTS = 10
 
 /** Indexes the cards again that an earlier release has indexed by other rules. Returns how many there were. */
 export async function reindexOutdatedCards(deps: ReindexDeps & { readonly cardSearch: Pick<CardSearchPort, 'outdated'> }): Promise<number> {
@@ -41,7 +39,6 @@ export async function reindexChangedCards(deps: ReindexDeps): Promise<void> {
   const { cardsToIndex } = deps.agents
   for (;;) {
     const { items } = await cardsToIndex.find('created', { where: {}, limit: BATCH })
-    if (items.length > 0) await deps.trustLog.readBarrier()
     for (const item of items) {
       for await (const agentIds of agentsOf(deps, item)) await reindex(deps, agentIds)
       await cardsToIndex.take(item.id, {})
@@ -51,25 +48,21 @@ export async function reindexChangedCards(deps: ReindexDeps): Promise<void> {
 }
 
 async function reindex(deps: ReindexDeps, agentIds: readonly AgentId[]): Promise<void> {
-  const decided = await Promise.all(agentIds.map((id) => reindexing(deps, id)))
-  // A commit that fails was overtaken by a change of the card, which indexes it too
-  await Promise.all(decided.filter((operations) => operations.length > 1).map((operations) => deps.storage.commit(operations)))
-  await deps.storage.commit(decided.filter((operations) => operations.length === 1).flat())
+  await Promise.all(agentIds.map((id) => reindexCard(deps, id)))
 }
 
-/** A card that is indexed must not change meanwhile: a publication indexes the card itself. */
-async function reindexing(deps: ReindexDeps, agentId: AgentId): Promise<readonly Operation[]> {
-  const [card, agent] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
-  if (!card || !agent || !stands(deps.trustLog.ended, agent.dependencies.handles)) return unindexingRows(agentId)
-  return [deps.cards.changing(agentId, unchangedGuard(card), { version: card.version }), ...indexingRows(await asOfNow(deps, card))]
-}
-
-/** The card with the verdict that it has now, apart from an SD-JWT that has expired. */
-async function asOfNow(deps: ReindexDeps, card: Card): Promise<Card> {
-  const { namespace, ...rest } = card
-  if (card.signer && deps.trustLog.ended.has(card.signer.handle)) return { ...rest, verdict: { ...card.verdict, state: 'revoked' } }
-  const proved = namespace && (await findProved(deps, namespace.name))
-  return proved?.ver === namespace?.ver ? card : rest
+/** If the card is changed at the same time, it is read again: the other writer may know less. */
+async function reindexCard(deps: ReindexDeps, agentId: AgentId): Promise<void> {
+  const { cards, random, storage } = deps
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const card = await cards.get(agentId)
+    const operations = card
+      ? [cards.changing(agentId, unchangedGuard(card), { changeId: random.token(8) }), ...(await indexingAsOfNow(deps, card))]
+      : unindexingRows(agentId)
+    const { ok } = await storage.commit(operations)
+    if (ok && (card || (await cards.get(agentId)) === undefined)) return
+  }
+  throw new Error(`the card of ${agentId} was changed ${MAX_ATTEMPTS} times while it was indexed`)
 }
 
 /** The agents whose cards must be indexed again, in batches. */

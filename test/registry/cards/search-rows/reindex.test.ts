@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { CARDS_TO_INDEX } from '../../../../src/identity/agents/store.js'
+import { newEs256Signer } from '../../../../src/credentials/jose/sign.js'
+import { agentsStore, CARDS_TO_INDEX } from '../../../../src/identity/agents/store.js'
+import { namespacesStore } from '../../../../src/identity/namespaces/store.js'
+import { organisationsStore } from '../../../../src/identity/organisations/store.js'
+import { silentLog } from '../../../../src/lib/log.js'
+import { systemRandom } from '../../../../src/lib/random.js'
+import { reindexChangedCards } from '../../../../src/registry/cards/search-rows/reindex.js'
+import { CARDS } from '../../../../src/registry/cards/store.js'
+import { newTrustLog } from '../../../../src/trust-log/new-trust-log.js'
 import { testDns } from '../../../dns.js'
 import { proveNamespace } from '../../../identity/namespaces/actors.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../../registry.js'
@@ -127,4 +135,85 @@ test.each([
   })
   expect(hits.map(({ agentId }) => agentId)).toContain(agent.agentId)
   expect(await counts()).toEqual([before[0], [{ value: 'revoked', count: hits.length }]])
+})
+
+test('a card that is deprecated after its key was revoked keeps the verdict of its rows', async () => {
+  const agent = await aCardedAgent(acme, 'Numbat')
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: agent.agentId })
+  await acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
+  await maintained()
+  await acme.mutate('cards.deprecate', { agentId: agent.agentId })
+  const { hits, total } = await reader.search({ text: 'numbat', verdict: 'revoked' })
+  expect([hits.map(({ agentId }) => agentId), total]).toEqual([[agent.agentId], 1])
+})
+
+/** Does the part of maintenance that indexes cards again, in another instance. */
+async function reindex({ storage, clock }: Registry, beforeCommit: () => Promise<void>) {
+  const options = {
+    random: systemRandom,
+    log: silentLog,
+    writer: 'other',
+    name: 'registry.test',
+    logSigners: async () => [await newEs256Signer()],
+  }
+  const trustLog = newTrustLog({ storage, clock, ...options })
+  await trustLog.start()
+  const base = { storage, trustLog }
+  await reindexChangedCards({
+    agents: agentsStore(base),
+    organisations: organisationsStore(base),
+    namespaces: namespacesStore(base),
+    cards: storage.collection(CARDS),
+    trustLog,
+    random: systemRandom,
+    storage: {
+      commit: async (operations) => {
+        await beforeCommit()
+        return storage.commit(operations)
+      },
+    },
+  })
+  await trustLog.close()
+}
+
+function newSignal() {
+  let resolve = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
+test.each([
+  ['after the card was indexed again', 'card_version_stale'],
+  ['while the card is indexed again', 'done'],
+] as const)('a deprecation that was decided before the key ended, and commits %s, leaves no older verdict', async (_, outcome) => {
+  await using registry = await startRegistry({ servers: 1 })
+  const acme = await registry.organisation('Acme')
+  const agent = await registry.agent({ registeredBy: acme, ceiling: { scopes: SCOPES } })
+  await agent.publish({ card: aCard(registry, { name: 'Numbat' }) })
+  const [decided, released] = [newSignal(), newSignal()]
+  let deprecated: Promise<string> = Promise.resolve('not yet')
+  const slow = await registry.addServer(async (name, work, operations = []) => {
+    const isDeprecation = operations.some((one) => one.kind === 'insert' && 'action' in one.doc && one.doc.action === 'cards.deprecate')
+    if (name === 'commit' && isDeprecation) {
+      decided.resolve()
+      await released.promise
+    }
+    return work()
+  })
+  registry.front.route([slow.port])
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: agent.agentId })
+  deprecated = reasonOf(acme.mutate('cards.deprecate', { agentId: agent.agentId }))
+  await decided.promise
+  await acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
+  await reindex(registry, async () => {
+    if (outcome !== 'done') return
+    released.resolve()
+    await deprecated
+  })
+  released.resolve()
+  expect(await deprecated).toBe(outcome)
+  const { hits, total } = await acme.search({ text: 'numbat', verdict: 'revoked' })
+  expect([hits.map(({ agentId }) => agentId), total]).toEqual([[agent.agentId], 1])
 })

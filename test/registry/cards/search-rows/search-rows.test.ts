@@ -13,7 +13,7 @@ import type { Operation } from '../../../../src/storage/storage.js'
 import { newTrustLog } from '../../../../src/trust-log/new-trust-log.js'
 import { aCard, startRegistry } from '../../../registry.js'
 
-test('an outdated card is indexed again, one that was unpublished gets no rows, and one that changes meanwhile is left to its publisher', async () => {
+test('an outdated card is indexed again, one that was unpublished gets no rows, and one without a card loses its rows', async () => {
   await using registry = await startRegistry({ servers: 1 })
   const acme = await registry.organisation('Acme')
   const [kept, gone] = [await registry.agent({ registeredBy: acme }), await registry.agent({ registeredBy: acme })]
@@ -35,6 +35,7 @@ test('an outdated card is indexed again, one that was unpublished gets no rows, 
   await trustLog.start()
   const base = { storage: registry.storage, trustLog }
   const count = await reindexOutdatedCards({
+    random: systemRandom,
     agents: agentsStore(base),
     organisations: organisationsStore(base),
     namespaces: namespacesStore(base),
@@ -55,13 +56,14 @@ test('an outdated card is indexed again, one that was unpublished gets no rows, 
     },
   })
   expect(count).toBe(3)
+  groups.sort((a, b) => b.length - a.length)
   expect(groups.map((group) => group.map((operation) => operation.kind))).toEqual([
     ['change', 'index-card'],
     ['change', 'index-card'],
     ['index-card'],
   ])
   const rows = groups.map((group) => group.flatMap((operation) => (operation.kind === 'index-card' ? [operation.rows.length] : [])))
-  expect(rows).toEqual([[3], [0], [0]])
+  expect(rows.flat().toSorted()).toEqual([0, 0, 3])
   await trustLog.close()
   expect((await kept.search({ text: 'ocelot' })).hits.map(({ agentId }) => agentId)).toEqual([kept.agentId])
 })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CredenceError, type Fault } from '../errors.js'
-import { concatBytes } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
+import { readBody } from '../lib/io/read-body.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
 import { traceHeaders } from '../lib/telemetry/tracing.js'
 import { withTimeout } from '../lib/timeout.js'
@@ -54,49 +54,32 @@ export async function requestJson(
   return { response, body }
 }
 
-/** Reads the body of a response. Throws and cancels it as soon as it is known to exceed `maxBytes`. */
-export async function readBounded(response: Response, maxBytes: number): Promise<Uint8Array> {
-  const tooLong = () =>
-    new CredenceError({ reason: 'unavailable', text: `the response of ${response.url} exceeds ${maxBytes} bytes`, status: response.status })
-  if (Number(response.headers.get('content-length') ?? 0) > maxBytes) {
-    await response.body?.cancel()
-    throw tooLong()
-  }
-  const parts: Uint8Array[] = []
-  let size = 0
-  const reader = response.body?.getReader()
-  for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
-    size += read.value.length
-    if (size > maxBytes) {
-      await reader?.cancel()
-      throw tooLong()
-    }
-    parts.push(read.value)
-  }
-  return concatBytes(...parts)
-}
-
-async function send(
+/**
+ * Sends a request and reads the response, of at most MAX_RESPONSE_BYTES. Throws `unavailable` if there is none within MAX_RESPONSE_MS, and closes the
+ * connection then, so that a process can end.
+ */
+export async function send(
   { fetch, clock }: HttpDeps,
   url: string,
-  init: RequestInit,
+  init: RequestInit = {},
 ): Promise<{ readonly response: Response; readonly bytes: Uint8Array }> {
-  const aborted = new AbortController()
+  const timeout = new AbortController()
   const read = async () => {
-    const response = await fetch(url, { redirect: 'error', signal: aborted.signal, ...init })
-    return { response, bytes: await readBounded(response, MAX_RESPONSE_BYTES) }
+    const response = await fetch(url, { redirect: 'error', ...init, signal: timeout.signal })
+    return { response, bytes: await readBody(response, MAX_RESPONSE_BYTES, timeout.signal) }
   }
-  try {
-    return await withTimeout(clock, MAX_RESPONSE_MS, 'the response', read())
-  } catch (error) {
-    aborted.abort()
+  const { response, bytes } = await withTimeout(clock, MAX_RESPONSE_MS, 'the response', read()).catch((error: unknown) => {
+    timeout.abort()
     if (error instanceof CredenceError) throw error
     throw new CredenceError({ reason: 'unavailable', text: `cannot reach ${new URL(url).origin}: ${causeOf(error)}`, status: 0 })
-  }
+  })
+  if (bytes !== undefined) return { response, bytes }
+  const text = `the response of ${new URL(url).pathname} exceeds ${MAX_RESPONSE_BYTES} bytes`
+  throw new CredenceError({ reason: 'unavailable', text, status: response.status })
 }
 
 /** The message of an error of `fetch` is only "fetch failed"; its cause says why. */
-export function causeOf(error: unknown): string {
+function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message
 }

@@ -5,6 +5,7 @@ import { canonical } from '../../credentials/jose/canonical-json.js'
 import type { VerificationKey } from '../../credentials/jose/jwk.js'
 import { refuse } from '../../errors.js'
 import { base64url, decodeUtf8, fromBase64url, utf8 } from '../../lib/bytes.js'
+import { clientClock } from '../../lib/clock.js'
 import { readJson } from '../../lib/json.js'
 import { Entry, epochStartedBy } from '../../protocol/log/entry.js'
 import { headOfEntryText } from '../../protocol/log/entry-text.js'
@@ -17,7 +18,7 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../../protocol/log/merkle.js'
-import { causeOf, MAX_RESPONSE_BYTES, MAX_RESPONSE_VALUES, parseResponse, readBounded } from '../http.js'
+import { MAX_RESPONSE_BYTES, MAX_RESPONSE_VALUES, parseResponse, send } from '../http.js'
 
 /** The registry whose log is read, and the keys that may sign its checkpoints. */
 export interface LogSource {
@@ -201,10 +202,7 @@ function jsonOf(text: string): unknown {
 }
 
 async function read({ issuer, fetch = globalThis.fetch }: LogSource, path: string): Promise<string> {
-  const response = await fetch(issuer + path, { redirect: 'error' }).catch((error: unknown) =>
-    refuse('unavailable', `cannot reach ${issuer}: ${causeOf(error)}`),
-  )
+  const { response, bytes } = await send({ fetch, clock: clientClock }, issuer + path)
   if (!response.ok) refuse('unavailable', `${issuer}${path} responded with status ${response.status}`)
-  const text = decodeUtf8(await readBounded(response, MAX_RESPONSE_BYTES))
-  return text ?? refuse('unavailable', `the response of ${issuer}${path} is not UTF-8`)
+  return decodeUtf8(bytes) ?? refuse('unavailable', `the response of ${issuer}${path} is not UTF-8`)
 }

@@ -1,7 +1,7 @@
 import { refuse } from '../../errors.js'
-import { concatBytes } from '../bytes.js'
 import type { Clock } from '../clock.js'
 import { type JsonValue, readJson } from '../json.js'
+import { readBody } from './read-body.js'
 
 export interface FetchedJson {
   readonly status: number
@@ -34,24 +34,14 @@ export async function fetchBytes(
   void clock.after(TIMEOUT_MS, done.signal).then(() => timeout.abort())
   try {
     const response = await fetch(url, { redirect: 'error', ...init, signal: timeout.signal })
-    return { status: response.status, headers: response.headers, body: await bodyOf(response) }
+    const body = await readBody(response, MAX_BYTES, timeout.signal)
+    if (body === undefined) throw new Error(`the response is larger than ${MAX_BYTES} bytes`)
+    return { status: response.status, headers: response.headers, body }
   } catch (error) {
     return refuse('unavailable', `cannot fetch ${url}: ${error instanceof Error ? causeOf(error) : 'unknown cause'}`)
   } finally {
     done.abort()
   }
-}
-
-/** Reads the body; refuses it as soon as it is larger than MAX_BYTES. */
-async function bodyOf(response: Response): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length
-    if (length > MAX_BYTES) return refuse('unavailable', `the response is larger than ${MAX_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return concatBytes(...chunks)
 }
 
 /** The message of a fetch error is always "fetch failed"; its cause says why. */

@@ -35,7 +35,7 @@ export interface ListFlags extends CommonFlags {
 }
 
 /** Adds the options of every command that talks to a registry, except `--json`. */
-const profileOptions = (command: Command): Command =>
+export const profileOptions = (command: Command): Command =>
   command
     .addOption(new Option('--profile <name>', 'profile to use: identity and registry').default('default').env('CREDENCE_PROFILE'))
     .addOption(new Option('--home <folder>', 'folder of the profiles (default: ~/.credence)').env('CREDENCE_HOME'))

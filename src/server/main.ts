@@ -4,7 +4,7 @@ import { systemRandom } from '../lib/random.js'
 import { answerBackups } from './backup-socket.js'
 import type { Config } from './config.js'
 import { newPinoLog } from './logger.js'
-import { issuerOf, openStore, openWitness } from './open-store.js'
+import { adminUrlOf, issuerOf, openStore, openWitness } from './open-store.js'
 import { startServer } from './server.js'
 
 export interface Registry {
@@ -71,7 +71,7 @@ export async function serve(config: Config): Promise<Registry> {
     log.info('the registry is listening', { issuer, port: server.port, dev })
     return {
       issuer,
-      adminUrl: `http://127.0.0.1:${server.adminPort}`,
+      adminUrl: adminUrlOf({ adminHost, adminPort: server.adminPort }),
       firstCode: server.firstCode,
       close: async () => {
         server.drain()

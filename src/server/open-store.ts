@@ -55,8 +55,12 @@ export function requireStoreFile(config: Config, hint = ''): void {
 export const storePath = ({ dataDirectory }: Pick<Config, 'dataDirectory'>): string => join(dataDirectory, 'credence.db')
 
 /** The configured issuer. Default: the URL of the address that the server listens on. */
-export const issuerOf = ({ issuer, host, port }: Pick<Config, 'issuer' | 'host' | 'port'>): string =>
-  issuer ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+export const issuerOf = ({ issuer, host, port }: Pick<Config, 'issuer' | 'host' | 'port'>): string => issuer ?? urlAt(host, port)
+
+/** The URL of the admin port. */
+export const adminUrlOf = ({ adminHost, adminPort }: Pick<Config, 'adminHost' | 'adminPort'>): string => urlAt(adminHost, adminPort)
+
+const urlAt = (host: string, port: number): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 /** The configured witness: a file, or another registry. Default: `witness.json` in the data directory. Undefined with `--no-witness`. */
 export function openWitness({

@@ -44,7 +44,7 @@ export function serveCommand(program: Command): void {
     .option('--issuer <url>', 'public URL of the registry: an https origin without a path')
     .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'port to listen on (default: 4000)')
-    .option('--admin-port <port>', 'port of /livez, /readyz and /metrics on loopback (default: 4001)')
+    .option('--admin-port <port>', 'port of /livez, /readyz and /metrics, on loopback unless adminHost is set (default: 4001)')
     .option('--limits <on|off>', 'off removes rates and quotas, for benchmarks (default: on)')
     .option(
       '--outgoing <mode>',

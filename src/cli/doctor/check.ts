@@ -1,4 +1,5 @@
-import { isRefusal } from '../../errors.js'
+import { z } from 'zod'
+import { textOfIssues } from '../../protocol/input-faults.js'
 
 /** A line of `credence doctor`. */
 export interface Check {
@@ -19,9 +20,15 @@ export async function tryCheck(check: string, todo: string, work: () => Promise<
   try {
     return await work()
   } catch (error) {
-    if (!(error instanceof Error)) throw error
-    return fail(check, isRefusal(error) || 'code' in error ? error.message : String(error), todo)
+    return fail(check, messageOf(error), todo)
   }
+}
+
+/** The message of an error, without the name of its class. A connection that failed for each address of a host has one error per address. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+  if (error instanceof z.ZodError) return `the response is not in the expected form: ${textOfIssues(error.issues)}`
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** A number of seconds for people, such as `3 minutes`. */

@@ -3,12 +3,12 @@ import { lookup } from 'node:dns/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP } from 'node:net'
-import { connect, type TLSSocket } from 'node:tls'
+import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import type { Clock } from '../../lib/clock.js'
 import { systemRandom } from '../../lib/random.js'
 import { withTimeout } from '../../lib/timeout.js'
 import { FEED_PROTOCOL } from '../../protocol/log/feed.js'
-import { type Check, duration, fail, ok, warn } from './check.js'
+import { type Check, duration, fail, messageOf, ok, warn } from './check.js'
 
 const TIMEOUT_MS = 5000
 const DAY_SECONDS = 86_400
@@ -20,36 +20,45 @@ const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '')
 export async function checkDns(url: URL): Promise<Check> {
   const host = hostOf(url)
   if (isIP(host) !== 0) return ok('dns', `${host} is an address`)
-  const addresses = await lookup(host, { all: true }).catch((error: unknown) => String(error))
+  const addresses = await lookup(host, { all: true }).catch(messageOf)
   return typeof addresses === 'string'
     ? fail('dns', `${host} has no address: ${addresses}`, `Create an A or AAAA record for ${host}, or correct the URL.`)
     : ok('dns', `${host} is ${addresses.map(({ address }) => address).join(', ')}`)
 }
 
-/** Checks the certificate as a client does, and when it expires. */
+/** Checks the certificate as a client does, and when the first of its chain expires. */
 export async function checkTls(clock: Clock, url: URL): Promise<Check> {
   if (url.protocol !== 'https:') return ok('tls', 'http on loopback: not encrypted')
   const socket = await tlsSocket(clock, url)
   try {
-    const { valid_to: until, issuerCertificate: issuer } = socket.getPeerCertificate(true)
-    const chain = `${socket.getProtocol() ?? ''}, valid until ${until}`
+    const { until, name, length } = firstToExpire(socket)
+    const chain = `${socket.getProtocol() ?? ''}, chain of ${length}, valid until ${until}`
     if (!socket.authorized)
       return fail(
         'tls',
         `the certificate is not accepted: ${String(socket.authorizationError)} (${chain})`,
         TLS_TODO[String(socket.authorizationError)] ?? 'Install a certificate for this name with its whole chain at the proxy.',
       )
-    // Of the chain, the first certificate to expire counts
-    const ends = [until, ...(issuer?.valid_to === undefined ? [] : [issuer.valid_to])].map((text) => Date.parse(text) / 1000)
-    const left = Math.min(...ends) - clock.now()
-    if (left <= 0)
-      return fail('tls', `the certificate has expired by the clock of this machine (${chain})`, 'Renew it, or correct the clock.')
+    const left = Date.parse(until) / 1000 - clock.now()
+    if (left <= 0) return fail('tls', `${name} has expired by the clock of this machine (${chain})`, 'Renew it, or correct the clock.')
     return left < WARN_SECONDS
-      ? warn('tls', `the certificate expires in ${duration(left)} (${chain})`, 'Renew it, and check the automatic renewal of the proxy.')
+      ? warn('tls', `${name} expires in ${duration(left)} (${chain})`, 'Renew it, and check the automatic renewal of the proxy.')
       : ok('tls', chain)
   } finally {
     socket.destroy()
   }
+}
+
+/** Of the certificates from that of the server up to the root: the one that expires first, and how many they are. */
+function firstToExpire(socket: TLSSocket): { readonly until: string; readonly name: string; readonly length: number } {
+  const chain: DetailedPeerCertificate[] = []
+  // A root is its own issuer
+  for (let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true); next && !chain.includes(next); )
+    next = chain[chain.push(next) - 1]?.issuerCertificate
+  const [server] = chain
+  const [first] = chain.toSorted((a, b) => Date.parse(a.valid_to) - Date.parse(b.valid_to))
+  const name = first === server ? 'the certificate' : `the certificate ${String(first?.subject.CN ?? first?.subject.O)} of its chain`
+  return { until: first?.valid_to ?? '', name, length: chain.length }
 }
 
 const TLS_TODO: Readonly<Record<string, string>> = {
@@ -101,7 +110,7 @@ export async function checkUpgrade(clock: Clock, url: URL): Promise<Check> {
       ? ok('websocket', 'a handshake reaches the registry')
       : fail('websocket', `the handshake of /revocations got status ${statusCode}: a proxy has dropped the upgrade`, PROXY_TODO)
   } catch (error) {
-    return fail('websocket', `the handshake of /revocations got no response: ${String(error)}`, PROXY_TODO)
+    return fail('websocket', `the handshake of /revocations got no response: ${messageOf(error)}`, PROXY_TODO)
   } finally {
     request.destroy()
   }

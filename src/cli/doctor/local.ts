@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/clock.js'
 import { fetchBytes } from '../../lib/io/fetch-json.js'
 import { inspectDatabase, inspectStoreFile } from '../../operations/inspect-store.js'
 import type { Config } from '../../server/config.js'
-import { storePath } from '../../server/open-store.js'
+import { adminUrlOf, storePath } from '../../server/open-store.js'
 import { type Check, duration, fail, ok, tryCheck, warn } from './check.js'
 
 const MIB = 1_048_576
@@ -20,13 +20,13 @@ type Space = Pick<Awaited<ReturnType<typeof statfs>>, 'bavail' | 'blocks' | 'bsi
 
 /** `spaceOf` is for tests. */
 export async function checkMachine(clock: Clock, config: Config, spaceOf: (folder: string) => Promise<Space> = statfs): Promise<Check[]> {
-  const { dataDirectory, store, adminPort } = config
+  const { dataDirectory, store } = config
   return [
     checkNode(process.versions.node),
     // With MongoDB, an instance needs no data directory
     ...(store === undefined || existsSync(dataDirectory) ? await checkData(dataDirectory, spaceOf) : []),
     await tryCheck('database', DATABASE_TODO, () => (store === undefined ? checkSqlite(storePath(config)) : checkMongo(clock, store))),
-    await checkReady(clock, adminPort),
+    await checkReady(clock, config),
   ]
 }
 
@@ -94,11 +94,18 @@ async function checkMongo(clock: Clock, url: string): Promise<Check> {
     : warn('database', `${text}, with published vulnerabilities`, `Upgrade the members to ${upgradeTo}.`)
 }
 
-async function checkReady(clock: Clock, port: number): Promise<Check> {
-  const url = `http://127.0.0.1:${port}/readyz`
+async function checkReady(clock: Clock, { adminHost, adminPort }: Config): Promise<Check> {
+  const url = `${adminUrlOf({ adminHost: LOOPBACK_OF[adminHost] ?? adminHost, adminPort })}/readyz`
   const response = await fetchBytes(clock, url).catch(() => undefined)
   if (response === undefined)
-    return warn('ready', `nothing answers at ${url}`, 'Start the registry here, or name its adminPort in the configuration (--config).')
+    return warn(
+      'ready',
+      `nothing answers at ${url}`,
+      'Start the registry here, or name its adminPort and adminHost in the configuration (--config).',
+    )
   const text = (decodeUtf8(response.body) ?? '').trim()
   return response.status === 200 ? ok('ready', 'the registry is ready') : fail('ready', text, 'The log of the registry says more.')
 }
+
+/** A server that listens on all addresses is reached on loopback. */
+const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }

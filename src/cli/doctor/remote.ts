@@ -10,7 +10,7 @@ import { SKEW_SECONDS } from '../../protocol/claims.js'
 import { Entry, parsePosition } from '../../protocol/log/entry.js'
 import { hashLeaf } from '../../protocol/log/merkle.js'
 import type { LogHead } from '../../trust-log/witness/witness.js'
-import { type Check, duration, fail, ok, tryCheck, warn } from './check.js'
+import { type Check, duration, fail, messageOf, ok, tryCheck, warn } from './check.js'
 import { checkDns, checkTls, checkUpgrade } from './connection.js'
 
 interface RemoteDeps {
@@ -36,7 +36,7 @@ export async function checkRegistry(deps: RemoteDeps): Promise<Check[]> {
   if (dns.state === 'fail') return [dns]
   const tls = await tryCheck('tls', 'Check that a proxy with TLS 1.2 or 1.3 listens there.', () => checkTls(clock, url))
   if (tls.state === 'fail') return [dns, tls]
-  const metadata = await fetchBytes(clock, issuer + METADATA).catch((error: Error) => error.message)
+  const metadata = await fetchBytes(clock, issuer + METADATA).catch(messageOf)
   if (typeof metadata === 'string') return [dns, tls, fail('http', metadata, UNREACHABLE)]
   const checks = [
     dns,

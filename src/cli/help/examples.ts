@@ -85,7 +85,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'signing-key rotate': ['signing-key rotate token'],
   'signing-key revoke': ['signing-key revoke 0123456789abcdefghijklmnopqrstuvwxyzABCDEFG --dry-run'],
   api: ['api organisations.list', `api tasks.create '{"description":"read the invoices"}'`],
-  doctor: ['doctor --registry https://registry.example', 'doctor --config /etc/credence.json --witness /mnt/other/witness.json --json'],
+  doctor: [
+    'doctor --registry https://registry.example',
+    'doctor --registry https://registry.example --agent agt_0123456789abcdefghijkl',
+    'doctor --config /etc/credence.json --witness /mnt/other/witness.json --json',
+  ],
   completion: ['completion bash > ~/.local/share/bash-completion/completions/credence', 'completion zsh > ~/.zfunc/_credence'],
   'admin backup': ['admin backup --data /var/lib/credence backup.db', 'admin backup - --data /var/lib/credence > backup.db'],
   'admin check': ['admin check --data /var/lib/credence', 'admin check backup.db --json'],

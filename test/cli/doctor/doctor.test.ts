@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Check } from '../../../src/cli/doctor/check.js'
+import { z } from 'zod'
+import { type Check, tryCheck } from '../../../src/cli/doctor/check.js'
 import { checkDns, checkTls, checkUpgrade } from '../../../src/cli/doctor/connection.js'
 import { checkMachine } from '../../../src/cli/doctor/local.js'
 import { checkRegistry } from '../../../src/cli/doctor/remote.js'
@@ -54,12 +55,31 @@ async function listening(server: Server): Promise<AsyncDisposable & { readonly p
   }
   return { port: (server.address() as AddressInfo).port, [Symbol.asyncDispose]: close }
 }
+/** The check `tls` of a program that trusts this authority. */
+async function tlsOf(at: number, authority: string): Promise<Check | undefined> {
+  const ca = join(folder.path, 'ca.pem')
+  await writeFile(ca, authority)
+  const args = ['dist/cli/main.js', 'doctor', '--registry', `https://localhost:${at}`, '--json']
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: ca }
+  const out = await new Promise<string>((resolve) => execFile(process.execPath, args, { env }, (_, stdout) => resolve(stdout)))
+  return named((JSON.parse(out) as { checks: Check[] }).checks, 'tls')
+}
 /** A proxy that forwards requests, and upgrades as plain requests. */
 const forward: RequestListener = ({ method, url, headers: { upgrade, connection, ...headers } }, response) =>
   request({ port, method, path: url, headers }, (answered) => {
     response.writeHead(answered.statusCode ?? 500, answered.headers)
     answered.pipe(response)
   }).end()
+/** A further registry. */
+async function startedWith(settings: object): Promise<Served & AsyncDisposable> {
+  const data = await tempFolder()
+  const served = await serve(configOf({ dataDirectory: data.path, port: await freePort(), adminPort: 0, ...settings }))
+  const close = async () => {
+    await served.close()
+    await data[Symbol.asyncDispose]()
+  }
+  return { ...served, [Symbol.asyncDispose]: close }
+}
 
 describe('a healthy registry', () => {
   test('every check is ok, for a stranger and on the machine, and the exit code is 0', async () => {
@@ -148,18 +168,29 @@ describe('from outside', () => {
     ] as const
     for (const [certificate, state] of cases) {
       await using server = await listening(createTlsServer(certificate, forward))
-      const ca = join(folder.path, 'ca.pem')
-      await writeFile(ca, certificate.cert)
-      const out = await new Promise<string>((resolve) =>
-        execFile(
-          process.execPath,
-          ['dist/cli/main.js', 'doctor', '--registry', `https://localhost:${server.port}`, '--json'],
-          { env: { ...process.env, NODE_EXTRA_CA_CERTS: ca } },
-          (_, stdout) => resolve(stdout),
-        ),
-      )
-      expect(named((JSON.parse(out) as { checks: Check[] }).checks, 'tls'), out).toMatchObject({ state })
+      expect(await tlsOf(server.port, certificate.cert)).toMatchObject({ state })
     }
+    // Of a longer chain, the authority between the root and the one that signed
+    const root = newCertificate(['root.test'])
+    const upper = newCertificate(['upper.test'], `${day}Z`, root)
+    const lower = newCertificate(['lower.test'], undefined, upper)
+    const leaf = newCertificate(['localhost'], undefined, lower)
+    const chain = { key: leaf.key, cert: [leaf, lower, upper].map(({ cert }) => cert).join('') }
+    await using server = await listening(createTlsServer(chain, forward))
+    expect(await tlsOf(server.port, root.cert)).toMatchObject({
+      state: 'warn',
+      text: expect.stringMatching(/^the certificate upper\.test of its chain expires in [45] days .*chain of 4/),
+    })
+  }, 60_000)
+  test('an error without a class name, and the form of a response in words', async () => {
+    const checks = await remote({ cosigners: ['w.test+00000000+AAAA'] })
+    expect(named(checks, 'cosignatures')?.text).toMatch(/^(?!\w*Error\b)/)
+    const tls = await tryCheck('tls', 'todo', () => checkTls(clientClock, new URL(`https://localhost:${port}`)))
+    expect(tls).toMatchObject({ state: 'fail', text: expect.stringMatching(/^(?!\w*Error\b)\w/) })
+    const hung = await checkUpgrade(clientClock, new URL(`http://localhost:${await freePort()}`))
+    expect(hung.text).toMatch(/got no response: connect ECONNREFUSED/)
+    const odd = await tryCheck('log', 'todo', async () => Promise.reject(z.object({ entries: z.string() }).safeParse({}).error))
+    expect(odd.text).toMatch(/^the response is not in the expected form: .*entries/)
   }, 30_000)
 })
 
@@ -191,6 +222,20 @@ describe('on the machine', () => {
       database: 'fail',
     })
   })
+  test('an admin port on another address is named as it is, and one on all addresses is asked on loopback', async () => {
+    await using started = await startedWith({ adminHost: '127.0.0.2' })
+    expect(started.adminUrl).toMatch(/^http:\/\/127\.0\.0\.2:/)
+    const adminPort = Number(new URL(started.adminUrl).port)
+    const ready = async (adminHost: string) => named(await checkMachine(clientClock, configOf({ adminPort, adminHost })), 'ready')
+    expect(await ready('127.0.0.2')).toMatchObject({ state: 'ok' })
+    expect(await ready('127.0.0.1')).toMatchObject({ text: `nothing answers at http://127.0.0.1:${adminPort}/readyz` })
+    await using open = await startedWith({ adminHost: '0.0.0.0' })
+    const openPort = Number(new URL(open.adminUrl).port)
+    expect(open.adminUrl).toBe(`http://0.0.0.0:${openPort}`)
+    expect(named(await checkMachine(clientClock, configOf({ adminPort: openPort, adminHost: '0.0.0.0' })), 'ready')).toMatchObject({
+      state: 'ok',
+    })
+  }, 30_000)
   test('a file that is not the store of a registry', async () => {
     const other = join(folder.path, 'other')
     await mkdir(other)

@@ -236,6 +236,7 @@ async function stay(issuer, operator, ocr) {
   chapter('Registry and agents run until Ctrl-C')
   console.log('  Paste this into a second terminal (registry, invitation, id and audience of the OCR agent):\n')
   console.log(`export REGISTRY=${issuer} CODE=${code} \\\n  OCR=${ocr.agentId} AUDIENCE=${ocr.audience}\n`)
+  console.log('  To check the registry and the OCR agent from outside:\n\nnpx credence doctor --registry $REGISTRY --agent $OCR\n')
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 }
 

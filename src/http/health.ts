@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { printable } from '../lib/io/printable.js'
 import { listen } from './listen.js'
 
 interface HealthServerOptions {
@@ -6,6 +7,8 @@ interface HealthServerOptions {
   readonly port: number
   /** The reason why the instance cannot serve requests at the moment; undefined if it can. */
   readonly whyNotReady: () => Promise<string | undefined>
+  /** Lines that `/readyz` adds while the instance is ready. */
+  readonly warnings: () => readonly string[]
   /** The reason why the process should be restarted; undefined if it need not be. */
   readonly whyNotAlive: () => string | undefined
   readonly onBug: (error: unknown) => void
@@ -21,6 +24,7 @@ export async function startHealthServer({
   host,
   port,
   whyNotReady,
+  warnings,
   whyNotAlive,
   onBug,
   metrics,
@@ -37,11 +41,10 @@ export async function startHealthServer({
     }
     if (request.url === '/metrics') return respond(200, await metrics.text(), metrics.contentType)
     if (request.url !== '/livez' && request.url !== '/readyz') return respond(404, 'not found')
-    const whyNot = request.url === '/readyz' ? await whyNotReady() : whyNotAlive()
-    respond(
-      whyNot === undefined ? 200 : 503,
-      whyNot === undefined ? 'ok' : `${request.url === '/readyz' ? 'not ready' : 'not alive'}: ${whyNot}`,
-    )
+    const isReadyz = request.url === '/readyz'
+    const whyNot = isReadyz ? await whyNotReady() : whyNotAlive()
+    if (whyNot !== undefined) return respond(503, `${isReadyz ? 'not ready' : 'not alive'}: ${whyNot}`)
+    respond(200, ['ok', ...(isReadyz ? warnings() : []).map((text) => `warning: ${printable(text)}`)].join('\n'))
   }
   return {
     port: await listen(server, host, port),

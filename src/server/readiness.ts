@@ -6,6 +6,7 @@ import type { Metrics } from '../lib/telemetry/metrics.js'
 import { parsePosition } from '../protocol/log/entry.js'
 import type { Hub } from '../revocations/hub.js'
 import type { Storage } from '../storage/storage.js'
+import type { CosignatureCollection } from '../trust-log/cosignatures/collect.js'
 import { findReadFailure } from '../trust-log/read-barrier.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import type { WitnessUpdates } from '../trust-log/witness/witness.js'
@@ -16,10 +17,17 @@ interface ReadinessDeps {
   /** Undefined without a witness. */
   readonly witnessState: () => ReturnType<WitnessUpdates['state']> | undefined
 }
+interface CosignerDeps {
+  /** Undefined without cosigners. */
+  readonly cosignerState: () => ReturnType<CosignatureCollection['state']> | undefined
+}
 
 /** The reason why the instance cannot serve requests now, for an operator: writes fail, the clock is implausible, the log cannot be read, or the witness is missing. */
 export const whyNotReady = async ({ storage, trustLog, witnessState }: ReadinessDeps): Promise<string | undefined> =>
   storage.state?.().fault ?? (await findReadFailure(trustLog)) ?? witnessState()?.fault
+
+/** What an operator should know of an instance that is ready. */
+export const readinessWarnings = ({ cosignerState }: CosignerDeps): readonly string[] => cosignerState()?.warnings ?? []
 
 /** After this time a supervisor should restart the process, so that the rule for the start decides about the clock. */
 const MAX_IMPLAUSIBLE_MS = 60_000
@@ -56,7 +64,7 @@ export function requireRoom(storage: Pick<Storage, 'state'>, isFor: 'creation' |
     })
 }
 
-interface MetricsDeps extends ReadinessDeps {
+interface MetricsDeps extends ReadinessDeps, CosignerDeps {
   readonly metrics: Metrics
   readonly hub: Pick<Hub, 'count'>
   readonly searchLimits: Readonly<Record<'authenticated' | 'anonymous', HttpServer['queues']['clients']>>
@@ -77,6 +85,7 @@ export async function metricsText(deps: MetricsDeps, servers: Servers | undefine
   metrics.logEntries.set(parsePosition(trustLog.position).seq + 1)
   setStore(deps)
   setWitness(deps)
+  setCosigners(deps)
   const feed = hub.count()
   metrics.feedSubscribers.set(feed.subscribers)
   metrics.feedLag.set(feed.lag)
@@ -108,4 +117,11 @@ function setWitness({ witnessState, metrics }: MetricsDeps): void {
   if (!state) return
   metrics.witnessBehind.set(state.behind)
   metrics.witnessReachable.set(state.isReachable ? 1 : 0)
+}
+
+function setCosigners({ cosignerState, metrics }: MetricsDeps): void {
+  const state = cosignerState()
+  if (!state) return
+  metrics.cosignersFailing.set(state.failing)
+  metrics.cosignersDisputing.set(state.disputing)
 }

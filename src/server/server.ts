@@ -30,7 +30,7 @@ import { logEndpoints } from '../trust-log/proofs/log-endpoints.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { witnessRoutes } from '../trust-log/witness/serve.js'
 import { runMaintenance } from './maintenance.js'
-import { metricsText, probeStore, whyNotAlive, whyNotReady } from './readiness.js'
+import { metricsText, probeStore, readinessWarnings, whyNotAlive, whyNotReady } from './readiness.js'
 import { newRouter } from './router.js'
 import { type ServiceDeps, type Services, startServices } from './services.js'
 
@@ -80,6 +80,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
       host: deps.adminHost ?? '127.0.0.1',
       port: deps.adminPort,
       whyNotReady: async () => (isDraining ? 'the server is shutting down' : whyNotReady(services)),
+      warnings: () => readinessWarnings(services),
       whyNotAlive: () => whyNotAlive(services),
       onBug: (error) => deps.log.error('a request on the admin port failed', error),
       metrics: { contentType: services.metrics.contentType, text: () => metricsText(services, servers && { ...servers, isDraining }) },

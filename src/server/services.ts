@@ -64,7 +64,12 @@ import { newKeyVersions } from '../signing-keys/key-versions.js'
 import { newReplayCache } from '../storage/replay-cache.js'
 import type { CardTier, Storage } from '../storage/storage.js'
 import type { ClockMode } from '../trust-log/clock-rule.js'
-import { type Cosigner, collectCosignatures, newCosignedCheckpoints } from '../trust-log/cosignatures/collect.js'
+import {
+  type CosignatureCollection,
+  type Cosigner,
+  collectCosignatures,
+  newCosignedCheckpoints,
+} from '../trust-log/cosignatures/collect.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
 import { updateWitness, type WitnessStore, type WitnessUpdates } from '../trust-log/witness/witness.js'
 import { AUDIT_ACTIONS } from './api/procedures.js'
@@ -113,6 +118,7 @@ export async function startServices(deps: ServiceDeps) {
   const cosigned = newCosignedCheckpoints(base)
   const closers: (() => Promise<void>)[] = []
   let updates: WitnessUpdates | undefined
+  let cosignatures: CosignatureCollection | undefined
   const start = async (service: { start(): Promise<void>; close(): Promise<void> }) => {
     closers.unshift(service.close)
     await service.start()
@@ -128,7 +134,10 @@ export async function startServices(deps: ServiceDeps) {
     }
     await start(keyRing)
     await start(audit)
-    if (cosigners.length > 0) closers.unshift(collectCosignatures({ ...base, cosigners }))
+    if (cosigners.length > 0) {
+      cosignatures = collectCosignatures({ ...base, cosigners })
+      closers.unshift(cosignatures.close)
+    }
   } catch (error) {
     await close()
     throw error
@@ -136,6 +145,7 @@ export async function startServices(deps: ServiceDeps) {
   return {
     ...services,
     witnessState: () => updates?.state(),
+    cosignerState: () => cosignatures?.state(),
     cosigned: cosigners.length > 0 ? cosigned : undefined,
     authenticate: (request: HttpRequest) => authenticateRequest(services, request),
     auditActions: AUDIT_ACTIONS,

@@ -104,6 +104,9 @@ async function checkReady(clock: Clock, { adminHost, adminPort }: Config): Promi
       'Start the registry here, or name its adminPort and adminHost in the configuration (--config).',
     )
   const text = (decodeUtf8(response.body) ?? '').trim()
+  const [, ...warnings] = text.split('\n')
+  if (response.status === 200 && warnings.length > 0)
+    return warn('ready', warnings.join('; '), 'See "Alerts" in docs/OPERATIONS.md. The registry serves requests meanwhile.')
   return response.status === 200 ? ok('ready', 'the registry is ready') : fail('ready', text, 'The log of the registry says more.')
 }
 

@@ -55,6 +55,11 @@ export function newMetrics() {
     logEntries: gauge('credence_log_entries', 'Entries of the trust log'),
     witnessBehind: optionalGauge('credence_witness_behind_entries', 'Entries of the log that the witness does not have yet'),
     witnessReachable: optionalGauge('credence_witness_reachable', '1 if the last contact with the witness succeeded'),
+    cosignersFailing: optionalGauge(
+      'credence_cosigners_failing',
+      'Cosigners that have not cosigned the newest checkpoint that they were sent',
+    ),
+    cosignersDisputing: optionalGauge('credence_cosigners_disputing', 'Cosigners that know another history of the log'),
     storeWritable: gauge('credence_store_writable', '0 while writes fail'),
     diskFree: optionalGauge('credence_disk_free_bytes', 'Free space of the disk of the embedded store'),
     diskReserve: optionalGauge('credence_disk_reserve_bytes', 'Size of the reserve for revocations; 0 when it was given up'),

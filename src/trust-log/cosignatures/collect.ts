@@ -4,12 +4,16 @@
 // that witness has cosigned last. All answers to one checkpoint are stored with it. A witness that fails is asked again after a minute, so it delays
 // the others by one time limit a minute at most. Nothing else waits for a witness.
 //
+// A witness that has cosigned a larger tree than a read of the whole log finds, or another tree of the same size, knows another history: the store was
+// put back to an earlier state, or a copy of it is served elsewhere. That is logged as an error and counted by itself. It does not stop the registry,
+// because the word of a witness proves nothing.
+//
 // Cost: one request per witness and second and one stored document, while the log grows.
 import { z } from 'zod'
 import { type Checkpoint, parseCheckpoint } from '../../credentials/checkpoint.js'
 import { findCosignature, type VerifierKey } from '../../credentials/cosignature.js'
 import { parseNote } from '../../credentials/signed-note.js'
-import { refuse } from '../../errors.js'
+import { isRefusal, refuse } from '../../errors.js'
 import { decodeUtf8 } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
 import { repeat } from '../../lib/clock.js'
@@ -17,7 +21,7 @@ import { fetchBytes } from '../../lib/io/fetch-json.js'
 import type { Log } from '../../lib/log.js'
 import { Handle } from '../../protocol/handles.js'
 import type { OwnedSpec, Storage } from '../../storage/storage.js'
-import type { LogProofs } from '../trust-log.js'
+import type { LogProofs, TrustLog } from '../trust-log.js'
 import { addCheckpointBody, parseSize } from './request.js'
 
 /** A witness that cosigns this log: the prefix of its URL, and its key. */
@@ -29,7 +33,7 @@ export interface Cosigner {
 interface CollectDeps {
   readonly cosigners: readonly Cosigner[]
   readonly storage: Storage
-  readonly trustLog: LogProofs
+  readonly trustLog: LogProofs & Pick<TrustLog, 'readBarrier'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -87,13 +91,26 @@ interface CosignerState extends Cosigner {
   /** The tree that the witness has cosigned last. */
   cosigned: { readonly epoch: string; readonly size: number } | undefined
   retryAt: number
-  hasFailed: boolean
+  /** Why the witness has not cosigned; undefined if it has. */
+  failure: Failure | undefined
 }
 
-/** Starts to collect. Returns a function that stops. */
-export function collectCosignatures(deps: CollectDeps): () => Promise<void> {
+interface Failure {
+  readonly text: string
+  readonly sinceMs: number
+  /** The witness knows another history of the log. */
+  readonly isDispute: boolean
+}
+
+export interface CosignatureCollection {
+  /** How many witnesses do not cosign, how many of them know another history of the log, and a line about each. */
+  state(): { readonly failing: number; readonly disputing: number; readonly warnings: readonly string[] }
+  close(): Promise<void>
+}
+
+export function collectCosignatures(deps: CollectDeps): CosignatureCollection {
   const { clock, trustLog } = deps
-  const states: CosignerState[] = deps.cosigners.map((cosigner) => ({ ...cosigner, cosigned: undefined, retryAt: 0, hasFailed: false }))
+  const states: CosignerState[] = deps.cosigners.map((cosigner) => ({ ...cosigner, cosigned: undefined, retryAt: 0, failure: undefined }))
   const closing = new AbortController()
   const round = async (): Promise<void> => {
     const note = await trustLog.checkpoint()
@@ -109,23 +126,36 @@ export function collectCosignatures(deps: CollectDeps): () => Promise<void> {
   const collecting = repeat(clock, ROUND_MS, closing.signal, () =>
     round().catch((error: unknown) => deps.log.warn('cosignatures could not be collected', { error: String(error) })),
   )
-  return async () => {
-    closing.abort()
-    await collecting
+  return {
+    state: () => {
+      const failures = states.flatMap(({ url, failure }) => (failure ? [{ url, ...failure }] : []))
+      const warnings = failures.map(
+        ({ url, text, sinceMs }) => `no cosignature of ${url} for ${Math.round((clock.monotonicMs() - sinceMs) / 1000)} s: ${text}`,
+      )
+      return { failing: failures.length, disputing: failures.filter(({ isDispute }) => isDispute).length, warnings }
+    },
+    close: async () => {
+      closing.abort()
+      await collecting
+    },
   }
 }
 
-/** The signature line of the witness; undefined if it has not signed. A failure is logged once, until the witness signs again. */
+/** The signature line of the witness; undefined if it has not signed. A failure is logged once, until the witness signs again or disputes the log. */
 async function tryCosign(deps: CollectDeps, state: CosignerState, head: Checkpoint, note: string): Promise<string | undefined> {
   const { clock, log } = deps
   try {
     const line = await requestCosignature(deps, state, head, note)
-    if (state.hasFailed) log.info('the witness cosigns again', { witness: state.url })
-    state.hasFailed = false
+    if (state.failure) log.info('the witness cosigns again', { witness: state.url })
+    state.failure = undefined
     return line
   } catch (error) {
-    if (!state.hasFailed) log.warn('a witness did not cosign the checkpoint', { witness: state.url, error: String(error) })
-    state.hasFailed = true
+    const isDispute = isRefusal(error) && error.reason === 'checkpoint_inconsistent'
+    const text = error instanceof Error ? error.message : String(error)
+    const before = state.failure
+    if (isDispute && !before?.isDispute) log.error('a witness has cosigned another history of this log', error, { witness: state.url })
+    if (!isDispute && !before) log.warn('a witness did not cosign the checkpoint', { witness: state.url, error: text })
+    state.failure = { text, isDispute: isDispute || before?.isDispute === true, sinceMs: before?.sinceMs ?? clock.monotonicMs() }
     state.retryAt = clock.monotonicMs() + RETRY_MS
     return undefined
   }
@@ -137,13 +167,14 @@ async function requestCosignature(
   { epoch, size }: Checkpoint,
   note: string,
 ): Promise<string | undefined> {
+  const { url } = state
   let oldSize = state.cosigned?.epoch === epoch ? state.cosigned.size : 0
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const proof = oldSize === 0 || oldSize === size ? [] : (await trustLog.consistency(oldSize, size))?.hashes
     // The witness has a larger tree: another instance has sent it
     if (proof === undefined) return undefined
     const body = addCheckpointBody(oldSize, proof, note)
-    const response = await fetchBytes(clock, `${state.url}/add-checkpoint`, { method: 'POST', body })
+    const response = await fetchBytes(clock, `${url}/add-checkpoint`, { method: 'POST', body })
     const text = decodeUtf8(response.body) ?? ''
     const known = response.status === 409 ? parseSize(text.replace(/\n$/, '')) : undefined
     if (response.status === 200) {
@@ -152,12 +183,25 @@ async function requestCosignature(
       state.cosigned = { epoch, size }
       return cosignature.line
     }
-    if (known === undefined) return refuse('unavailable', `${state.url} responded with ${response.status}: ${text.slice(0, 300)}`)
-    state.cosigned = { epoch, size: known }
-    if (known > size) return undefined
+    if (response.status === 422)
+      return refuse('checkpoint_inconsistent', `it says that the log does not extend the tree of ${oldSize} entries`)
+    if (known === undefined) return refuse('unavailable', `${url} responded with ${response.status}: ${text.slice(0, 300)}`)
+    if (known === oldSize && known === size) return refuse('checkpoint_inconsistent', `it has cosigned another tree of ${size} entries`)
+    if (known > size) {
+      await requireEntries(trustLog, known)
+      state.cosigned = { epoch, size: known }
+      return undefined
+    }
     oldSize = known
   }
-  return refuse('unavailable', `${state.url} named another size each time`)
+  return refuse('unavailable', `${url} named another size each time`)
+}
+
+/** Another instance may have sent a larger tree, which this one finds in the store. Refuses if the whole log has fewer entries. */
+async function requireEntries(trustLog: CollectDeps['trustLog'], known: number): Promise<void> {
+  await trustLog.readBarrier()
+  const size = parseCheckpoint(await trustLog.checkpoint())?.size ?? 0
+  if (size < known) refuse('checkpoint_inconsistent', `it has cosigned a tree of ${known} entries, but the log has only ${size}`)
 }
 
 /** Stores the lines with their checkpoint, unless a newer checkpoint is stored. */

@@ -60,6 +60,20 @@ const isCosignedUpToDate = () =>
       { timeout: 15_000, interval: 200 },
     )
     .toBe(true)
+/** What /readyz and the metrics say of cosigners that do not sign. */
+const reportOf = async () => {
+  const text = async (path: string) => (await fetch(`${registry?.adminUrl}${path}`)).text()
+  const [readyz, metrics] = [await text('/readyz'), await text('/metrics')]
+  const counts = ['failing', 'disputing'].map((name) => Number(new RegExp(`^credence_cosigners_${name} (\\d+)$`, 'm').exec(metrics)?.[1]))
+  return { readyz, counts }
+}
+/** `count` witnesses say that they know another history, for this reason. */
+const isDisputedBy = async (count: number, reason: RegExp): Promise<void> => {
+  await expect.poll(async () => (await reportOf()).counts, { timeout: 15_000, interval: 200 }).toEqual([count, count])
+  const [first, ...warnings] = (await reportOf()).readyz.trim().split('\n')
+  expect([first, warnings.length]).toEqual(['ok', count])
+  for (const line of warnings) expect(line).toMatch(reason)
+}
 
 beforeEach(async () => {
   folder = await tempFolder()
@@ -137,6 +151,19 @@ test('a forked history is not cosigned: an old copy of the store that is served 
   registry = await start(settings())
   await growLog()
   await expect(cosigned()).rejects.toMatchObject({ reason: 'unavailable' })
+  await isDisputedBy(keys().length, /says that the log does not extend the tree of \d+ entries/)
+}, 60_000)
+
+test('an old copy of the store that is smaller than the cosigned tree is reported, and the registry goes on', async () => {
+  await copyFile(file('a/credence.db'), file('backup.db'))
+  registry = await start(settings())
+  for (let i = 0; i < 4; i++) await growLog()
+  await isCosignedUpToDate()
+  await stop()
+  await copyFile(file('backup.db'), file('a/credence.db'))
+  registry = await start(settings())
+  await isDisputedBy(keys().length, /has cosigned a tree of \d+ entries, but the log has only \d+/)
+  expect((await fetch(`${registry.adminUrl}/livez`)).status).toBe(200)
 }, 60_000)
 
 describe('a witness that does not answer', () => {
@@ -150,6 +177,8 @@ describe('a witness that does not answer', () => {
     await growLog()
     expect(performance.now() - began).toBeLessThan(4000)
     await isCosignedUpToDate()
+    await expect.poll(async () => (await reportOf()).counts, { timeout: 15_000, interval: 200 }).toEqual([1, 0])
+    expect((await reportOf()).readyz).toMatch(new RegExp(`^ok\nwarning: no cosignature of ${hanging} for \\d+ s: cannot fetch`))
     await stop()
     silent.closeAllConnections()
     await new Promise((resolve) => silent.close(resolve))

@@ -154,15 +154,23 @@ test('Caddyfile forwards to the instances, and its braces match', () => {
   expect(validated.status, validated.stderr).toBe(0)
 })
 
-test('prometheus.yml reads the admin port of every instance', () => {
-  const { scrape_configs: jobs } = parse(textOf('prometheus.yml')) as {
+test('prometheus.yml reads the admin port of every instance and the alerts, which compose mounts beside it', async () => {
+  const { scrape_configs: jobs, rule_files: rules } = parse(textOf('prometheus.yml')) as {
+    rule_files: string[]
     scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[]
   }
   const instances = services.map(([name]) => name).filter((name) => name.startsWith('credence-'))
   const targets = jobs.flatMap(({ static_configs }) => static_configs.flatMap((one) => one.targets))
   expect(targets).toEqual(instances.map((name) => `${name}:${config().adminPort}`))
+  const mounted = new Map(compose.services.prometheus?.configs?.map(({ source, target }) => [target, compose.configs[source]?.file ?? '']))
+  expect(rules.map((rule) => mounted.get(`/etc/prometheus/${rule}`))).toEqual(['../docs/dashboards/alerts.yml'])
+  const groups = (parse(textOf('../docs/dashboards/alerts.yml')) as { groups: { rules: { alert: string }[] }[] }).groups
+  expect(groups.flatMap((group) => group.rules).map(({ alert }) => alert)).toContain('CredenceDown')
   if (!hasTool('promtool')) return notRun('promtool check config', 'promtool is not installed')
-  const checked = spawnSync('promtool', ['check', 'config', join(ROOT, 'deploy/prometheus.yml')], { encoding: 'utf8' })
+  await using folder = await tempFolder()
+  await writeFile(join(folder.path, 'alerts.yml'), textOf('../docs/dashboards/alerts.yml'))
+  await writeFile(join(folder.path, 'prometheus.yml'), textOf('prometheus.yml'))
+  const checked = spawnSync('promtool', ['check', 'config', join(folder.path, 'prometheus.yml')], { encoding: 'utf8' })
   expect(checked.status, checked.stdout).toBe(0)
 })
 

@@ -18,7 +18,7 @@ import { auditDraft } from './audit-draft.js'
 import type { AuditRetention, AuditStore } from './store.js'
 
 /** No organisation keeps its rows for less. */
-const MIN_DAYS = 30
+export const MIN_DAYS = 30
 export const MAX_DAYS = 36_500
 const DAY_SECONDS = 86_400
 

@@ -64,7 +64,7 @@ export const endingOptions = (command: Command): Command =>
 
 /** Adds the flags of a command that asks before it ends something. */
 export const confirmationOptions = (command: Command): Command =>
-  command.option('--yes', 'do not ask').option('--dry-run', 'print what would be revoked, and change nothing')
+  command.option('--yes', 'do not ask').option('--dry-run', 'print what would be revoked or removed, and change nothing')
 
 /** `--registry`, which the environment may hold. */
 export const registryOption = (): Option =>

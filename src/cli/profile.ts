@@ -25,7 +25,7 @@ export interface Profiles {
   read(name: string): Profile
   /** The names of all profiles, in alphabetical order. */
   list(): readonly string[]
-  /** Removes the profile with the private key of its client, and the token. A publisher key is kept as `keepKey` does, and its file is returned. */
+  /** Removes the profile with the private key of its client, the kept copy of this key, and the token. A publisher key is kept as `keepKey` does, and its file is returned. */
   remove(name: string): { readonly publisherKeyFile?: string }
   /** Keeps the access token of a profile (mode 0600), so that a new one is requested only when it expires. */
   tokenStore(name: string): TokenStore
@@ -74,9 +74,10 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
     remove: (name) => {
       const { privateJwk, publisherJwk } = read(name)
       const publisherKeyFile = publisherJwk && keepKey(publisherJwk)
-      rmSync(path(name))
-      rmSync(keyPath(privateJwk), { force: true })
       rmSync(tokenPath(name), { force: true })
+      rmSync(keyPath(privateJwk), { force: true })
+      // Last, so that a logout that was interrupted can be repeated
+      rmSync(path(name))
       return { ...(publisherKeyFile && { publisherKeyFile }) }
     },
     tokenStore: (name) => ({

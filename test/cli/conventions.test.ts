@@ -1,7 +1,7 @@
 // The conventions that the introduction of docs/CLI.md states, without a terminal; terminal.test.ts has those of a terminal.
 import { once } from 'node:events'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { newPrivateJwk } from '../../src/credentials/jose/sign.js'
 import { spawnNode } from '../child.mjs'
@@ -246,6 +246,8 @@ describe('endings', () => {
     expect((await dryRun('task', 'end', taskId)).endsWithIt).toEqual({ 'child tasks': 1, tokens: 0 })
     expect((await dryRun('key', 'revoke', keys[0].keyId)).revokes).toBe(`key ${keys[0].keyId}`)
     expect((await dryRun('key', 'compromise', keys[0].keyId, '--since', '1d')).endsWithIt).toHaveProperty('what it has granted since')
+    expect((await dryRun('key', 'retire', keys[0].keyId, '--overlap', '10m')).revokes).toBe(`key ${keys[0].keyId}, after 600 s`)
+    expect((await run('key', 'retire', keys[0].keyId)).code).toBe(2)
     expect((await dryRun('introduction', 'revoke', items[0].introductionId)).revokes).toMatch(/^introduction int_.* for ocr:read$/)
     expect((await dryRun('card', 'unpublish', 'ocr')).revokes).toMatch(/^card Ocelot OCR of agt_.*, version 1 \(current\)$/)
     expect((await dryRun('card', 'yank', 'ocr', '1')).revokes).toMatch(/version 1/)
@@ -299,6 +301,26 @@ describe('secrets and profiles', () => {
       false,
       undefined,
     ])
+  })
+
+  test('after logout no file holds the private key, neither the profile nor the copy of login; a publisher key stays, in a file that is named', async () => {
+    const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'administrator' })
+    const { keyFile } = await line.json('login', '--registry', registry.issuer, '--code', code, '--name', 'Zoe', '--profile', 'zoe')
+    await line.json('key', 'register', 'Acme', '--profile', 'zoe')
+    await line.json('task', 'list', '--profile', 'zoe')
+    const { privateJwk, publisherJwk } = line.profiles.read('zoe')
+    const filesWith = async (secret: unknown) => {
+      const files = (await readdir(line.home, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+      const texts = await Promise.all(
+        files.map(async ({ parentPath, name }) => [name, await readFile(join(parentPath, name), 'utf8')] as const),
+      )
+      return texts.flatMap(([name, text]) => (text.includes(String(secret)) ? [name] : [])).sort()
+    }
+    expect(await filesWith(privateJwk.d)).toEqual([basename(keyFile), 'zoe.json'].sort())
+    const { publisherKeyFile } = await line.json('logout', '--profile', 'zoe', '--yes')
+    expect(await filesWith(privateJwk.d)).toEqual([])
+    expect(await filesWith(publisherJwk?.d)).toEqual([basename(publisherKeyFile)])
+    expect(await filesWith('accessToken')).not.toContain('zoe.json')
   })
 
   test('the access token is kept with mode 600, so that a second command requests none; a damaged file is replaced', async () => {

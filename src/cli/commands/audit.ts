@@ -1,14 +1,17 @@
 import { type Command, Option } from 'commander'
+import { MIN_DAYS, type RetentionView } from '../../audit/retention.js'
 import type { AuditRow } from '../../audit/store.js'
 import type { VerifiedAudit } from '../../audit/verify.js'
 import type { Agent } from '../../client/index.js'
 import { systemClock } from '../../lib/clock.js'
-import { type CommonFlags, definedIn, type ListFlags, listOptions, openAgent, timeOf } from '../context.js'
+import { type CommonFlags, confirmationOptions, definedIn, type ListFlags, listOptions, openAgent, timeOf } from '../context.js'
+import { confirm, count } from '../endings/confirm.js'
 import { refuseUsage } from '../errors.js'
 import { type ListView, printList, readOf } from '../lists/list.js'
 import { mapped } from '../lists/merged.js'
 import { clientIdOf, newNames, orgIdOf, ownOrgId } from '../names.js'
 import { print, printLines, withProgress } from '../output.js'
+import { isoTime } from '../terminal/times.js'
 
 type Event = Omit<AuditRow, 'id' | 'writer' | 'number' | 'orgIds' | 'endsDigest'> & {
   readonly auditId: string
@@ -84,8 +87,10 @@ export function auditCommands(program: Command, common: (command: Command) => Co
     )
     .option('--after <cursor>', 'continue after the line with this cursor, the last one of an earlier export')
     .action((_: ExportFlags, command: Command) => exportEvents(command.optsWithGlobals<ExportFlags>()))
-  common(audit.command('retention'))
-    .description('show or set how long the audit events of an organisation are kept; without options, shows it')
+  confirmationOptions(common(audit.command('retention')))
+    .description(
+      'show or set how long the audit events of an organisation are kept; without options, shows it. Asks before older events are removed',
+    )
     .option('--days <n>', 'keep events for this many days, or "forever" (administrators)')
     .option('--minimum-days <n>', 'the least that the organisation may set, or "none" (operators)')
     .action((_: RetentionFlags, command: Command) => retention(command.optsWithGlobals<RetentionFlags>()))
@@ -109,12 +114,39 @@ async function retention({ org, days, minimumDays, ...flags }: RetentionFlags): 
     ...(days !== undefined && { days: days === 'forever' ? null : daysOf(days) }),
     ...(minimumDays !== undefined && { minimumDays: minimumDays === 'none' ? null : daysOf(minimumDays) }),
   }
-  const isShown = Object.keys(change).length === 0
-  print(
-    flags,
-    await (isShown ? agent.query('audit.getRetention', organisation) : agent.mutate('audit.setRetention', { ...organisation, ...change })),
-  )
+  const current = await agent.query<RetentionView>('audit.getRetention', organisation)
+  if (Object.keys(change).length === 0) return print(flags, current)
+  const next = daysAfter(current, change)
+  const isShorter = next !== null && next < (current.days ?? Number.POSITIVE_INFINITY)
+  if (isShorter || flags.dryRun) {
+    const until = (Math.floor(systemClock.now() / DAY_SECONDS) - (next ?? 0)) * DAY_SECONDS
+    const isConfirmed = await confirm(flags, async () => ({
+      removes: isShorter
+        ? `the audit events of ${current.orgId} before ${isoTime(until)}, for ever, and then each day one day more`
+        : 'no event',
+      ...(isShorter && { endsWithIt: { 'events now': await count(agent, 'audit.list', { ...organisation, until }, () => true) } }),
+    }))
+    if (!isConfirmed) return
+  }
+  print(flags, await agent.mutate('audit.setRetention', { ...organisation, ...change }))
 }
+
+interface RetentionChange {
+  readonly days?: number | null
+  readonly minimumDays?: number | null
+}
+
+/**
+ * The days for which events are kept after the change; null if for ever. A minimum that was in force may hide a smaller number that the organisation
+ * has set, so a lower minimum counts as if it had.
+ */
+function daysAfter(current: RetentionView, { days = current.days, minimumDays }: RetentionChange): number | null {
+  if (days === null || minimumDays === undefined) return days
+  const minimum = Math.max(minimumDays ?? 0, MIN_DAYS)
+  return days === current.minimumDays && minimum < days ? minimum : Math.max(days, minimum)
+}
+
+const DAY_SECONDS = 86_400
 
 const filterOptions = (command: Command): Command =>
   command

@@ -93,12 +93,13 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
       const clientId = await clientIdOf((await openAgent(flags)).agent, named)
       return call(flags, 'mutate', 'keys.withdrawCodes', { clientId })
     })
-  common(key.command('retire <keyId>'))
+  confirmationOptions(common(key.command('retire <keyId>')))
     .description('stop accepting new uses of the key after the overlap; tokens already issued stay valid until they expire')
     .option('--overlap <duration>', 'time for which the key is still accepted, such as 1h', '1h')
-    .action((keyId: string, flags: CommonFlags & { overlap: string }) =>
-      call(flags, 'mutate', 'keys.retire', { keyId, overlapSeconds: secondsOf(flags.overlap) }),
-    )
+    .action((keyId: string, flags: CommonFlags & { overlap: string }) => {
+      const overlapSeconds = secondsOf(flags.overlap)
+      return callEnding(flags, 'keys.retire', { inputOf: async () => ({ keyId, overlapSeconds }), describe: endingOfRetiredKey })
+    })
   endingOptions(common(key.command('revoke <keyId>')))
     .description('revoke the key immediately, with every token that it authenticated')
     .action((keyId: string, flags: CommonFlags) =>
@@ -119,6 +120,11 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
 async function endingOfCompromisedKey(agent: Agent, input: { readonly keyId: string }): Promise<Ending> {
   const { revokes, endsWithIt } = await endingOfKey(agent, input)
   return { revokes, endsWithIt: { ...endsWithIt, 'what it has granted since': 'all' } }
+}
+
+async function endingOfRetiredKey(agent: Agent, input: { readonly keyId: string; readonly overlapSeconds: number }): Promise<Ending> {
+  const { revokes } = await endingOfKey(agent, input)
+  return { revokes: `${revokes}, after ${input.overlapSeconds} s`, endsWithIt: { 'tokens that it authenticated': 'none; they expire' } }
 }
 
 interface KeyFlags extends CommonFlags {

@@ -8,8 +8,9 @@ import { ask, canAsk, print, printErrorLines, withProgress } from '../output.js'
 
 /** The things that a command would end, for `--dry-run` and for the question. */
 export interface Ending {
-  /** The thing, with its name and id. */
-  readonly revokes: string
+  /** The thing that is revoked, with its name and id; or what is removed, if nothing is revoked. */
+  readonly revokes?: string | undefined
+  readonly removes?: string | undefined
   /** The things that end with it. A number may be a lower bound, such as `1000 or more`. */
   readonly endsWithIt?: Readonly<Record<string, number | string>>
   /** Typed by the person, if the ending is for ever and wide. */
@@ -50,7 +51,8 @@ export async function confirm(flags: ConfirmationFlags, describe: () => Promise<
     print(flags, { dryRun: true, ...ending, reason, note })
     return false
   }
-  printErrorLines(`revokes ${ending.revokes}`, ...Object.entries(ending.endsWithIt ?? {}).map(([name, count]) => `  ${name}: ${count}`))
+  const what = ending.revokes === undefined ? `removes ${ending.removes}` : `revokes ${ending.revokes}`
+  printErrorLines(what, ...Object.entries(ending.endsWithIt ?? {}).map(([name, count]) => `  ${name}: ${count}`))
   const answer = await ask(nameToType === undefined ? 'Go on? [y/N] ' : `This is for ever. Type ${JSON.stringify(nameToType)} to go on: `)
   const isConfirmed = nameToType === undefined ? /^y(es)?$/i.test(answer ?? '') : answer === nameToType
   return isConfirmed || refuse('conflict', 'not confirmed: nothing was changed')

@@ -35,7 +35,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'key rotate': ['key rotate --overlap 1h', 'key rotate Acme --overlap 1d'],
   'key code': ['key code ocr', 'key code "Ada" --revoke-others'],
   'key withdraw-codes': ['key withdraw-codes ocr'],
-  'key retire': ['key retire key_0123456789abcdefghijkl --overlap 1h'],
+  'key retire': ['key retire key_0123456789abcdefghijkl --dry-run', 'key retire key_0123456789abcdefghijkl --overlap 1h'],
   'key revoke': ['key revoke key_0123456789abcdefghijkl --reason superseded --yes'],
   'key compromise': [
     'key compromise key_0123456789abcdefghijkl --since 2d --dry-run',
@@ -75,7 +75,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'limits usage': ['limits usage --all'],
   audit: ['audit --action cards.publish', 'audit --actor planner --outcome refused --since 2h', 'audit --all > audit.tsv'],
   'audit export': ['audit export --since 2026-01-01 > audit.jsonl'],
-  'audit retention': ['audit retention', 'audit retention --org Acme --days 400'],
+  'audit retention': ['audit retention', 'audit retention --days 400 --dry-run', 'audit retention --org Acme --days 400'],
   'audit verify': ['audit verify'],
   'log checkpoint': ['log checkpoint --registry https://registry.example --save checkpoint.txt'],
   'log mirror': ['log mirror --registry https://registry.example --to mirror.jsonl --once'],

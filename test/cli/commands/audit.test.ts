@@ -7,7 +7,7 @@ import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign
 import { startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { tempFolder } from '../../storage/open-store.js'
-import { runCommand } from '../command-line.js'
+import { newCommandLine, runCommand } from '../command-line.js'
 
 // Each command is a process of its own
 vi.setConfig({ testTimeout: 60_000 })
@@ -73,6 +73,50 @@ test('credence audit export prints one event a line and goes on after the last o
   expect([ids.length, new Set(ids).size]).toEqual([5, 5])
   expect(await exported('--until', '1h')).toEqual([])
   expect(JSON.parse(await run('--actor', acme.clientId, '--action', 'tasks.create', '--since', '1h', '--json')).items).toHaveLength(5)
-  expect(JSON.parse(await run('retention', '--days', '90', '--json'))).toMatchObject({ days: 90, minimumDays: 30 })
-  await expect(run('retention', '--days', '7')).rejects.toMatchObject({ stderr: expect.stringContaining('at least 30 days') })
+})
+
+test('audit retention asks before events are removed, says how many, and does not ask if none is', async () => {
+  await using registry = await startRegistry({ clock: runningClock(), servers: 1 })
+  await using line = await newCommandLine(registry)
+  const acme = await registry.organisation('Acme')
+  await line.administrator('Ada', acme)
+  const retention = (...args: readonly string[]) => line.run(['audit', 'retention', ...args, '--profile', 'ada', '--json'])
+  const shown = async () => JSON.parse((await retention()).out)
+  const refused = await retention('--days', '90')
+  expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('add --yes, or --dry-run')])
+  expect(await shown()).toMatchObject({ days: null })
+
+  await acme.tasks.create({ description: 'of today' })
+  const none = JSON.parse((await retention('--days', '90', '--dry-run', '--yes')).out)
+  expect(none).toMatchObject({ dryRun: true, removes: expect.stringMatching(/before \d{4}-.*T00:00:00/), endsWithIt: { 'events now': 0 } })
+  const rows = (await auditStore(registry.storage).rows.find('organisation', { where: { orgIds: acme.orgId }, limit: 1000 })).items
+  for (const { id, createdAt } of rows.slice(0, 3))
+    await auditStore(registry.storage).rows.change(id, {}, { createdAt: createdAt - 100 * 86_400 })
+  expect(JSON.parse((await retention('--days', '90', '--dry-run')).out).endsWithIt).toEqual({ 'events now': 3 })
+  expect(await shown()).toMatchObject({ days: null })
+
+  expect(JSON.parse((await retention('--days', '90', '--yes')).out)).toMatchObject({ days: 90, minimumDays: 30 })
+  expect((await retention('--days', '60')).code).toBe(2)
+  // Nothing more is removed by a longer time
+  expect(JSON.parse((await retention('--days', '200', '--dry-run')).out)).toEqual({ dryRun: true, removes: 'no event' })
+  expect(JSON.parse((await retention('--days', '200')).out)).toMatchObject({ days: 200 })
+  expect(JSON.parse((await retention('--days', 'forever')).out)).toMatchObject({ days: null })
+  expect((await retention('--days', '7', '--yes')).err).toContain('at least 30 days')
+  expect((await retention('--days', 'soon', '--yes')).code).toBe(2)
+})
+
+test('a lower minimum asks too, if the organisation may have set less', async () => {
+  await using registry = await startRegistry({ clock: runningClock(), servers: 1 })
+  await using line = await newCommandLine(registry)
+  const acme = await registry.organisation('Acme')
+  await line.administrator('Ada', acme)
+  await line.administrator('Operator', registry.operator, registry.operator.orgId, 'operator')
+  const retention = (...args: readonly string[]) => line.run(['audit', 'retention', ...args, '--json'])
+  const minimum = (...args: readonly string[]) => retention('--org', acme.orgId, '--profile', 'operator', '--minimum-days', ...args)
+  expect((await retention('--days', '40', '--profile', 'ada', '--yes')).code).toBe(0)
+  expect(JSON.parse((await minimum('365')).out)).toMatchObject({ days: 365, minimumDays: 365 })
+  expect(JSON.parse((await minimum('none', '--dry-run')).out).removes).toMatch(/^the audit events of org_/)
+  expect((await minimum('100')).code).toBe(2)
+  expect(JSON.parse((await minimum('none', '--yes')).out)).toMatchObject({ days: 40, minimumDays: 30 })
+  expect(JSON.parse((await minimum('none')).out)).toMatchObject({ days: 40 })
 })

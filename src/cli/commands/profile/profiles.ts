@@ -11,7 +11,9 @@ import type { Column } from '../../terminal/table.js'
 export function profileCommands(program: Command, common: (command: Command) => Command): void {
   showOptions(program.command('profiles')).description('list the profiles on this machine; the selected one is marked').action(listProfiles)
   confirmationOptions(common(program.command('logout')))
-    .description('remove the profile with its private key from this machine; the registry is told only with --revoke-key')
+    .description(
+      'remove the profile with its private key, and the kept copy of this key, from this machine; keys that it replaced earlier stay in the folder keys; the registry is told only with --revoke-key',
+    )
     .option('--revoke-key', 'also revoke the key at the registry')
     .action(logout)
 }
@@ -37,7 +39,7 @@ async function logout(flags: CommonFlags & { readonly revokeKey?: boolean }): Pr
   const profiles = profilesOf(flags)
   const { registry, clientId, publisherJwk } = profiles.read(flags.profile)
   const isConfirmed = await confirm(flags, async () => ({
-    revokes: `profile ${flags.profile}: its private key for ${clientId} at ${registry} exists only on this machine`,
+    removes: `profile ${flags.profile}: its private key for ${clientId} at ${registry} exists only on this machine`,
     endsWithIt: {
       'key at the registry': flags.revokeKey ? 'revoked' : 'stays registered',
       ...(publisherJwk && { 'publisher key': 'stays on this machine, in a file that is printed' }),

@@ -1,8 +1,8 @@
 // The form of an export: JSON objects, one per line. A header, one line for each document, and a last line with the counts.
-import { createWriteStream, existsSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { refuse } from '../errors.js'
+import { incompleteName, publishNewFile, requireNewFile } from '../lib/io/new-file.js'
 import { type Block, type Position, positionOf } from '../protocol/log/entry.js'
 
 /** The first line. `head` is the newest block of the log that is exported. */
@@ -36,17 +36,13 @@ export async function writeLines(lines: AsyncIterable<object>, to: string | Node
     await pipeline(texts(), to, { end: false })
     return last
   }
-  if (existsSync(to)) refuse('conflict', `${to} already exists; name a new file`)
-  // The file gets its final name only when it is complete. The partial file of an interrupted run is removed, not overwritten, because
-  // another user may have created it and could read it.
-  const part = `${to}.part`
-  await rm(part, { force: true })
+  requireNewFile(to)
+  const partial = incompleteName(to)
   try {
-    await pipeline(texts(), createWriteStream(part, { flags: 'wx', mode: 0o600, flush: true }))
-  } catch (error) {
-    await rm(part, { force: true })
-    throw error
+    await pipeline(texts(), createWriteStream(partial, { flags: 'wx', mode: 0o600 }))
+    await publishNewFile(partial, to)
+  } finally {
+    await rm(partial, { force: true })
   }
-  await rename(part, to)
   return last
 }

@@ -1,17 +1,18 @@
 // `credence admin backup`: a consistent copy of the SQLite file, also while the registry runs.
 //
 // 1. A running registry is asked, over the socket file in its data directory, to hold its file still. Without one the file is locked.
-// 2. The file is copied to <file>.partial, with mode 600. Its pages and the end of its log are checked.
-// 3. The copy is renamed, or written to the stream. So a command that was interrupted leaves no file that looks like a backup.
+// 2. The file is copied under another name (lib/io/new-file.ts), with mode 600. Its pages and the end of its log are checked.
+// 3. The copy gets its name, or is written to the stream. So a command that was interrupted leaves no file that looks like a backup.
 //
 // Cost: the file is read once; the copy is read once more. Limit: see storage/sqlite/backup.ts. Only Unix has the socket.
 import { once } from 'node:events'
-import { createReadStream, existsSync, type ReadStream } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
+import { createReadStream, type ReadStream } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { refuse } from '../../errors.js'
+import { incompleteName, publishNewFile, requireNewFile } from '../../lib/io/new-file.js'
 import { connectToSocket } from '../../lib/io/unix-socket.js'
 import { type Position, positionOf } from '../../protocol/log/entry.js'
 import { backupSocket, HELD } from '../../server/backup-socket.js'
@@ -36,16 +37,13 @@ export async function backupStore(config: Config, to: string | NodeJS.WritableSt
   if (config.store !== undefined)
     refuse('bad_input', 'a store in MongoDB has no file to copy: use credence admin dump, or mongodump --oplog')
   requireStoreFile(config)
-  if (typeof to === 'string' && existsSync(to)) refuse('conflict', `${to} already exists; name a new file`)
+  if (typeof to === 'string') requireNewFile(to)
   // What is written to a stream is checked before, so it is copied beside the store first
-  const partial = `${resolve(typeof to === 'string' ? to : join(config.dataDirectory, 'backup'))}.partial`
+  const partial = incompleteName(typeof to === 'string' ? to : join(config.dataDirectory, 'backup'))
   const source = await openSource(config)
   let result: BackupResult
   let unnamed: ReadStream | undefined
   try {
-    // No other backup of this store is made meanwhile. A file that an interrupted one left is removed, not overwritten, because another user may have
-    // created it and could read it
-    await removePartial(partial)
     await (await open(partial, 'wx', 0o600)).close()
     await source.copyTo(partial).catch((error: unknown) => {
       if (!isSqliteError(error)) throw error
@@ -53,7 +51,7 @@ export async function backupStore(config: Config, to: string | NodeJS.WritableSt
     })
     const { head, bytes } = await requireSoundEnd(partial)
     const last = head.entries.at(-1)
-    if (typeof to === 'string') await publish(partial, to)
+    if (typeof to === 'string') await publishNewFile(partial, to)
     else unnamed = await openUnnamed(partial)
     const position = positionOf(head.epoch, head.first + head.entries.length - 1)
     result = { position, time: toIso(last?.time ?? 0), bytes, whileRunning: source.isRunning }
@@ -93,26 +91,12 @@ async function lineFrom(registry: Socket): Promise<string> {
   return text.split('\n')[0] ?? ''
 }
 
-/** Gives the complete copy its name; durable when it returns. */
-async function publish(partial: string, to: string): Promise<void> {
-  await sync(partial)
-  if (existsSync(to)) refuse('conflict', `${to} already exists; name a new file`)
-  await rename(partial, to)
-  await sync(dirname(resolve(to)))
-}
-
 /** Opens the copy and removes its name, so an interrupted command leaves nothing. */
 async function openUnnamed(partial: string): Promise<ReadStream> {
   const copy = createReadStream(partial, { highWaterMark: 1_048_576 })
   await once(copy, 'open')
   await removePartial(partial)
   return copy
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path)
-  await handle.sync()
-  await handle.close()
 }
 
 /** With the files that SQLite keeps beside it. */

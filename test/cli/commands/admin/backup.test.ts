@@ -122,12 +122,13 @@ test('a second backup is refused while one is made, and a command that goes away
   })
   first.destroy()
   await once(first, 'close')
-  writeFileSync(`${target}.partial`, 'left by a killed command')
+  // A file of another program
+  writeFileSync(`${target}.partial`, 'foreign')
   expect(await credence('admin', 'backup', target, '--data', data)).toMatchObject({ code: 0 })
   const holding = connect(join(data, 'backup.sock'))
   await once(holding, 'data')
   // A hold does not delay a stop
   await registry.stop('SIGTERM')
   expect(readdirSync(data).sort()).toEqual(['credence.db', 'credence.reserve', 'witness.json'])
-  expect(readdirSync(folder.path).sort()).toEqual(['a.db', 'data'])
+  expect(readdirSync(folder.path).sort()).toEqual(['a.db', 'a.db.partial', 'data'])
 })

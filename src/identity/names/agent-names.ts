@@ -20,7 +20,7 @@ const UNREADABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Co
 /** Scripts that are often written together with Latin words, and look like none of its letters. */
 const EAST_ASIAN = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{scx=Bopomofo}]/gu
 
-/** Refuses a name with characters that cannot be seen, and one with a word that mixes writing systems. */
+/** Refuses a name with characters that cannot be seen, one with a word that mixes writing systems, and one that looks like RESERVED. */
 export function requireReadableName(name: string): void {
   if (UNREADABLE.test(name))
     refuse('bad_input', 'the name has characters that cannot be seen', {
@@ -31,16 +31,25 @@ export function requireReadableName(name: string): void {
     refuse('name_confusable', 'a word of the name mixes writing systems, so it can look like another name (UTS 39)', {
       faults: [{ pointer: '/name', hint: 'write each word in the letters of one writing system' }],
     })
+  if (skeletonsAsShown(shownForm(name)).some((skeleton) => RESERVED_SKELETONS.has(skeleton)))
+    refuse('name_reserved', `the name ${RESERVED} is reserved, because it stands for every agent (any=<scope>)`, {
+      faults: [{ pointer: '/name', hint: HINT }],
+    })
 }
 
+/** Where an agent is named, this word stands for every agent. */
+const RESERVED = 'any'
+const RESERVED_SKELETONS = new Set(skeletonsAsShown(RESERVED))
+
 /** The ids that a name reserves; by the first it is found. Spaces, hyphens, underscores and case make no difference. */
-const nameIds = (scope: string, name: string): readonly string[] => {
-  const shown = name
+const nameIds = (scope: string, name: string): readonly string[] =>
+  skeletonsAsShown(shownForm(name)).map((skeleton) => digestOfText(`${scope} ${skeleton}`))
+
+const shownForm = (name: string): string =>
+  name
     .normalize('NFKC')
     .trim()
     .replaceAll(/[\s_\p{Pd}]+/gu, '-')
-  return skeletonsAsShown(shown).map((skeleton) => digestOfText(`${scope} ${skeleton}`))
-}
 
 type NamedAgent = Pick<Agent, 'id' | 'orgId' | 'name'>
 

@@ -54,6 +54,9 @@ describe('within an organisation', () => {
     ['a tag character', 'paybot\u{e0041}', 'bad_input'],
     ['a line break', 'pay\nbot', 'bad_input'],
     ['a Hangul filler', 'pay\u3164bot', 'bad_input'],
+    ['only the word any, which stands for every agent', 'any', 'name_reserved'],
+    ['only the word any in capitals', ' ANY ', 'name_reserved'],
+    ['full-width letters that read any', '\uff41\uff4e\uff59', 'name_reserved'],
     ['a Cyrillic letter in a Latin word', 'p\u0430ybot', 'name_confusable'],
     ['a Greek letter in a Latin word', 'payb\u03bft', 'name_confusable'],
   ])('A2A-04 a name with %s is refused', async (_, name, reason) => {

@@ -152,4 +152,9 @@ export function refuse(reason: Reason, text: string, detail?: RefusalDetail): ne
   throw new Refusal(reason, text, detail)
 }
 
+/** The first line of the error behind this one, for the operator. It is never sent to a caller. */
+export const causeText = ({ cause }: Error): string | undefined =>
+  cause instanceof Error ? cause.message.split('\n')[0]?.slice(0, MAX_CAUSE_LENGTH) : undefined
+const MAX_CAUSE_LENGTH = 300
+
 export const isRefusal = (error: unknown): error is Refusal => error instanceof Refusal

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander'
 import { z } from 'zod'
-import { CredenceError, DamagedStore, type Fault, Refusal } from '../errors.js'
+import { CredenceError, causeText, DamagedStore, type Fault, Refusal } from '../errors.js'
 import { faultsMissingIn, textOfIssues } from '../protocol/input-faults.js'
 
 /** The command cannot be run as it was typed. Nothing was sent and nothing was changed. */
@@ -47,15 +47,25 @@ const WHAT_TO_DO = 'Run credence admin check, which names all damage and says wh
 export function describeError(error: unknown): Described {
   if (error instanceof CommanderError) return { code: 'usage', message: error.message.replace(/^error: /, '') }
   if (error instanceof z.ZodError) return { code: 'bad_input', message: textOfIssues(error.issues) }
-  if (error instanceof Error && 'syscall' in error) return { code: 'unavailable', message: error.message }
+  if (error instanceof Error && 'syscall' in error) return { code: 'unavailable', message: systemText(error) }
   if (error instanceof DamagedStore) return { code: 'unavailable', message: `${error.message}. ${WHAT_TO_DO}` }
   if (error instanceof CredenceError) {
-    const { reason, message, faults } = error
+    const { reason, faults } = error
     const hint = HINTS[reason]
+    const message = [error.message, causeText(error)].filter((text) => text !== undefined).join(': ')
     return { code: reason, message, ...(faults.length > 0 && { faults }), ...(hint && { hint }) }
   }
   if (!(error instanceof Error)) return { code: 'server_error', message: String(error) }
   return { code: 'server_error', message: String(error), stack: framesOf(error) }
+}
+
+const SystemError = z.object({ code: z.string(), syscall: z.string(), path: z.string() })
+
+/** A file where a directory is needed is a common slip, which the messages of Node do not name. */
+function systemText(error: Error): string {
+  const { data } = SystemError.safeParse(error)
+  const isFile = data?.code === 'ENOTDIR' || (data?.code === 'EEXIST' && data.syscall === 'mkdir')
+  return isFile ? `${data.path}: a directory is needed, but a file is there` : error.message
 }
 
 /** The lines for people. */

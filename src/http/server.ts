@@ -6,6 +6,7 @@ import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { countRefusal, type Metrics } from '../lib/telemetry/metrics.js'
 import { errorResponse } from './error-response.js'
+import type { FailureLog } from './handler/failure-log.js'
 import { handle, NO_ENDPOINT } from './handler/handler.js'
 import { newRequestId } from './handler/request.js'
 import { sendOnSocket } from './handler/response.js'
@@ -34,6 +35,7 @@ export interface HttpOptions {
   readonly origins?: readonly string[]
   readonly random: Random
   readonly log: Log
+  readonly logFailure?: FailureLog | undefined
   readonly metrics?: Metrics | undefined
   /** Default: no rate limits. */
   readonly rateLimits?: Pick<RateLimits, 'credentials'>

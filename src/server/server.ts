@@ -165,6 +165,7 @@ async function serveCallers(
     log,
     rateLimits: services.rateLimits,
     metrics: services.metrics,
+    logFailure: services.logFailure,
   })
   const trpcHandler = trpcOverWebSocket({
     router,
@@ -222,6 +223,7 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
   return {
     requestId: request.requestId,
     metrics: services.metrics,
+    logFailure: services.logFailure,
     address: request.address,
     findCaller: async () => {
       if (socketCaller) return requireStanding(services, socketCaller)

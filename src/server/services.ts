@@ -15,6 +15,7 @@ import { resourcesStore } from '../delegation/resources/store.js'
 import { countOpenTasks, findTask, tasksGrantedBy, tasksQuota } from '../delegation/tasks/find.js'
 import { tasksStore } from '../delegation/tasks/store.js'
 import type { Caller } from '../http/caller.js'
+import { newFailureLog } from '../http/handler/failure-log.js'
 import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/limits/concurrency-limit.js'
 import { newRateLimits, takeOutgoingRate } from '../http/limits/rate-limit.js'
 import { newSocketLimit } from '../http/limits/socket-limit.js'
@@ -213,6 +214,7 @@ function newBase(deps: ServiceDeps) {
     resolver,
     guardedFetch,
     metrics,
+    logFailure: newFailureLog({ log, clock }),
     requireRoom: (isFor: 'creation' | 'token') => requireRoom(storage, isFor),
   }
   return { ...base, liveInstances, rateLimits, limits: limitsInForce, sockets: newSocketLimit() }

@@ -11,6 +11,7 @@ import { errorResponse } from '../error-response.js'
 import { BODY_BYTES, type newBodyReader } from '../limits/body-limit.js'
 import type { EnterAs, RequestQueues } from '../limits/request-queues.js'
 import type { HttpRequest, HttpResponse, Route } from '../route.js'
+import type { FailureLog } from './failure-log.js'
 import { type Arrival, type ArrivalDeps, arrivalOf, disconnectSignal, NO_BODY, tooManyHeaders } from './request.js'
 import { type SendDeps, send } from './response.js'
 import type { Match, RouteTable } from './route-table.js'
@@ -21,6 +22,7 @@ interface HandlerDeps extends ArrivalDeps, SendDeps {
   readonly queues: RequestQueues
   readonly readBody: ReturnType<typeof newBodyReader>
   readonly log: Log
+  readonly logFailure?: FailureLog | undefined
   readonly metrics?: Metrics | undefined
 }
 
@@ -49,6 +51,7 @@ async function respond(deps: HandlerDeps, arrival: Arrival, match: Match | undef
   } catch (error) {
     const fields = { 'request.id': requestId, 'request.path': match?.path ?? '' }
     countRefusal(deps.metrics, error)
+    deps.logFailure?.(error, fields)
     if (!isRefusal(error)) deps.log.error('request failed', error, fields)
     else if (raw.socket.destroyed) deps.log.debug('the client closed the connection during a request', fields)
     await send(deps, response, path, errorResponse(error, { requestId, issuer: deps.issuer, errorBody: match?.routes[0]?.errorBody }))

@@ -8,6 +8,7 @@ import { inSpan } from '../../lib/telemetry/tracing.js'
 import { faultsOf, textOfIssues } from '../../protocol/input-faults.js'
 import type { RegistryScope } from '../../protocol/rights.js'
 import type { Caller, Role } from '../caller.js'
+import type { FailureLog } from '../handler/failure-log.js'
 
 /** The context of every procedure. `contextOf` in server/server.ts creates one per HTTP request, or one per socket. */
 export interface TrpcContext {
@@ -26,6 +27,8 @@ export interface TrpcContext {
   requireCreationRate(caller: Caller): Promise<void>
   /** Logs a bug, once. */
   onBug(path: string, error: unknown): void
+  /** Logs the error behind a refusal that is no fault of the caller. */
+  readonly logFailure?: FailureLog | undefined
   /** Runs the call within the concurrency limit. Absent over HTTP, where the whole request is limited already. */
   readonly runLimited?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined
   readonly metrics?: Metrics | undefined
@@ -81,6 +84,7 @@ export const publicProcedure = t.procedure.use(async ({ ctx, path, type, next })
   ctx.metrics?.calls.inc({ procedure: path, outcome: result.ok ? 'ok' : isFailed ? 'failed' : 'refused' })
   ctx.metrics?.callSeconds.observe({ procedure: path }, (systemClock.monotonicMs() - startedMs) / 1000)
   // A middleware does not see what a running subscription throws: over-websocket.ts logs those bugs
+  if (isFailed && !isBug) ctx.logFailure?.(result.error.cause, { 'request.id': ctx.requestId, 'trpc.path': path })
   if (isBug && type !== 'subscription') ctx.onBug(path, result.error.cause ?? result.error)
   return result
 })

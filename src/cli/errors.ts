@@ -62,7 +62,7 @@ export function describeError(error: unknown): Described {
 const SystemError = z.object({ code: z.string(), syscall: z.string(), path: z.string() })
 
 /** A file where a directory is needed is a common slip, which the messages of Node do not name. */
-function systemText(error: Error): string {
+export function systemText(error: Error): string {
   const { data } = SystemError.safeParse(error)
   const isFile = data?.code === 'ENOTDIR' || (data?.code === 'EEXIST' && data.syscall === 'mkdir')
   return isFile ? `${data.path}: a directory is needed, but a file is there` : error.message

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { textOfIssues } from '../../protocol/input-faults.js'
+import { systemText } from '../errors.js'
 
 /** A line of `credence doctor`. */
 export interface Check {
@@ -28,7 +29,7 @@ export async function tryCheck(check: string, todo: string, work: () => Promise<
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
   if (error instanceof z.ZodError) return `the response is not in the expected form: ${textOfIssues(error.issues)}`
-  return error instanceof Error ? error.message : String(error)
+  return error instanceof Error ? systemText(error) : String(error)
 }
 
 /** A number of seconds for people, such as `3 minutes`. */

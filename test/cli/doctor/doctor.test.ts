@@ -236,6 +236,15 @@ describe('on the machine', () => {
       state: 'ok',
     })
   }, 30_000)
+  test('a file in the place of the data directory is named in words', async () => {
+    const file = join(folder.path, 'a-file')
+    await writeFile(file, '')
+    for (const dataDirectory of [file, join(file, 'data')]) {
+      const checks = await checkMachine(clientClock, configOf({ dataDirectory, adminPort: await freePort() }))
+      expect([named(checks, 'data')?.state, named(checks, 'database')?.state]).toEqual(['fail', 'fail'])
+      expect(JSON.stringify(checks)).not.toMatch(/ENOTDIR/)
+    }
+  })
   test('a file that is not the store of a registry', async () => {
     const other = join(folder.path, 'other')
     await mkdir(other)

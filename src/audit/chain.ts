@@ -105,7 +105,7 @@ function newLink(previous: AuditLink | undefined, writer: string, from: number, 
   const number = (previous?.number ?? -1) + 1
   const digest = digestOfRows(rows.map(removedForm))
   const body = { writer, number, from, to, count: rows.length, digest, previousHash: previous?.hash ?? '' }
-  return { id: `${writer}:${number}`, ...body, hash: hashOf(body), isUnanchored: true }
+  return { id: `${writer}:${number}`, ...body, hash: hashOf(body), isUnanchored: true, ...(rows.length > 0 && { isUncounted: true }) }
 }
 
 const hashOf = ({ writer, number, from, to, count, digest, previousHash }: Omit<AuditLink, 'id' | 'hash'>): string =>

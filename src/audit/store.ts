@@ -63,6 +63,8 @@ export const AuditLink = z.strictObject({
   hash: z.string().length(43),
   /** Set until an anchor covers the link. Not covered by the hash. */
   isUnanchored: z.literal(true).optional(),
+  /** Set until the uses in its rows are counted (delegation/uses). Not covered by the hash. */
+  isUncounted: z.literal(true).optional(),
   /** The rows that retention has removed. Their digests are part of `digest`. */
   removed: z.array(RemovedRow).max(500).optional(),
   /** The length of `removed`, for guards. */
@@ -157,7 +159,11 @@ export const AUDIT_LINKS: OwnedSpec<AuditLink> = {
   name: 'audit-links',
   schema: AuditLink,
   key: 'id',
-  indexes: { writer: { fields: ['writer', 'number'] }, unanchored: { fields: ['isUnanchored', 'number'] } },
+  indexes: {
+    writer: { fields: ['writer', 'number'] },
+    unanchored: { fields: ['isUnanchored', 'number'] },
+    uncounted: { fields: ['isUncounted', 'number'] },
+  },
   ownedBy: 'registry',
 }
 

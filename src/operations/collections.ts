@@ -4,6 +4,7 @@ import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../delega
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
 import { OPEN_PAIRS, RESOURCE_URIS, RESOURCES } from '../delegation/resources/store.js'
 import { NAMED_TASKS, TASKS } from '../delegation/tasks/store.js'
+import { AGENT_PROFILES, USE_RECORDS } from '../delegation/uses/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
 import { KEY_CODE_GENERATIONS, KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
@@ -40,6 +41,8 @@ export const COLLECTIONS = anySpecs([
   OPEN_PAIRS,
   RESOURCE_URIS,
   RESOURCES,
+  USE_RECORDS,
+  AGENT_PROFILES,
   TOKENS,
   NAMED_TASKS,
   TASKS,

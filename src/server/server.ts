@@ -1,5 +1,6 @@
 import { cosignerNameOf } from '../credentials/checkpoint.js'
 import { runMatching } from '../delegation/introductions/capability/match.js'
+import { runUseCounting } from '../delegation/uses/schedule.js'
 import { refuse } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import { startHealthServer } from '../http/health.js'
@@ -97,6 +98,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
     runMaintenance(services, closing.signal),
     runMatching(services, closing.signal),
     runNamespaceChecks(services, closing.signal),
+    runUseCounting(services, closing.signal),
     probeStore(services, closing.signal),
     ...(deps.freshness === 'daily' ? [runFreshnessChecks(services, closing.signal)] : []),
   ])

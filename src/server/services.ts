@@ -14,6 +14,8 @@ import { introduceToOpen } from '../delegation/resources/introduce-to-open.js'
 import { resourcesStore } from '../delegation/resources/store.js'
 import { countOpenTasks, findTask, tasksGrantedBy, tasksQuota } from '../delegation/tasks/find.js'
 import { tasksStore } from '../delegation/tasks/store.js'
+import { newProfiles } from '../delegation/uses/find.js'
+import { usesStore } from '../delegation/uses/store.js'
 import type { Caller } from '../http/caller.js'
 import { newFailureLog } from '../http/handler/failure-log.js'
 import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/limits/concurrency-limit.js'
@@ -51,7 +53,7 @@ import { isCalledFor } from '../oauth/lineage.js'
 import { tokensStore } from '../oauth/store.js'
 import { newTokenKeys } from '../oauth/token-keys.js'
 import type { Handle } from '../protocol/handles.js'
-import { type AgentId, type ClientId, type IntroductionId, isResourceId, type OrgId, type TargetId, type TaskId } from '../protocol/ids.js'
+import { type AgentId, type ClientId, type IntroductionId, isResourceId, type OrgId, type TargetId, type TaskId, type TokenId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
 import type { Barrier } from '../protocol/standing.js'
 import { freshnessStore } from '../registry/cards/freshness/store.js'
@@ -222,6 +224,7 @@ function newBase(deps: ServiceDeps) {
 
 function newStores(base: ReturnType<typeof newBase>) {
   const registeredKeys = registeredKeysStore(base)
+  const uses = usesStore(base)
   return {
     ...base,
     organisations: organisationsStore(base),
@@ -239,6 +242,8 @@ function newStores(base: ReturnType<typeof newBase>) {
     introductions: introductionsStore(base),
     capabilities: capabilityStore(base),
     tokens: tokensStore(base),
+    uses,
+    profiles: newProfiles({ ...base, uses }),
     cardSearch: base.storage.cards,
     searchLimits: {
       authenticated: searchLimitOf(base, 'authenticated'),
@@ -257,6 +262,7 @@ const newFinders = (stores: ReturnType<typeof newStores>) => ({
   findTarget: async (id: TargetId) => (isResourceId(id) ? (await findResource(stores, id))?.target : findIntroductionTarget(stores, id)),
   findResource: (uriOrId: string) => findResource(stores, uriOrId),
   findTask: (id: TaskId) => findTask(stores, id),
+  findTokenRecord: (id: TokenId) => stores.tokens.get(id),
   orgOfOwner: (owner: KeyOwner) => orgOfOwner(stores, owner),
   grantedBy: async (handle: Handle, since: number) =>
     (

@@ -6,7 +6,7 @@ import { isLoopback } from '../../lib/hosts/loopback.js'
 import { fetchBytes } from '../../lib/io/fetch-json.js'
 import { readCard } from '../../protocol/cards/card-model.js'
 import { type AgentId, audienceOf } from '../../protocol/ids.js'
-import { resourceMetadataUrl } from '../../protocol/resource-metadata.js'
+import { resourceMetadataUrl } from '../../protocol/resources/metadata.js'
 import { type Check, fail, messageOf, ok, tryCheck, warn } from './check.js'
 import { checkDns, checkTls } from './connection.js'
 

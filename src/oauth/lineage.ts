@@ -109,7 +109,7 @@ async function lineageOfToken(deps: LineageDeps, caller: Caller, id: TokenId): P
   return { records: visible(), isComplete: true }
 }
 
-const isOwnTask = (caller: Caller, { owner, orgId }: TaskDependencies): boolean => owner === caller.id || maySee(caller, orgId)
+export const isOwnTask = (caller: Caller, { owner, orgId }: TaskDependencies): boolean => owner === caller.id || maySee(caller, orgId)
 
 /** True for the token's client, subject, actors and audience, and for members of the client's organisation. */
 function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, actors, audience, orgId }: TokenRecord): boolean {
@@ -123,8 +123,11 @@ function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, ac
   )
 }
 
+/** A token in a list or a lineage. */
+export type LineageNode = Awaited<ReturnType<typeof nodeOf>>
+
 /** What ended after the token had expired does not count. By then the ended set may have forgotten what ended before. */
-async function nodeOf({ trustLog }: LineageDeps, now: number, record: TokenRecord, findHistory: FindHistory) {
+export async function nodeOf({ trustLog }: LineageDeps, now: number, record: TokenRecord, findHistory: FindHistory) {
   const { id, parents, clientId, sub, audience, scope, actors, taskId, introductionId, issuedAt, expiresAt, dependsOn } = record
   const { tools, resources, delegation } = record
   const hasExpired = expiresAt <= now

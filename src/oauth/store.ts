@@ -52,6 +52,10 @@ export const TOKENS: OwnedSpec<TokenRecord> = {
     tasks: { fields: ['tasks', 'issuedAt'] },
     parents: { fields: ['parents', 'issuedAt'] },
     calledFor: { fields: ['calledFor', 'expiresAt'] },
+    // An index for each filter of tokens.list besides `tasks`
+    client: { fields: ['clientId', 'issuedAt'] },
+    audience: { fields: ['audience', 'issuedAt'] },
+    introduction: { fields: ['introductionId', 'issuedAt'] },
   },
   expires: 'purgeAt',
   ownedBy: ['orgId'],

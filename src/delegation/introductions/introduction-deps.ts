@@ -11,6 +11,7 @@ import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { InboxStore } from '../inbox/store.js'
 import type { ResourceAudience } from '../resources/find.js'
 import type { TasksStore } from '../tasks/store.js'
+import type { UsesStore } from '../uses/store.js'
 import type { CapabilityStore } from './capability/store.js'
 import type { Entitlement } from './entitle.js'
 import type { Introduction, IntroductionsStore } from './store.js'
@@ -20,6 +21,7 @@ export interface IntroductionDeps {
   readonly capabilities: CapabilityStore
   readonly inbox: InboxStore
   readonly tasks: TasksStore
+  readonly uses: UsesStore
   readonly storage: Storage
   readonly trustLog: TrustLog
   readonly random: Random

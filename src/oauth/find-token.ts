@@ -1,13 +1,32 @@
 import type { KeysFor } from '../credentials/jose/jwt.js'
 import { verifyAccessToken } from '../credentials/jose/token-types.js'
 import { isRefusal } from '../errors.js'
+import { type Caller, mayOversee } from '../http/caller.js'
 import { type AccessTokenClaims, handlesOf } from '../protocol/claims.js'
 import type { Handle } from '../protocol/handles.js'
+import { AgentId, audienceOf } from '../protocol/ids.js'
 
-interface FoundToken {
+export interface FoundToken {
   readonly claims: AccessTokenClaims
   /** Every handle that the token depends on. The caller checks that they stand. */
   readonly dependsOn: readonly Handle[]
+}
+
+/** A caller to whom a token is described. */
+export type Viewer = Pick<Caller, 'id' | 'kind' | 'orgId' | 'role'>
+
+/** True for the token's audience and client, administrators of the client's organisation and operators. */
+export function mayInspect(
+  issuer: string,
+  viewer: Viewer,
+  claims: Pick<AccessTokenClaims, 'aud' | 'client_id' | 'organization_id'>,
+): boolean {
+  return claims.client_id === viewer.id || isAudience(issuer, viewer, claims) || mayOversee(viewer, claims.organization_id)
+}
+
+export function isAudience(issuer: string, viewer: Viewer, { aud }: Pick<AccessTokenClaims, 'aud'>): boolean {
+  const agent = AgentId.safeParse(viewer.id)
+  return agent.success && aud === audienceOf(issuer, agent.data)
 }
 
 /** Verifies an access token of this registry. Returns undefined, without a reason, for a text that is not a valid token or has expired. */

@@ -2,11 +2,20 @@ import type { Audit } from '../audit/audit.js'
 import { auditDraft } from '../audit/audit-draft.js'
 import { signJwt } from '../credentials/jose/sign.js'
 import type { TaskDeps } from '../delegation/tasks/authority.js'
+import type { Profiles } from '../delegation/uses/find.js'
 import { refuse } from '../errors.js'
 import type { OAuthForm } from '../http/form.js'
 import { quickParse } from '../lib/quick-parse.js'
 import type { Random } from '../lib/random.js'
-import { AccessTokenClaims, type Act, chainOf, INTRODUCED_TOKEN_SECONDS, MAX_TOKEN_BYTES, ROOT_TOKEN_SECONDS } from '../protocol/claims.js'
+import {
+  AccessTokenClaims,
+  type Act,
+  chainOf,
+  INTRODUCED_TOKEN_SECONDS,
+  MAX_TOKEN_BYTES,
+  type RiskLevel,
+  ROOT_TOKEN_SECONDS,
+} from '../protocol/claims.js'
 import { type Handle, handleOfToken, identitiesOf } from '../protocol/handles.js'
 import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type TaskId, type TokenId } from '../protocol/ids.js'
 import { type Delegation, formatScope, type Right, type Scope } from '../protocol/rights.js'
@@ -29,6 +38,7 @@ export interface IssueDeps {
   readonly issuer: string
   readonly tasks: TaskDeps['tasks']
   readonly commitTask: TaskDeps['commitTask']
+  readonly profiles: Pick<Profiles, 'riskLevelOf'>
 }
 
 /** Input of a grant. */
@@ -90,7 +100,8 @@ export const refuseWithoutProof = (): never =>
 export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decision: TokenDecision): Promise<IssuedToken | 'retry'> {
   const { client, key } = decision.authenticated
   const jti = newId(deps.random, 'tok')
-  const signer = await deps.keyRing.signer('token')
+  const scope = formatScope(decision.scopes)
+  const [signer, riskLevel] = await Promise.all([deps.keyRing.signer('token'), riskLevelOf(deps, decision, scope, now)])
   const dependencies = joinDependencies(
     client.dependencies,
     { handles: [key.handle, handleOfToken(jti), deps.trustLog.epoch], expiresAt: Number.POSITIVE_INFINITY },
@@ -109,7 +120,6 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
   const exp = Math.min(now + seconds, Math.floor(dependencies.expiresAt))
   if (exp <= now) refuse('invalid_request', 'something that the token would depend on has expired')
   const dependsOn = dependenciesToStore(dependencies, { now, expiresAt: exp })
-  const scope = formatScope(decision.scopes)
   const checked = quickParse(AccessTokenClaims, {
     iss: deps.issuer,
     sub: decision.sub,
@@ -130,6 +140,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     allowed_resources: decision.resources && [...decision.resources],
     delegation: decision.delegation,
     exchange_rights: decision.exchangeRights && [...decision.exchangeRights],
+    risk_level: riskLevel,
     standing: { at: seq, dependsOn },
   })
   if (!checked.success) throw checked.error
@@ -144,6 +155,22 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
   const { task, tools, resources } = decision
   return { task, tools, resources, accessToken, expiresIn: exp - now, scope, tokenType: decision.jkt === undefined ? 'Bearer' : 'DPoP' }
 }
+
+const riskLevelOf = (
+  { profiles }: IssueDeps,
+  { authenticated, sub, act, audience, task, tools, jkt }: TokenDecision,
+  scope: string,
+  issuedAt: number,
+): Promise<RiskLevel | undefined> =>
+  profiles.riskLevelOf(authenticated.client.id, {
+    audience,
+    scope,
+    taskId: task?.id,
+    tools,
+    actors: chainOf({ sub, act }).slice(1),
+    jkt,
+    issuedAt,
+  })
 
 async function saveRecord(
   deps: IssueDeps,
@@ -189,6 +216,7 @@ async function saveRecord(
       scope: claims.scope.slice(0, 512),
       actors: record.actors.length,
       ...(decision.jkt === undefined && { bearer: true }),
+      ...(claims.risk_level && { risk: claims.risk_level }),
     },
   })
   const saving = [deps.tokens.inserting(record), row]

@@ -1,15 +1,30 @@
 import { z } from 'zod'
+import { type RateLimits, requireVerificationRate } from '../http/limits/rate-limit.js'
 import { PageInput } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../protocol/end-reason.js'
 import { Audience, ClientId, IntroductionId, TaskId, TokenId } from '../protocol/ids.js'
+import { MAX_NAMES, MAX_SCOPE_LENGTH, Names, parseScope } from '../protocol/rights.js'
 import { type LineageDeps, lineageOf } from './lineage.js'
 import { type ListTokensDeps, listTokens } from './list.js'
 import { type RevokeTokenDeps, revokeToken } from './revoke.js'
+import { type VerifyDeps, verifyToken } from './verify.js'
+
+/** `a b` (RFC 6749 §3.3). */
+const ScopeText = z
+  .string()
+  .max(MAX_NAMES * (MAX_SCOPE_LENGTH + 1))
+  .transform((text, context) => {
+    const scopes = parseScope(text)
+    if (scopes === undefined) context.addIssue({ code: 'custom', message: 'not a list of distinct scopes, separated by single spaces' })
+    return scopes ?? z.NEVER
+  })
 
 const LIST_INPUT = PageInput.extend({ alive: z.boolean().default(false) })
 
-export const tokensRoutes = (deps: LineageDeps & ListTokensDeps & RevokeTokenDeps) =>
+export const tokensRoutes = (
+  deps: LineageDeps & ListTokensDeps & RevokeTokenDeps & VerifyDeps & { readonly rateLimits: Pick<RateLimits, 'verifications'> },
+) =>
   router({
     lineage: procedureFor('tasks:write')
       .input(z.union([z.strictObject({ taskId: TaskId }), z.strictObject({ tokenId: TokenId })]))
@@ -24,6 +39,24 @@ export const tokensRoutes = (deps: LineageDeps & ListTokensDeps & RevokeTokenDep
         ]),
       )
       .query(({ ctx, input: { limit, cursor, alive, ...filter } }) => listTokens(deps, ctx.caller, filter, { limit, cursor, alive })),
+    // A mutation, because the query string of a request may be logged, and a token must not be
+    verify: procedureFor('tasks:write')
+      .input(
+        z.strictObject({
+          token: z.string().min(1).max(16_384),
+          scope: ScopeText.optional(),
+          tool: Names.element.optional(),
+          resource: Names.element.optional(),
+          requiredTools: Names.default([]),
+          taskId: TaskId.optional(),
+          parentTaskId: TaskId.optional(),
+          description: z.string().max(1024).optional(),
+        }),
+      )
+      .mutation(({ ctx, input: { token, scope, ...call } }) => {
+        requireVerificationRate(deps.rateLimits, ctx.caller)
+        return verifyToken(deps, ctx.caller, token, { ...call, scopes: scope ?? [] })
+      }),
     revoke: procedureFor('tasks:write')
       .input(z.strictObject({ tokenId: TokenId, ...REVOCATION_INPUT }))
       .mutation(({ ctx, input: { tokenId, ...because } }) => revokeToken(deps, ctx.caller, tokenId, because)),

@@ -11,6 +11,10 @@ export interface Act {
 }
 export const Act: z.ZodType<Act> = z.object({ sub: AgentId, act: z.lazy(() => Act).optional() })
 
+/** How unusual a token is for its agent. `unknown`: the agent has too little history. */
+const RiskLevel = z.enum(['low', 'medium', 'high', 'unknown'])
+export type RiskLevel = z.infer<typeof RiskLevel>
+
 /**
  * Payload of an access token (`typ: at+jwt`, RFC 9068 §2.2) in wire spelling.
  * Verifiers ignore unknown claims (RFC 7519 §4), so every claim that restricts a token must be listed here.
@@ -40,6 +44,8 @@ export const AccessTokenClaims = z.object({
   delegation: Delegation.optional(),
   /** The most that a root token may be exchanged for. Absent: everything that its client may have. */
   exchange_rights: ExchangeRights.optional(),
+  /** Of tokens of agents: the risk at issue, for the audience to judge. The registry refuses and revokes nothing by it. */
+  risk_level: RiskLevel.optional(),
   standing: Standing,
 })
 export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>

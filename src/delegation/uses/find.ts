@@ -1,8 +1,9 @@
 import { BoundedMap } from '../../lib/bounded-map.js'
 import type { Clock } from '../../lib/clock.js'
+import type { RiskLevel } from '../../protocol/claims.js'
 import { AgentId, type ClientId, type TaskId } from '../../protocol/ids.js'
 import type { ProfiledToken } from './profile.js'
-import { type Risk, riskOf } from './risk.js'
+import { riskOf } from './risk.js'
 import { type AgentProfile, type Used, type UsesStore, useId } from './store.js'
 
 export interface UseView {
@@ -23,8 +24,8 @@ export async function findUses(
 /** Finds profiles of clients, each at most REREAD_MS old: the token endpoint reads a profile at most that often. */
 export interface Profiles {
   find(id: ClientId): Promise<AgentProfile | undefined>
-  /** The risk of a token that is about to be issued. */
-  riskOf(id: ClientId, token: ProfiledToken): Promise<Risk>
+  /** The risk of a token that is about to be issued to an agent. Members have no profile. */
+  riskLevelOf(id: ClientId, token: ProfiledToken): Promise<RiskLevel | undefined>
 }
 
 const REREAD_MS = 60_000
@@ -45,5 +46,8 @@ export function newProfiles({ uses, clock }: { readonly uses: UsesStore; readonl
       throw error
     })
   }
-  return { find, riskOf: async (id, token) => riskOf(await find(id), token) }
+  return {
+    find,
+    riskLevelOf: async (id, token) => (AgentId.safeParse(id).success ? riskOf(await find(id), token).level : undefined),
+  }
 }

@@ -1,3 +1,4 @@
+import type { RiskLevel } from '../../protocol/claims.js'
 import { coveredBySome, parseScope } from '../../protocol/rights.js'
 import { HOUR_SECONDS, MINUTE_SECONDS, unitOf, usesIn } from './counts.js'
 import type { ProfiledToken } from './profile.js'
@@ -19,7 +20,6 @@ export interface Risk {
   readonly score: number | null
   readonly parts: readonly { readonly code: keyof typeof WEIGHTS; readonly weight: number }[]
 }
-export type RiskLevel = 'low' | 'medium' | 'high' | 'unknown'
 
 export const UNKNOWN_RISK: Risk = { level: 'unknown', score: null, parts: [] }
 

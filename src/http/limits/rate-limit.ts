@@ -82,6 +82,8 @@ export const RATES = {
   /** Requests of one address prefix whose credentials are not, or not yet, verified. */
   credentials: { name: 'unverified-credentials', perSecond: 20 },
   tokenRequests: { name: 'token-requests', perSecond: 50 },
+  /** Verifications and introspections of one client: 600 a minute. */
+  verifications: { name: 'token-verifications', perSecond: 10, burstSeconds: 60 },
   creationsOfClient: { name: 'creations', perSecond: 5 },
   creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50 },
   /** `cards.lint` from one address prefix: it is open to anonymous callers, and a card with thousands of faults takes up to a second. */
@@ -97,6 +99,12 @@ export const RATES = {
 } as const satisfies Readonly<Record<string, Rate>>
 
 export interface RateLimits extends Readonly<Record<keyof typeof RATES, RateLimit>> {}
+
+/** Counts a verification or introspection of a token for the client, or refuses it. */
+export function requireVerificationRate({ verifications }: Pick<RateLimits, 'verifications'>, { id }: { readonly id: string }): void {
+  const refusal = verifications.take(id)
+  if (refusal) throw refusal
+}
 
 /** Counts a creation for the client, and for the agents or the members of its organisation; or refuses it. */
 export function requireCreationRate(
@@ -154,6 +162,7 @@ export function newRateLimits(
   return {
     credentials: limitOf(RATES.credentials),
     tokenRequests: limitOf(RATES.tokenRequests),
+    verifications: limitOf(RATES.verifications),
     creationsOfClient: limitOf(RATES.creationsOfClient),
     creationsOfOrganisation: limitOf(RATES.creationsOfOrganisation),
     lint: limitOf(RATES.lint),

@@ -1,32 +1,44 @@
 import type { KeysFor } from '../credentials/jose/jwt.js'
 import { verifyAccessToken } from '../credentials/jose/token-types.js'
+import type { ResourceAudience } from '../delegation/resources/find.js'
 import { isRefusal } from '../errors.js'
 import { type Caller, mayOversee } from '../http/caller.js'
 import { type AccessTokenClaims, handlesOf } from '../protocol/claims.js'
 import type { Handle } from '../protocol/handles.js'
 import { AgentId, audienceOf } from '../protocol/ids.js'
 
-export interface FoundToken {
+interface FoundToken {
   readonly claims: AccessTokenClaims
   /** Every handle that the token depends on. The caller checks that they stand. */
   readonly dependsOn: readonly Handle[]
+}
+
+export interface AudienceDeps {
+  readonly issuer: string
+  readonly findResource: (uri: string) => Promise<ResourceAudience | undefined>
 }
 
 /** A caller to whom a token is described. */
 export type Viewer = Pick<Caller, 'id' | 'kind' | 'orgId' | 'role'>
 
 /** True for the token's audience and client, administrators of the client's organisation and operators. */
-export function mayInspect(
-  issuer: string,
+export async function mayInspect(
+  deps: AudienceDeps,
   viewer: Viewer,
   claims: Pick<AccessTokenClaims, 'aud' | 'client_id' | 'organization_id'>,
-): boolean {
-  return claims.client_id === viewer.id || isAudience(issuer, viewer, claims) || mayOversee(viewer, claims.organization_id)
+): Promise<boolean> {
+  return claims.client_id === viewer.id || mayOversee(viewer, claims.organization_id) || isAudience(deps, viewer, claims)
 }
 
-export function isAudience(issuer: string, viewer: Viewer, { aud }: Pick<AccessTokenClaims, 'aud'>): boolean {
+/** True for the agent that the token is for, and for the agent under which the server of its resource works. */
+export async function isAudience(
+  { issuer, findResource }: AudienceDeps,
+  viewer: Viewer,
+  { aud }: Pick<AccessTokenClaims, 'aud'>,
+): Promise<boolean> {
   const agent = AgentId.safeParse(viewer.id)
-  return agent.success && aud === audienceOf(issuer, agent.data)
+  if (!agent.success) return false
+  return aud === audienceOf(issuer, agent.data) || (await findResource(aud))?.resource.operatorAgentId === agent.data
 }
 
 /** Verifies an access token of this registry. Returns undefined, without a reason, for a text that is not a valid token or has expired. */

@@ -39,6 +39,7 @@ export function metadataEndpoints({ issuer, dev }: MetadataDeps): Route[] {
       ]),
     ),
     dpop_signing_alg_values_supported: [...DPOP_ALGORITHMS],
+    introspection_signing_alg_values_supported: ['ES256'],
     credence_revocations: `${issuer.replace(/^http/, 'ws')}/revocations`,
     credence_log: `${issuer}/log/checkpoint`,
     ...(dev && { credence_development: true }),

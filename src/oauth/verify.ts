@@ -2,12 +2,11 @@ import type { Audit } from '../audit/audit.js'
 import { auditDraft } from '../audit/audit-draft.js'
 import type { KeysFor } from '../credentials/jose/jwt.js'
 import { findUses, type Profiles } from '../delegation/uses/find.js'
-import type { ProfiledToken } from '../delegation/uses/profile.js'
-import { hasUsedBefore, type Risk, riskOf, UNKNOWN_RISK } from '../delegation/uses/risk.js'
+import { profiledToken } from '../delegation/uses/profile.js'
+import { hasUsedBefore, isUnusual, type Risk, riskOf, UNKNOWN_RISK } from '../delegation/uses/risk.js'
 import type { UsesStore } from '../delegation/uses/store.js'
 import type { Caller } from '../http/caller.js'
 import type { AccessTokenClaims } from '../protocol/claims.js'
-import { chainOf } from '../protocol/claims.js'
 import type { TaskId } from '../protocol/ids.js'
 import { coveredBySome, type Scope } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
@@ -122,9 +121,7 @@ async function verify(
     scope: claims.scope,
     taskContextValid: misplaced.length === 0,
     historicalPatternMatch:
-      profile === undefined || risk.score === null
-        ? null
-        : risk.level === 'low' && hasUsedBefore(profile, token, { scopes, tool: call.tool }),
+      profile === undefined || risk.score === null ? null : !isUnusual(risk) && hasUsedBefore(profile, token, { scopes, tool: call.tool }),
     reasons: [
       ...invalid,
       ...misplaced,
@@ -142,17 +139,6 @@ async function verify(
 }
 
 const described = ({ id, state, description }: TokenTask) => ({ id, state, ...(description !== undefined && { description }) })
-
-/** The part of a token that its client's history is compared with. */
-export const profiledToken = (claims: AccessTokenClaims): ProfiledToken => ({
-  audience: claims.aud,
-  scope: claims.scope,
-  taskId: claims.task_id,
-  tools: claims.allowed_tools,
-  actors: chainOf(claims).slice(1),
-  jkt: claims.cnf.jkt,
-  issuedAt: claims.iat,
-})
 
 function uncovered({ scope, allowed_tools, allowed_resources }: AccessTokenClaims, call: VerifiedCall): readonly VerificationReason[] {
   const { scopes, requiredTools, tool, resource } = call

@@ -1,3 +1,4 @@
+import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
 import type { AgentId, Audience, Jkt, OrgId, TaskId } from '../../protocol/ids.js'
 import { parseScope, type Scope } from '../../protocol/rights.js'
 import { added, DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, unitOf } from './counts.js'
@@ -22,6 +23,17 @@ export interface ProfiledToken {
   readonly jkt: Jkt
   readonly issuedAt: number
 }
+
+/** The part of an access token that a profile keeps. */
+export const profiledToken = (claims: AccessTokenClaims): ProfiledToken => ({
+  audience: claims.aud,
+  scope: claims.scope,
+  taskId: claims.task_id,
+  tools: claims.allowed_tools,
+  actors: chainOf(claims).slice(1),
+  jkt: claims.cnf.jkt,
+  issuedAt: claims.iat,
+})
 
 export const newProfile = (agentId: AgentId, orgId: OrgId): AgentProfile => ({
   agentId,

@@ -23,6 +23,9 @@ export interface Risk {
 
 export const UNKNOWN_RISK: Risk = { level: 'unknown', score: null, parts: [] }
 
+/** False for an unknown risk. */
+export const isUnusual = ({ score }: Risk): boolean => score !== null && score >= MEDIUM
+
 /** Compares a token with the uses of its agent before it. The profile may already include the token. */
 export function riskOf(profile: AgentProfile | undefined, token: ProfiledToken): Risk {
   const at = token.issuedAt

@@ -190,7 +190,8 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'agents',
   },
   'introductions.get': {
-    summary: 'Show one introduction; needsApproval lists what it relied on and the card no longer has.',
+    summary:
+      'Show one introduction with the number of tokens issued under it (`uses`) and the time of the last; needsApproval lists what it relied on and the card no longer has.',
     caller: 'both agents and their organisations, operators',
   },
   'introductions.list': {
@@ -223,6 +224,16 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'tokens.lineage': {
     summary: 'Show which token came from which, for a task or a token.',
     caller: 'the agents in the chain, the organisation of the task, operators',
+  },
+  'tokens.list': {
+    summary:
+      'List the tokens of one `client`, `task` (with its child tasks), `introduction` or `audience`, newest first; with `alive` only those that have not expired and stand.',
+    caller: 'the client or audience, the owner of the task, both agents of the introduction; members of their organisations; operators',
+  },
+  'tokens.verify': {
+    summary:
+      "Check whether a token fits one call (`scope`, `tool`, `resource`, `taskId`, `parentTaskId`, `description`), and compare it with its client's history ([CONCEPTS](CONCEPTS.md#uses-and-risk)). Revokes nothing.",
+    caller: "the token's audience, its client, administrators of the client's organisation, operators; others get the answer for an unknown token",
   },
   'tokens.revoke': {
     summary: 'Revoke a token and every token that came from it.',

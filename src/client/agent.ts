@@ -4,7 +4,6 @@ import { type Clock, clientClock } from '../lib/clock.js'
 import { printable } from '../lib/io/printable.js'
 import type { JsonObject } from '../lib/json.js'
 import { type Random, systemRandom } from '../lib/random.js'
-import { REVOCATION_INPUT, type RevocationReason } from '../protocol/end-reason.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { SEARCH_OPTIONS, type SearchOptions, type SearchResult } from '../protocol/search.js'
 import { type Calls, newCalls } from './call.js'
@@ -18,6 +17,17 @@ import { newPins } from './pins.js'
 import { fetchKeys, fetchMetadata, issuerOf, type RegistryMetadata } from './registry.js'
 import { type LineageNode, type LineageSubject, newTasks, readLineage, type Tasks } from './tasks.js'
 import { type AccessToken, EXCHANGE_OPTIONS, type ExchangeOptions, newTokens, type RootOptions, type TokenStore } from './tokens.js'
+import {
+  type IntrospectOptions,
+  introspectionOf,
+  listTokens,
+  type RevokeOptions,
+  revocationOf,
+  type TokenListOptions,
+  type Verification,
+  type VerifyOptions,
+  verifyToken,
+} from './verify.js'
 
 export interface AgentOptions {
   /** The registry's issuer URL. */
@@ -67,8 +77,12 @@ export interface Agent extends Calls, Cards {
   token(scopes?: readonly string[], options?: RootOptions): Promise<AccessToken>
   /** A token for one peer, with at most the rights of the subject token (RFC 8693). */
   exchange(options: ExchangeOptions): Promise<AccessToken>
-  introspect(token: string): Promise<JsonObject>
-  revoke(token: string, because?: Partial<RevocationReason>): Promise<void>
+  introspect(token: string, options?: IntrospectOptions): Promise<JsonObject>
+  /** Checks whether a token, such as one that this agent was called with, fits a call. */
+  verifyToken(token: string, call?: VerifyOptions): Promise<Verification>
+  /** The tokens of a client, task, introduction or audience, newest first. */
+  listTokens(options: TokenListOptions): Promise<{ readonly items: readonly LineageNode[]; readonly cursor?: string }>
+  revoke(token: string, options?: RevokeOptions): Promise<void>
   /** Agents whose cards have words of a text, such as a task in a sentence, and that match all filters. */
   search(options?: SearchOptions): Promise<SearchResult>
   /** Completes the last word of a text. */
@@ -117,11 +131,11 @@ export function createAgent(options: AgentOptions): Agent {
     ...cards,
     token: tokens.root,
     exchange: tokens.exchange,
-    introspect: (token) => tokens.post('introspection_endpoint', { token }),
-    revoke: async (token, because = {}) => {
-      requireOptions('revoke', because, REVOCATION_INPUT)
-      const { reason, note } = because
-      await tokens.post('revocation_endpoint', { token, ...(reason && { reason }), ...(note && { note }) })
+    introspect: async (token, introspection = {}) => tokens.post('introspection_endpoint', introspectionOf(token, introspection)),
+    verifyToken: (token, call = {}) => verifyToken(calls, token, call),
+    listTokens: (filter) => listTokens(calls, filter),
+    revoke: async (token, revocation = {}) => {
+      await tokens.post('revocation_endpoint', revocationOf(token, revocation))
     },
     search: async (query = {}) => {
       requireOptions('search', query, SEARCH_OPTIONS)

@@ -1,20 +1,17 @@
-import type { Audit } from '../audit/audit.js'
-import type { KeysFor } from '../credentials/jose/jwt.js'
 import { refuse } from '../errors.js'
 import { parseForm } from '../http/form.js'
 import { json, type Route } from '../http/route.js'
 import { EndNote, EndReason } from '../protocol/end-reason.js'
-import { handleOfToken } from '../protocol/handles.js'
 import { authenticateClient, type ClientAuthDeps } from './client-auth/client-auth.js'
 import { findToken } from './find-token.js'
 import { parseParameter } from './grants/narrowing.js'
-import { endingOfToken } from './revoke.js'
+import { endTokenAndTasks, type RevokeTokenDeps, TaskChain } from './revoke.js'
 
-export type RevokeDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
+export type RevokeDeps = ClientAuthDeps & Omit<RevokeTokenDeps, 'tokens'>
 
 /**
  * Revokes a token of the authenticated client and every token that came from it. An unknown, foreign or expired token gets the same response.
- * `reason` and `note` are parameters of this registry.
+ * `reason`, `note` and `affected_task_chain`, tasks that end with the token, are parameters of this registry.
  *
  * @see [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009.html#section-2)
  */
@@ -27,12 +24,17 @@ export const revokeEndpoint = (deps: RevokeDeps): Route => ({
     const token = form.get('token') ?? refuse('invalid_request', 'token is missing')
     const reason = parseParameter(form, 'reason', EndReason, false) ?? 'unspecified'
     const note = parseParameter(form, 'note', EndNote, false)
+    const taskIds = parseParameter(form, 'affected_task_chain', TaskChain, true)
     const claims = (await findToken(deps, token, now))?.claims
-    if (claims?.client_id === client.id && !deps.trustLog.ended.has(handleOfToken(claims.jti))) {
-      const ends = [endingOfToken({ id: claims.jti, expiresAt: claims.exp })]
-      const row = { orgId: client.orgId, actor: client.id, action: 'oauth.revoke', outcome: 'done', tokenId: claims.jti } as const
-      await deps.trustLog.end({ type: 'token.revoked', ends, operations: deps.audit.recordingEnd(row, { ends, reason, note }) })
-    }
-    return json(200, {})
+    const own = claims?.client_id === client.id ? { id: claims.jti, expiresAt: claims.exp } : undefined
+    const draft = {
+      orgId: client.orgId,
+      actor: client.id,
+      action: 'oauth.revoke',
+      outcome: 'done',
+      ...(own && { tokenId: own.id }),
+    } as const
+    await endTokenAndTasks(deps, client, { token: own, taskIds: taskIds ?? [], because: { reason, note }, draft }, now)
+    return json(200, taskIds ? { revoked: own !== undefined, affected_tasks_terminated: true } : {})
   },
 })

@@ -7,7 +7,7 @@ import { Audience, ClientId, IntroductionId, TaskId, TokenId } from '../protocol
 import { MAX_NAMES, MAX_SCOPE_LENGTH, Names, parseScope } from '../protocol/rights.js'
 import { type LineageDeps, lineageOf } from './lineage.js'
 import { type ListTokensDeps, listTokens } from './list.js'
-import { type RevokeTokenDeps, revokeToken } from './revoke.js'
+import { type RevokeTokenDeps, revokeToken, TaskChain } from './revoke.js'
 import { type VerifyDeps, verifyToken } from './verify.js'
 
 /** `a b` (RFC 6749 §3.3). */
@@ -19,6 +19,11 @@ const ScopeText = z
     if (scopes === undefined) context.addIssue({ code: 'custom', message: 'not a list of distinct scopes, separated by single spaces' })
     return scopes ?? z.NEVER
   })
+
+/** Longer texts are no tokens either, and are refused before they are read. */
+const TokenText = z.string().min(1).max(16_384)
+
+const REVOKE_INPUT = z.strictObject({ ...REVOCATION_INPUT, affectedTaskChain: TaskChain.optional() })
 
 const LIST_INPUT = PageInput.extend({ alive: z.boolean().default(false) })
 
@@ -43,7 +48,7 @@ export const tokensRoutes = (
     verify: procedureFor('tasks:write')
       .input(
         z.strictObject({
-          token: z.string().min(1).max(16_384),
+          token: TokenText,
           scope: ScopeText.optional(),
           tool: Names.element.optional(),
           resource: Names.element.optional(),
@@ -58,6 +63,8 @@ export const tokensRoutes = (
         return verifyToken(deps, ctx.caller, token, { ...call, scopes: scope ?? [] })
       }),
     revoke: procedureFor('tasks:write')
-      .input(z.strictObject({ tokenId: TokenId, ...REVOCATION_INPUT }))
-      .mutation(({ ctx, input: { tokenId, ...because } }) => revokeToken(deps, ctx.caller, tokenId, because)),
+      .input(z.union([REVOKE_INPUT.extend({ tokenId: TokenId }), REVOKE_INPUT.extend({ token: TokenText })]))
+      .mutation(({ ctx, input: { reason, note, affectedTaskChain = [], ...named } }) =>
+        revokeToken(deps, ctx.caller, named, affectedTaskChain, { reason, note }),
+      ),
   })

@@ -25,8 +25,8 @@ export function wantsSigned(accept: string | readonly string[] = ''): boolean {
 }
 
 /**
- * The introspection response as a JWT for the client that asked, also if the token is not active. It has neither `sub` nor `exp`, so that nobody takes it
- * for a token.
+ * The introspection response as a JWT for the client that asked, also if the token is not active. It has neither `sub` nor `exp`, so that it
+ * cannot pass as an access token.
  *
  * @see [RFC 9701 §5](https://www.rfc-editor.org/rfc/rfc9701.html#section-5)
  */

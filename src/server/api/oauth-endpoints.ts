@@ -1,6 +1,8 @@
 // Describes the OAuth endpoints and the metadata documents for docs/API.md and schemas/openapi.json.
 import { z } from 'zod'
+import { TaskChain } from '../../oauth/revoke.js'
 import { AccessTokenClaims } from '../../protocol/claims.js'
+import { EndNote, EndReason } from '../../protocol/end-reason.js'
 import { AgentId, Audience, TaskId } from '../../protocol/ids.js'
 import { Delegation, ExchangeRights, Names } from '../../protocol/rights.js'
 import type { HttpEndpoint } from './http-endpoint.js'
@@ -36,6 +38,19 @@ const ProtectedResource = z.looseObject({
   dpop_bound_access_tokens_required: z.boolean(),
   resource_name: z.string().optional(),
   jwks_uri: z.string().optional(),
+})
+
+const HistoryTask = z.object({ task_id: TaskId, state: z.enum(['active', 'expired', 'ended']), description: z.string().optional() })
+const TaskHistory = z.object({
+  current_task: HistoryTask.nullable(),
+  parent_tasks: z.array(HistoryTask).describe('nearest first'),
+  task_chain: z.array(TaskId).describe("from the first task to the token's own"),
+  execution_pattern: z.enum(['normal', 'unusual', 'unknown']),
+  risk_assessment: z.enum(['low', 'medium', 'high', 'unknown']),
+  execution_logs: z
+    .array(z.object({ event: z.string(), time: z.int(), audience: Audience.nullable(), outcome: z.enum(['done', 'refused']) }))
+    .max(50)
+    .describe("newest first; those of other audiences only for the organisation of the task's owner"),
 })
 
 export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
@@ -94,28 +109,46 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'POST',
     path: '/oauth/introspect',
     tag: 'OAuth',
-    summary: 'Return the current state of a token: `{ "active": false }` if it is not active or the caller may not see it.',
+    summary:
+      'Return the current state of a token: `{ "active": false }` if it is not active or the caller may not see it. With `Accept: application/token-introspection+jwt` the response is a JWT that the registry signed (RFC 9701).',
     caller: "the token's audience, its client, administrators of the client's organisation, operators",
-    source: 'RFC 7662 §2',
-    body: z.object({ ...ClientAssertion, token: z.string(), token_type_hint: z.string().optional() }),
+    source: 'RFC 7662 §2, RFC 9701',
+    body: z.object({
+      ...ClientAssertion,
+      token: z.string(),
+      token_type_hint: z.string().optional(),
+      include_task_history: z.enum(['true', 'false']).optional(),
+    }),
     response: json(
       z.union([
         z.object({ active: z.literal(false) }),
-        AccessTokenClaims.omit({ standing: true }).extend({ active: z.literal(true), token_type: z.literal('DPoP') }),
+        AccessTokenClaims.omit({ standing: true }).extend({
+          active: z.literal(true),
+          token_type: z.literal('DPoP'),
+          task_history: TaskHistory.optional().describe('with `include_task_history=true`'),
+        }),
       ]),
     ),
-    reasons: ['invalid_request', 'invalid_client', 'standing_unknown'],
+    reasons: ['invalid_request', 'invalid_client', 'rate_limited', 'standing_unknown'],
   },
   {
     method: 'POST',
     path: '/oauth/revoke',
     tag: 'OAuth',
-    summary: 'Revoke a token of the caller and every token that came from it. Unknown tokens get the same response.',
+    summary:
+      'Revoke a token of the caller and every token that came from it. Unknown tokens get the same response. With `affected_task_chain` the response says whether the token was one of the caller; if the caller may not end one of the tasks, nothing is revoked.',
     caller: 'the client of the token',
     source: 'RFC 7009 §2',
-    body: z.object({ ...ClientAssertion, token: z.string(), token_type_hint: z.string().optional() }),
-    response: json(z.object({})),
-    reasons: ['invalid_request', 'invalid_client', 'standing_unknown'],
+    body: z.object({
+      ...ClientAssertion,
+      token: z.string(),
+      token_type_hint: z.string().optional(),
+      reason: EndReason.optional(),
+      note: EndNote.optional(),
+      affected_task_chain: jsonText(TaskChain, 'ids of the tasks that end with the token').optional(),
+    }),
+    response: json(z.object({ revoked: z.boolean().optional(), affected_tasks_terminated: z.literal(true).optional() })),
+    reasons: ['invalid_request', 'invalid_client', 'not_found', 'standing_unknown'],
   },
   {
     method: 'GET',

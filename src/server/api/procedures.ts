@@ -233,10 +233,12 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'tokens.verify': {
     summary:
       "Check whether a token fits one call (`scope`, `tool`, `resource`, `taskId`, `parentTaskId`, `description`), and compare it with its client's history ([CONCEPTS](CONCEPTS.md#uses-and-risk)). Revokes nothing.",
-    caller: "the token's audience, its client, administrators of the client's organisation, operators; others get the answer for an unknown token",
+    caller:
+      "the token's audience, its client, administrators of the client's organisation, operators; others get the answer for an unknown token",
   },
   'tokens.revoke': {
-    summary: 'Revoke a token and every token that came from it.',
+    summary:
+      'Revoke a token (`tokenId` or `token`) and every token that came from it; with `affectedTaskChain` these tasks end in the same log entry. If the caller may not end one of them, nothing is revoked.',
     caller: "its client, administrators of the client's organisation, operators",
   },
   'revocations.watch': { summary: 'Stream revocations from a position.', caller: 'agents and members' },

@@ -41,7 +41,7 @@ const table = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8'
     return paths.map((path) => ({ path, note, cells: cells.slice(0, COLUMNS.length) }))
   })
 
-const QUERIES = /\.(list|get|export|getRetention|usage|verify|lineage|inbox|next)$/
+const QUERIES = /\.(list|get|export|getRetention|usage|lineage|inbox|next)$|^audit\.verify$/
 /** What a caller without the right gets. The token of an agent has no scope `admin`. */
 const REFUSALS = ['forbidden', 'not_found', 'insufficient_scope', 'invalid_client', 'invalid_token']
 
@@ -213,6 +213,10 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'tasks.end':
     case 'tokens.lineage':
       return { taskId: await aTaskOf(agent) }
+    case 'tokens.list':
+      return { client: agentId }
+    case 'tokens.verify':
+      return { token: (await agent.token()).accessToken }
     case 'tokens.revoke':
       return { tokenId: await aTokenOf(agent) }
     case 'signingKeys.rotate':

@@ -1,16 +1,45 @@
-import type { Command } from 'commander'
-import type { lineageOf } from '../../oauth/lineage.js'
-import { type CommonFlags, endingOptions, openAgent, showOptions } from '../context.js'
+import { type Command, Option } from 'commander'
+import type { LineageNode } from '../../oauth/lineage.js'
+import {
+  type CommonFlags,
+  collect,
+  definedIn,
+  endingOptions,
+  type ListFlags,
+  listOptions,
+  openAgent,
+  secretOf,
+  showOptions,
+} from '../context.js'
 import { callEnding } from '../endings/confirm.js'
 import { endingOfToken } from '../endings/describe.js'
 import { type ListView, printList, readOf } from '../lists/list.js'
-import { printErrorLines } from '../output.js'
+import { print, printErrorLines } from '../output.js'
 
-type Node = Awaited<ReturnType<typeof lineageOf>>['nodes'][number]
+interface TokenListFlags extends ListFlags {
+  readonly client?: string
+  readonly task?: string
+  readonly introduction?: string
+  readonly audience?: string
+  readonly alive?: boolean
+}
 
-const LINEAGE: ListView<Node> = {
-  path: 'tokens.lineage',
-  itemsIn: 'nodes',
+interface VerifyFlags extends CommonFlags {
+  readonly token: string
+  readonly scope?: string
+  readonly tool?: string
+  readonly resource?: string
+  readonly task?: string
+  readonly parent?: string
+  readonly description?: string
+}
+
+interface RevokeFlags extends CommonFlags {
+  readonly task?: readonly string[]
+}
+
+const TOKENS: ListView<LineageNode> = {
+  path: 'tokens.list',
   columns: [
     { name: 'id', value: ({ tokenId }) => tokenId, kind: 'id' },
     { name: 'from', value: ({ parents }) => parents, kind: 'id' },
@@ -46,23 +75,53 @@ const LINEAGE: ListView<Node> = {
   },
 }
 
+const LINEAGE: ListView<LineageNode> = { ...TOKENS, path: 'tokens.lineage', itemsIn: 'nodes' }
+
 /** `credence token …` and `credence lineage`. */
 export function tokenCommands(program: Command, common: (command: Command) => Command): void {
   showOptions(program.command('lineage <taskOrTokenId>'))
     .description('show which token came from which, for a task or a token')
     .action(async (id: string, flags: CommonFlags) => {
       const { agent } = await openAgent(flags)
-      const read = readOf<Node>(agent, LINEAGE, id.startsWith('tsk_') ? { taskId: id } : { tokenId: id })
+      const read = readOf<LineageNode>(agent, LINEAGE, id.startsWith('tsk_') ? { taskId: id } : { tokenId: id })
       return printList(flags, LINEAGE, async (limit) => {
         const batch = await read(limit)
         if (batch.others.isComplete === false && !flags.json) printErrorLines('warning: only the first 500 tokens are known')
         return batch
       })
     })
-  const token = program.command('token').description('revoke tokens')
+  const token = program.command('token').description('list, verify and revoke tokens')
+  listOptions(token.command('list'))
+    .description('list tokens, newest first: those of this agent or member, unless an option names others')
+    .addOption(new Option('--client <id>', 'tokens of an agent or member').conflicts(['task', 'introduction', 'audience']))
+    .addOption(new Option('--task <taskId>', 'tokens of a task and its child tasks').conflicts(['introduction', 'audience']))
+    .addOption(new Option('--introduction <introductionId>', 'tokens that were issued under an introduction').conflicts(['audience']))
+    .option('--audience <uri>', 'tokens for an audience')
+    .option('--alive', 'only tokens that have not expired and stand')
+    .action(async (flags: TokenListFlags) => {
+      const { agent } = await openAgent(flags)
+      const { task, introduction, audience, alive } = flags
+      const client = flags.client ?? ((task ?? introduction ?? audience) ? undefined : agent.clientId)
+      return printList(flags, TOKENS, readOf(agent, TOKENS, { client, task, introduction, audience, alive, cursor: flags.cursor }))
+    })
+  common(token.command('verify'))
+    .description('check whether a token, read from standard input or CREDENCE_TOKEN, fits a call')
+    .addOption(new Option('--token <token>', 'the token; "-" reads standard input').env('CREDENCE_TOKEN').default('-'))
+    .option('--scope <scope>', 'scopes of the call, separated by spaces')
+    .option('--tool <name>', 'tool that the call uses')
+    .option('--resource <name>', 'resource that the call uses')
+    .option('--task <taskId>', 'task that the call is for')
+    .option('--parent <taskId>', 'parent of the task')
+    .option('--description <text>', 'description of the task')
+    .action(async ({ token: given, scope, tool, resource, task: taskId, parent: parentTaskId, description, ...flags }: VerifyFlags) => {
+      const accessToken = await secretOf(given, 'token')
+      const { agent } = await openAgent(flags)
+      print(flags, await agent.verifyToken(accessToken, definedIn({ scope, tool, resource, taskId, parentTaskId, description })))
+    })
   endingOptions(common(token.command('revoke <tokenId>')))
     .description('revoke a token and every token that came from it')
-    .action((tokenId: string, flags: CommonFlags) =>
-      callEnding(flags, 'tokens.revoke', { inputOf: async () => ({ tokenId }), describe: endingOfToken }),
+    .option('--task <taskId>', 'end this task, too (repeatable); if one may not be ended, nothing is revoked', collect)
+    .action((tokenId: string, { task: affectedTaskChain, ...flags }: RevokeFlags) =>
+      callEnding(flags, 'tokens.revoke', { inputOf: async () => definedIn({ tokenId, affectedTaskChain }), describe: endingOfToken }),
     )
 }

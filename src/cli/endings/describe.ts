@@ -110,13 +110,22 @@ export async function endingOfTask(agent: Agent, { taskId }: { readonly taskId: 
   }
 }
 
-export async function endingOfToken(agent: Agent, { tokenId }: { readonly tokenId: string }): Promise<Ending> {
+export async function endingOfToken(
+  agent: Agent,
+  { tokenId, affectedTaskChain = [] }: { readonly tokenId: string; readonly affectedTaskChain?: readonly string[] },
+): Promise<Ending> {
   const { nodes, isComplete } = await agent.query<Lineage>('tokens.lineage', { tokenId })
   // Parents come before their children
   const below = new Set([tokenId])
   for (const node of nodes) if (node.parents.some((parent) => below.has(parent))) below.add(node.tokenId)
   const derived = nodes.filter((node) => node.tokenId !== tokenId && below.has(node.tokenId) && !node.revoked).length
-  return { revokes: `token ${tokenId}`, endsWithIt: { 'tokens that came from it': isComplete ? derived : `${derived} or more` } }
+  return {
+    revokes: `token ${tokenId}`,
+    endsWithIt: {
+      'tokens that came from it': isComplete ? derived : `${derived} or more`,
+      ...(affectedTaskChain.length > 0 && { tasks: affectedTaskChain.join(', ') }),
+    },
+  }
 }
 
 /** A key of this client or of its organisation is shown with its owner; of another one only the id is known. */

@@ -69,7 +69,12 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'task show': ['task show tsk_0123456789abcdefghijkl'],
   'task end': ['task end tsk_0123456789abcdefghijkl --dry-run'],
   lineage: ['lineage tsk_0123456789abcdefghijkl'],
-  'token revoke': ['token revoke tok_0123456789abcdefghijkl --yes'],
+  'token list': ['token list --alive', 'token list --task tsk_0123456789abcdefghijkl'],
+  'token verify': ['token verify --scope ocr:read --task tsk_0123456789abcdefghijkl < token.txt'],
+  'token revoke': [
+    'token revoke tok_0123456789abcdefghijkl --yes',
+    'token revoke tok_0123456789abcdefghijkl --task tsk_0123456789abcdefghijkl --reason suspicious_task_pattern --yes',
+  ],
   'limits show': ['limits show'],
   'limits set': ['limits set openTasks=100 tokenRequestsPerSecond=10'],
   'limits usage': ['limits usage --all'],

@@ -17,7 +17,7 @@ export type ListTokensDeps = LineageDeps &
     readonly clients: Clients
   }
 
-export type TokenFilter =
+type TokenFilter =
   | { readonly client: ClientId }
   | { readonly task: TaskId }
   | { readonly introduction: IntroductionId }

@@ -21,7 +21,7 @@ export interface VerifyDeps extends TaskContextDeps {
 }
 
 /** A call that the holder of a token makes. What is absent is not checked. */
-export interface VerifiedCall {
+interface VerifiedCall {
   readonly scopes: readonly Scope[]
   readonly tool?: string | undefined
   readonly resource?: string | undefined
@@ -32,7 +32,7 @@ export interface VerifiedCall {
 }
 
 /** Why a token does not fit a call, or is not known to fit its history. */
-export type VerificationReason =
+type VerificationReason =
   | 'unknown_token'
   | 'token_revoked'
   | 'scope_not_covered'

@@ -25,7 +25,7 @@ const VERIFY_OPTIONS: OptionNames<VerifyOptions> = {
   description: true,
 }
 
-/** Whether a token fits a call, and how usual it is for its client. The score only informs: nothing is revoked by it. */
+/** The result of `verifyToken`: does the token fit the call, and how usual is it for its client. The score only informs: nothing is revoked by it. */
 export interface Verification {
   readonly isValid: boolean
   /** The scope of the token; null for a token that is unknown, has expired, or may not be seen by this agent. */
@@ -42,7 +42,7 @@ export interface Verification {
     readonly state: 'active' | 'ended' | 'expired'
     readonly parents: readonly string[]
   } | null
-  /** What the token's client did at this audience before. */
+  /** Uses of the token's client at this audience, and its earlier tasks there. */
   readonly history: { readonly uses: number; readonly lastUsedAt?: number; readonly previousTasks: readonly string[] } | null
   readonly risk: {
     readonly level: 'low' | 'medium' | 'high' | 'unknown'

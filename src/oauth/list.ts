@@ -54,7 +54,7 @@ async function mayList(deps: ListTokensDeps, caller: Caller, filter: TokenFilter
   }
   if ('introduction' in filter) {
     const introduction = await findIntroduction(deps, caller, filter.introduction)
-    // What an agent was asked has the id of the introduction that another agent may have granted
+    // A request that an agent was asked because of a capability has the id of the introduction that another agent may have granted
     return introduction !== undefined && !isAsk(introduction)
   }
   const id = 'client' in filter ? filter.client : agentOfAudience(deps.issuer, filter.audience)

@@ -32,7 +32,7 @@ export const TaskChain = z
   .max(MAX_TASK_DEPTH + 1)
   .refine((ids) => new Set(ids).size === ids.length, 'a task is repeated')
 
-/** What a caller revokes, and why. */
+/** A revocation by a caller. */
 interface Revocation {
   /** The token, if it has not expired. */
   readonly token: Pick<TokenRecord, 'id' | 'expiresAt'> | undefined

@@ -31,7 +31,7 @@ interface VerifiedCall {
   readonly description?: string | undefined
 }
 
-/** Why a token does not fit a call, or is not known to fit its history. */
+/** Reasons for which a token does not fit a call, or is not known to fit the history of its client. */
 type VerificationReason =
   | 'unknown_token'
   | 'token_revoked'
@@ -55,12 +55,12 @@ export interface Verification {
   readonly historicalPatternMatch: boolean | null
   readonly reasons: readonly VerificationReason[]
   readonly task: { readonly id: TaskId; readonly description?: string; readonly state: string; readonly parents: readonly TaskId[] } | null
-  /** What the client did at this audience before. */
+  /** Uses of the client at this audience, and its earlier tasks there. */
   readonly history: { readonly uses: number; readonly lastUsedAt?: number | undefined; readonly previousTasks: readonly TaskId[] } | null
   readonly risk: Risk
 }
 
-/** The same for a text that is no token, an expired one, and one that the caller may not see. */
+/** The answer for a text that is no token, an expired one, and one that the caller may not see. */
 const UNKNOWN: Verification = {
   isValid: false,
   scope: null,

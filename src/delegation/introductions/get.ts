@@ -16,7 +16,7 @@ export const getIntroduction = (deps: IntroductionDeps, caller: Caller, id: Intr
     const findHistory = deps.audit.history(caller)
     if (introduction) {
       const view = await viewOf(deps, introduction, now, findHistory)
-      // What an agent was asked has the id of the introduction that another agent may have granted
+      // A request that an agent was asked because of a capability has the id of the introduction that another agent may have granted
       if (isAsk(introduction)) return view
       const { uses, lastUsedAt } = await findUses(deps, { kind: 'introduction', id })
       return { ...view, uses, lastUsedAt }

@@ -13,7 +13,7 @@ import {
   type UsedRight,
 } from './store.js'
 
-/** What the profile keeps of a token. */
+/** The part of a token that a profile keeps. */
 export interface ProfiledToken {
   readonly audience: Audience
   readonly scope: string
@@ -48,7 +48,7 @@ export const newProfile = (agentId: AgentId, orgId: OrgId): AgentProfile => ({
   purgeAt: 0,
 })
 
-/** The profile with one more token. What was last used more than PROFILE_DAYS before is dropped. */
+/** The profile with one more token. Everything that was last used more than PROFILE_DAYS before is dropped. */
 export function withToken(profile: AgentProfile, token: ProfiledToken): AgentProfile {
   const at = token.issuedAt
   const scopes = parseScope(token.scope) ?? []

@@ -4,7 +4,7 @@ import { HOUR_SECONDS, MINUTE_SECONDS, unitOf, usesIn } from './counts.js'
 import type { ProfiledToken } from './profile.js'
 import { type AgentProfile, type Counts, PROFILE_SECONDS, type UsedRight } from './store.js'
 
-/** Why a token is unusual for its agent, and how much each reason adds to the score. */
+/** The reasons for which a token is unusual for its agent, and the weight of each in the score. */
 const WEIGHTS = { new_audience: 25, new_scope: 15, rate: 20, deeper: 15, new_key: 10 } as const
 const MIN_USES = 50
 /** Scores from these on are medium and high. */
@@ -13,7 +13,7 @@ const NEW_KEY_SECONDS = 86_400
 /** More tokens in 60 minutes than both are unusual: this many times the 95th percentile of the agent's own hours, and this number. */
 const [RATE_FACTOR, MIN_RATE] = [3, 10] as const
 
-/** How unusual a token is for its agent, compared with what the agent did before. It only informs: nothing is revoked or refused by it. */
+/** The result of a comparison of a token with the earlier uses of its agent. It only informs: nothing is revoked or refused by it. */
 export interface Risk {
   readonly level: RiskLevel
   /** 0 to 100; null if the agent has less than MIN_USES uses. */
@@ -72,7 +72,7 @@ export function hasUsedBefore(
   )
 }
 
-/** Those that were in use before `at`, and not more than PROFILE_SECONDS before. */
+/** The uses before `at`, and not more than PROFILE_SECONDS before. */
 const earlier = <T extends Pick<UsedRight, 'firstUsedAt' | 'lastUsedAt'>>(uses: readonly T[], at: number): readonly T[] =>
   uses.filter(({ firstUsedAt, lastUsedAt }) => firstUsedAt < at && lastUsedAt > at - PROFILE_SECONDS)
 

@@ -18,7 +18,7 @@ export const MAX_PROFILE_RIGHTS = 500
 export const MAX_PROFILE_KEYS = 32
 export const MAX_PROFILE_TOOLS = 64
 
-/** How often something was used. A use is a token that was issued. */
+/** The uses of one thing. A use is a token that was issued. */
 const UseRecord = z.strictObject({
   /** As `useId` makes it. */
   id: z.string().max(600),
@@ -28,9 +28,9 @@ const UseRecord = z.strictObject({
   count: z.int().min(0),
   lastUsedAt: z.int(),
   days: countsFor(PROFILE_DAYS + 1),
-  /** Of a client at an audience: the tasks of its last tokens, newest first. */
+  /** Only for a client at an audience: the tasks of its last tokens, newest first. */
   tasks: z.array(TaskId).max(MAX_PREVIOUS_TASKS).optional(),
-  /** Of a client: tokens whose record was purged before they were counted. */
+  /** Only for a client: the number of tokens whose record was purged before they were counted. */
   uncounted: z.int().min(1).optional(),
   purgeAt: z.int(),
 })
@@ -49,7 +49,7 @@ const UsedRight = z.strictObject({
 })
 export type UsedRight = z.infer<typeof UsedRight>
 
-/** What an agent has done in the last PROFILE_DAYS. */
+/** The activity of an agent in the last PROFILE_DAYS. */
 export const AgentProfile = z.strictObject({
   agentId: AgentId,
   orgId: OrgId,
@@ -68,7 +68,7 @@ export const AgentProfile = z.strictObject({
 })
 export type AgentProfile = z.infer<typeof AgentProfile>
 
-/** What a use record counts. */
+/** The subject of a use record. */
 export type Used =
   | { readonly kind: 'introduction'; readonly id: IntroductionId }
   | { readonly kind: 'client'; readonly id: ClientId }

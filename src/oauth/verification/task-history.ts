@@ -17,7 +17,7 @@ const MAX_EVENTS = 50
 /** Audit rows of a task that are read in search of those that the caller may see. */
 const MAX_READ = 500
 
-/** What a token is used for: its tasks, what happened under its task, and how usual it is for its client. Wire spelling, for introspection. */
+/** The tasks of a token, the events of its own task, and how usual it is for its client. In wire spelling, for introspection. */
 export async function taskHistoryOf(deps: TaskHistoryDeps, viewer: Viewer, claims: AccessTokenClaims, now: number) {
   const [tasks, profile] = await Promise.all([
     tasksOf(deps, viewer, claims, now, deps.audit.history(viewer)),

@@ -79,7 +79,7 @@ const UNKNOWN: Verification = {
 export const verifyToken = (deps: VerifyDeps, caller: Caller, token: string, call: VerifiedCall): Promise<Verification> =>
   deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
     const found = await findToken(deps, token, now)
-    const visible = found && mayInspect(deps.issuer, caller, found.claims) ? found : undefined
+    const visible = found && (await mayInspect(deps, caller, found.claims)) ? found : undefined
     const verification = visible
       ? await verify(deps, caller, visible.claims, { call, now, isStanding: stands(deps.trustLog.ended, visible.dependsOn) })
       : UNKNOWN

@@ -20,7 +20,8 @@ export interface ProfiledToken {
   readonly taskId?: TaskId | undefined
   readonly tools?: readonly string[] | undefined
   readonly actors: readonly unknown[]
-  readonly jkt: Jkt
+  /** Absent for a bearer token. */
+  readonly jkt?: Jkt | undefined
   readonly issuedAt: number
 }
 
@@ -31,7 +32,7 @@ export const profiledToken = (claims: AccessTokenClaims): ProfiledToken => ({
   taskId: claims.task_id,
   tools: claims.allowed_tools,
   actors: chainOf(claims).slice(1),
-  jkt: claims.cnf.jkt,
+  jkt: claims.cnf?.jkt,
   issuedAt: claims.iat,
 })
 
@@ -58,7 +59,7 @@ export function withToken(profile: AgentProfile, token: ProfiledToken): AgentPro
     hours: added(profile.hours, unitOf(at, HOUR_SECONDS), 1, PROFILE_DAYS * 24),
     minutes: added(profile.minutes, unitOf(at, MINUTE_SECONDS), 1, MAX_RECENT_MINUTES),
     depths: withUse(profile.depths, { depth: token.actors.length }, at, 9),
-    keys: withUse(profile.keys, { jkt: token.jkt }, at, MAX_PROFILE_KEYS),
+    keys: token.jkt === undefined ? profile.keys : withUse(profile.keys, { jkt: token.jkt }, at, MAX_PROFILE_KEYS),
     purgeAt: Math.max(profile.purgeAt, at + PROFILE_SECONDS),
   }
 }

@@ -5,12 +5,11 @@ import { maySee } from '../../http/caller.js'
 import type { AccessTokenClaims } from '../../protocol/claims.js'
 import type { TaskId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import { isAudience, type Viewer } from '../find-token.js'
+import { type AudienceDeps, isAudience, type Viewer } from '../find-token.js'
 
-export interface TaskContextDeps {
+export interface TaskContextDeps extends AudienceDeps {
   readonly tasks: TasksStore
   readonly trustLog: TrustLog
-  readonly issuer: string
 }
 
 /** A task of a token, as `viewer` sees it. */
@@ -40,7 +39,7 @@ export async function tasksOf(
       .map(async (task) => {
         const { state } = await viewOf(deps, now, task, findHistory)
         const isOwn = task.owner === viewer.id || maySee(viewer, task.orgId)
-        const mayRead = isOwn || (task.id === claims.task_id && isAudience(deps.issuer, viewer, claims))
+        const mayRead = isOwn || (task.id === claims.task_id && (await isAudience(deps, viewer, claims)))
         return { id: task.id, state, isOwn, task, ...(mayRead && { description: task.description }) }
       }),
   )

@@ -121,7 +121,7 @@ export async function startRegistry({
   outgoing?: Outgoing
   ca?: string
   freshness?: 'off' | 'daily'
-} & Pick<ServiceDeps, 'outgoing' | 'resolver' | 'ca' | 'witness' | 'bearerTokens'> = {}): Promise<Registry> {
+} & Pick<ServiceDeps, 'outgoing' | 'resolver' | 'ca' | 'witness' | 'bearerTokens' | 'registration'> = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
   const { storages, stored, close } = await openStorages(folder, clock, count)
   const [storage] = storages

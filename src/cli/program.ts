@@ -12,6 +12,7 @@ import { logCommands } from './commands/log.js'
 import { memberCommands } from './commands/organisation/member.js'
 import { namespaceCommands } from './commands/organisation/namespace.js'
 import { organisationCommands } from './commands/organisation/organisation.js'
+import { registrationCommands } from './commands/organisation/registration.js'
 import { loginCommands } from './commands/profile/login.js'
 import { profileCommands } from './commands/profile/profiles.js'
 import { searchCommand } from './commands/search.js'
@@ -46,6 +47,7 @@ export function newProgram({ printsUsageErrors = true }: { readonly printsUsageE
     memberCommands,
     namespaceCommands,
     agentCommands,
+    registrationCommands,
     keyCommands,
     cardCommands,
     searchCommand,

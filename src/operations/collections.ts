@@ -12,6 +12,7 @@ import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
 import { NAMESPACE_CLAIMS, NAMESPACE_ROOTS, NAMESPACES } from '../identity/namespaces/store.js'
 import { ORGANISATIONS } from '../identity/organisations/store.js'
+import { REGISTRATION_GRANTS } from '../identity/registrations/store.js'
 import { TOKENS } from '../oauth/store.js'
 import { FRESHNESS } from '../registry/cards/freshness/store.js'
 import { CARDS, EARLIER_CARD_VERSIONS } from '../registry/cards/store.js'
@@ -31,6 +32,7 @@ export const COLLECTIONS = anySpecs([
   TICKETS,
   INVITATIONS,
   AGENT_REGISTRATIONS,
+  REGISTRATION_GRANTS,
   NOTIFICATION_OUTBOX,
   INBOX,
   INBOX_POSITIONS,

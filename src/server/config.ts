@@ -5,6 +5,7 @@ import { COSIGNER_KEY, NOTE_KEY } from '../credentials/signed-note.js'
 import { type Fault, Refusal } from '../errors.js'
 import { isAddressRange } from '../http/trusted-proxies.js'
 import { ConfiguredLimits } from '../identity/limits/limits.js'
+import { Registration } from '../identity/registrations/store.js'
 import { readHostAndPort } from '../lib/guarded-fetch/destination.js'
 import { isLoopback } from '../lib/hosts/loopback.js'
 import { isInside } from '../lib/io/is-inside.js'
@@ -129,6 +130,11 @@ export const Config = z
     bearerTokens: z.enum(['on', 'off']).optional(),
     /** `daily` repeats the checks of cards that their publishers have asked for (`cards.checkFreshness`). */
     freshness: z.enum(['off', 'daily']).default('off'),
+    /**
+     * Who may register a client at /oauth/register: `closed`, nobody; `token`, software with an initial access token that a member issued
+     * (`registrations.issue`); `open`, everybody (development mode only).
+     */
+    registration: Registration.default('closed'),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
     /**
      * `off` removes the rates per client, organisation and address, and the quotas, for benchmarks. The queues stay fair. An object replaces the
@@ -163,6 +169,8 @@ export const Config = z
     })
     if (config.freshness === 'daily' && (config.outgoing?.mode ?? (config.dev ? 'public' : 'off')) === 'off')
       context.addIssue({ code: 'custom', path: ['freshness'], message: 'daily needs outgoing requests (setting `outgoing`)' })
+    if (config.registration === 'open' && !config.dev)
+      context.addIssue({ code: 'custom', path: ['registration'], message: 'open is for development mode (--dev); use token' })
     if (config.dev) {
       if (!isLoopback(config.host))
         context.addIssue({ code: 'custom', path: ['host'], message: 'must be a loopback address in development mode' })
@@ -241,6 +249,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   CREDENCE_OUTGOING: 'outgoing',
   CREDENCE_BEARER_TOKENS: 'bearerTokens',
   CREDENCE_FRESHNESS: 'freshness',
+  CREDENCE_REGISTRATION: 'registration',
 }
 
 const fromEnvironment = (env: NodeJS.ProcessEnv): Record<string, unknown> =>

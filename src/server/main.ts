@@ -42,6 +42,7 @@ export async function serve(config: Config): Promise<Registry> {
       outgoing,
       bearerTokens,
       freshness,
+      registration,
     } = config
     const witness = openWitness({ ...config, issuer })
     const server = await startServer({
@@ -62,6 +63,7 @@ export async function serve(config: Config): Promise<Registry> {
       ...(outgoing && { outgoing }),
       ...(bearerTokens && { bearerTokens: bearerTokens === 'on' }),
       freshness,
+      registration,
       ...(witness && { witness }),
       witnessFor,
       cosigners,

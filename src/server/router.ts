@@ -9,6 +9,7 @@ import { limitsRoutes } from '../identity/limits/routes.js'
 import { membersRoutes } from '../identity/members/routes.js'
 import { namespacesRoutes } from '../identity/namespaces/routes.js'
 import { organisationsRoutes } from '../identity/organisations/routes.js'
+import { registrationsRoutes } from '../identity/registrations/routes.js'
 import { tokensRoutes } from '../oauth/routes.js'
 import { cardsRoutes } from '../registry/cards/routes.js'
 import { discoveryRoutes } from '../registry/discovery/routes.js'
@@ -20,6 +21,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof membersRoutes>[0] &
   Parameters<typeof registeredKeysRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
+  Parameters<typeof registrationsRoutes>[0] &
   Parameters<typeof namespacesRoutes>[0] &
   Parameters<typeof limitsRoutes>[0] &
   Parameters<typeof auditRoutes>[0] &
@@ -40,6 +42,7 @@ export const newRouter = (deps: RouterDeps) =>
     members: membersRoutes(deps),
     keys: registeredKeysRoutes(deps),
     agents: agentsRoutes(deps),
+    registrations: registrationsRoutes(deps),
     namespaces: namespacesRoutes(deps),
     cards: cardsRoutes(deps),
     discovery: discoveryRoutes(deps),

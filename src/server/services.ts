@@ -41,6 +41,7 @@ import { namespacesQuota } from '../identity/namespaces/find.js'
 import { namespacesStore } from '../identity/namespaces/store.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
 import { organisationsStore } from '../identity/organisations/store.js'
+import { type Registration, registrationGrantsStore } from '../identity/registrations/store.js'
 import type { Clock } from '../lib/clock.js'
 import type { Outgoing } from '../lib/guarded-fetch/destination.js'
 import { newGuardedFetch } from '../lib/guarded-fetch/guarded-fetch.js'
@@ -94,6 +95,8 @@ export interface ServiceDeps {
   readonly outgoing?: Outgoing
   /** Whether resources that accept bearer tokens get them. Default: only in development mode. */
   readonly bearerTokens?: boolean
+  /** Who may register a client at /oauth/register. Default: `closed`. */
+  readonly registration?: Registration
   /** Default: the name servers of this machine. */
   readonly resolver?: Resolver
   /** Certificate authorities for outgoing requests. Default: those of Node. */
@@ -188,7 +191,7 @@ function newBase(deps: ServiceDeps) {
   const liveInstances = storage.liveInstances ?? (() => 1)
   const rateLimits = newRateLimits(limits === 'off' ? 'off' : 'on', { monotonicMs: clock.monotonicMs, liveInstances })
   const limitsInForce = newLimitsInForce({ limitsStore: limitsStore({ storage }), clock }, configuredMaximum(limits))
-  const { resolver = systemResolver, outgoing = { mode: dev ? 'public' : 'off', allow: [] }, ca } = deps
+  const { resolver = systemResolver, outgoing = { mode: dev ? 'public' : 'off', allow: [] }, registration = 'closed', ca } = deps
   const guardedFetch = newGuardedFetch({
     outgoing,
     issuer,
@@ -208,6 +211,7 @@ function newBase(deps: ServiceDeps) {
     log,
     issuer,
     dev,
+    registration,
     version,
     keyVersions,
     keyRing,
@@ -233,6 +237,7 @@ function newStores(base: ReturnType<typeof newBase>) {
     registeredKeys,
     members: membersStore(base),
     agents: agentsStore(base),
+    registrationGrants: registrationGrantsStore(base),
     namespaces: namespacesStore(base),
     inbox: inboxStore(base),
     tasks: tasksStore(base),

@@ -55,7 +55,7 @@ interface World {
 const dns = testDns()
 let world: World
 beforeAll(async () => {
-  const registry = await startRegistry({ clock: runningClock(), servers: 1, resolver: dns })
+  const registry = await startRegistry({ clock: runningClock(), servers: 1, resolver: dns, registration: 'token' })
   const acme = await registry.organisation('Acme')
   const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
   const member = await registry.join(code, 'Mia')
@@ -143,6 +143,13 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       return { keyId: await aKeyOf(agent), since: registry.clock.now() - 60 }
     case 'agents.register':
       return { name: aName('x'), orgId }
+    case 'registrations.issue':
+      return { expiresAt: registry.clock.now() + 600, grantTypes: ['client_credentials'] }
+    case 'registrations.revoke': {
+      const grant = { expiresAt: registry.clock.now() + 600, grantTypes: ['client_credentials'] }
+      const { registrationId } = await acme.mutate<{ registrationId: string }>('registrations.issue', grant)
+      return { registrationId }
+    }
     case 'agents.change':
       return { agentId, name: aName('y'), ceiling: note === 'a wider ceiling' ? wider : narrower }
     case 'agents.reinstate':

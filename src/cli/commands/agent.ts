@@ -25,13 +25,17 @@ import { type ListView, list } from '../lists/list.js'
 import { agentIdOf, orgIdOf, rightOf } from '../names.js'
 import { print, withProgress } from '../output.js'
 
-interface TermsFlags {
+/** The flags of a ceiling. */
+export interface CeilingFlags {
   readonly call?: readonly string[]
   readonly scope?: readonly string[]
   readonly tool?: readonly string[]
   readonly resource?: readonly string[]
   readonly tokenSeconds?: number
   readonly depth?: number
+}
+
+interface TermsFlags extends CeilingFlags {
   readonly introductionPolicy?: string
   readonly capabilityPolicy?: string
 }
@@ -139,6 +143,14 @@ export function agentCommands(program: Command, common: (command: Command) => Co
 }
 
 const termsOptions = (command: Command): Command =>
+  ceilingOptions(command)
+    .option('--introduction-policy <mode>', 'how introduction requests are decided: open, ask or closed')
+    .option(
+      '--capability-policy <mode>',
+      'how requests for a capability are decided, with --introduction-policy: ask (default), open (like other requests) or closed',
+    )
+
+export const ceilingOptions = (command: Command): Command =>
   command
     .option(
       '--call <agent=scope>',
@@ -150,26 +162,25 @@ const termsOptions = (command: Command): Command =>
     .option('--resource <name>', 'ceiling: a resource that the agent may use (repeatable; default: any)', collect)
     .option('--token-seconds <n>', 'ceiling: maximum lifetime of a token, in seconds', wholeNumber)
     .option('--depth <n>', 'ceiling: maximum delegation depth', wholeNumberOrZero)
-    .option('--introduction-policy <mode>', 'how introduction requests are decided: open, ask or closed')
-    .option(
-      '--capability-policy <mode>',
-      'how requests for a capability are decided, with --introduction-policy: ask (default), open (like other requests) or closed',
-    )
 
 async function termsOf(flags: CommonFlags & TermsFlags): Promise<{ ceiling?: object; introductionPolicy?: object }> {
   if (flags.capabilityPolicy && !flags.introductionPolicy)
     refuseUsage('--capability-policy needs --introduction-policy, because a policy is replaced as a whole')
-  const ceiling = {
+  const ceiling = await ceilingOfFlags(flags)
+  return {
+    ...(Object.keys(ceiling).length > 0 && { ceiling }),
+    ...(flags.introductionPolicy && { introductionPolicy: policyOf(flags.introductionPolicy, flags.capabilityPolicy) }),
+  }
+}
+
+export async function ceilingOfFlags(flags: CommonFlags & CeilingFlags): Promise<object> {
+  return {
     ...(flags.scope && { scopes: flags.scope }),
     ...(flags.call && { rights: await rightsOf(flags, flags.call) }),
     ...(flags.tool && { tools: flags.tool }),
     ...(flags.resource && { resources: flags.resource }),
     ...(flags.tokenSeconds !== undefined && { tokenSeconds: flags.tokenSeconds }),
     ...(flags.depth !== undefined && { delegationDepth: flags.depth }),
-  }
-  return {
-    ...(Object.keys(ceiling).length > 0 && { ceiling }),
-    ...(flags.introductionPolicy && { introductionPolicy: policyOf(flags.introductionPolicy, flags.capabilityPolicy) }),
   }
 }
 

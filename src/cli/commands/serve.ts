@@ -20,6 +20,7 @@ interface ServeFlags {
   readonly outgoing?: string
   readonly bearerTokens?: string
   readonly freshness?: string
+  readonly registration?: string
   readonly outgoingAllow?: readonly string[]
   readonly acceptClock?: boolean
   readonly dev?: boolean
@@ -60,6 +61,10 @@ export function serveCommand(program: Command): void {
       'on gives clients without DPoP bearer tokens for resources that accept them (default: off, with --dev on)',
     )
     .option('--freshness <off|daily>', 'daily compares published cards with those that the agents serve (default: off)')
+    .option(
+      '--registration <mode>',
+      'who may register a client at /oauth/register: closed, token (with an initial access token of `registration issue`) or open (only with --dev) (default: closed)',
+    )
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default: info)')
     .option('--accept-clock', 'start although the clock of this machine is far from the time of the log; check the clock first')
     .option('--dev', 'development mode: http on loopback')

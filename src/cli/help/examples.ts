@@ -30,6 +30,12 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'agent suspend': ['agent suspend planner --reason suspicious_task_pattern --yes'],
   'agent reinstate': ['agent reinstate planner'],
   'agent revoke': ['agent revoke planner --dry-run', 'agent revoke planner --reason compromised'],
+  'registration issue': [
+    'registration issue --for 1h --grant-type client_credentials --uses 20 --call ocr=ocr:read',
+    'registration issue --for 7d --grant-type client_credentials --grant-type token-exchange --json',
+  ],
+  'registration list': ['registration list'],
+  'registration revoke': ['registration revoke reg_0123456789abcdefghijkl'],
   'key register': ['key register Acme', 'key register ocr --use client --jwk new-key.json'],
   'key list': ['key list ocr'],
   'key rotate': ['key rotate --overlap 1h', 'key rotate Acme --overlap 1d'],

@@ -86,6 +86,19 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'members of its organisation and parent agents, with at least the authority that suspended it; operators if an operator did',
   },
   'agents.revoke': { summary: 'Permanently revoke an agent.', caller: 'administrators, parent agents, the agent itself, operators' },
+  'registrations.issue': {
+    summary:
+      'Issue an initial access token (shown once), with which software registers clients of the organisation at /oauth/register: `uses` times (at most 1,000) until `expiresAt` (at most 30 days), for the given grant types and at most the given ceiling.',
+    caller: 'members',
+  },
+  'registrations.list': {
+    summary: 'List the registration grants of the organisation that have not expired.',
+    caller: 'members',
+  },
+  'registrations.revoke': {
+    summary: 'Withdraw a registration grant; the clients that were registered with it stay.',
+    caller: 'members of its organisation',
+  },
   'namespaces.add': {
     summary: 'Claim a DNS name; returns the TXT record and the file of which one proves it. A claim is dropped after 7 days.',
     caller: 'administrators',

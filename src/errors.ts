@@ -11,6 +11,8 @@ export const REFUSALS = {
   invalid_dpop_proof: { http: 400, trpc: 'BAD_REQUEST' }, //                RFC 9449 §5
   use_dpop_nonce: { http: 400, trpc: 'BAD_REQUEST' }, //                    RFC 9449 §8
   invalid_client_metadata: { http: 400, trpc: 'BAD_REQUEST' }, //           RFC 7591 §3.2.2
+  invalid_redirect_uri: { http: 400, trpc: 'BAD_REQUEST' }, //              RFC 7591 §3.2.2
+  invalid_software_statement: { http: 400, trpc: 'BAD_REQUEST' }, //        RFC 7591 §3.2.2
   // Protected resources
   invalid_token: { http: 401, trpc: 'UNAUTHORIZED' }, //                    RFC 6750 §3.1
   insufficient_scope: { http: 403, trpc: 'FORBIDDEN' }, //                  RFC 6750 §3.1
@@ -86,6 +88,8 @@ interface RefusalDetail {
   readonly rateLimit?: { readonly name: string; readonly quota: number; readonly windowSeconds?: number }
   /** The methods that the endpoint supports (RFC 9110 §15.5.6). */
   readonly allow?: readonly string[]
+  /** Replaces the `WWW-Authenticate` header of a 401. */
+  readonly challenge?: string
   /** The scopes of the refused token and the one that it lacks (RFC 6750 §3.1). */
   readonly scopes?: readonly string[]
   /** A fresh nonce that the client must use in its next proof (RFC 9449 §8). */

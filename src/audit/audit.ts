@@ -2,7 +2,7 @@ import type { Reason } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import type { RevocationReason } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
-import type { ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
+import type { ActorId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Operation } from '../storage/storage.js'
 import type { FindHistory } from './history.js'
 
@@ -12,7 +12,7 @@ import type { FindHistory } from './history.js'
 export interface AuditDraft {
   /** The caller's organisation, whose administrators may read the row. */
   readonly orgId: OrgId
-  readonly actor: ClientId
+  readonly actor: ActorId
   /** The tRPC path (`cards.publish`) or endpoint (`oauth.token`). */
   readonly action: string
   readonly outcome: 'done' | 'refused'

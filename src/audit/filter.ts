@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ClientId, type OrgId, TaskId, TokenId } from '../protocol/ids.js'
+import { ActorId, type OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Cursor, Page } from '../storage/storage.js'
 import { AuditRow, type AuditStore } from './store.js'
 
@@ -8,7 +8,7 @@ export const AUDIT_FILTER = {
   tokenId: TokenId.optional(),
   taskId: TaskId.optional(),
   subject: z.string().min(1).max(128).optional(),
-  actor: ClientId.optional(),
+  actor: ActorId.optional(),
   action: z.string().max(64).optional(),
   outcome: AuditRow.shape.outcome.optional(),
   /** Epoch seconds: from this second on, and before this second. */

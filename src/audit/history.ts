@@ -3,7 +3,7 @@ import { digestOfJson } from '../credentials/jose/digest.js'
 import type { Caller } from '../http/caller.js'
 import type { RevocationReason } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
-import type { ClientId } from '../protocol/ids.js'
+import type { ActorId } from '../protocol/ids.js'
 import type { AuditStore } from './store.js'
 
 type Viewer = Pick<Caller, 'id' | 'orgId' | 'role'>
@@ -11,7 +11,7 @@ type Viewer = Pick<Caller, 'id' | 'orgId' | 'role'>
 /** How something ended. `endedAt` is in epoch seconds. The other fields are for callers who may read the audit row, and for the caller who wrote it. */
 export interface HistoryView {
   readonly endedAt: number
-  readonly endedBy?: ClientId
+  readonly endedBy?: ActorId
   readonly reason?: RevocationReason['reason'] | undefined
   readonly note?: string | undefined
 }

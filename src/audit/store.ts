@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { REFUSALS, type Reason } from '../errors.js'
 import { EndNote, EndReason } from '../protocol/end-reason.js'
 import { Handle } from '../protocol/handles.js'
-import { ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
+import { ActorId, ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
 const Reasons = Object.keys(REFUSALS) as [Reason, ...Reason[]] // the keys of REFUSALS are exactly the reasons
@@ -18,7 +18,7 @@ export const AuditRow = z.strictObject({
   createdAt: z.int().min(0),
   /** The organisations whose administrators may read the row. */
   orgIds: z.array(OrgId).min(1).max(2),
-  actor: ClientId,
+  actor: ActorId,
   action: z.string().max(64),
   outcome: z.enum(['done', 'refused']),
   reason: z.enum(Reasons).optional(),

@@ -17,11 +17,13 @@ const OAUTH: CorsRule = {
   allow: 'DPoP, Content-Type, Idempotency-Key',
   expose: `DPoP-Nonce, ${RATE_FIELDS}`,
 }
+const REGISTRATION: CorsRule = { allow: 'Authorization, Content-Type', expose: `WWW-Authenticate, ${RATE_FIELDS}` }
 const API: CorsRule = { allow: `${OAUTH.allow}, Authorization, traceparent, trpc-accept`, expose: `${OAUTH.expose}, WWW-Authenticate` }
 
 /** The first pattern that matches a path decides. */
 const RULES: readonly (readonly [RegExp, CorsRule])[] = [
   [/^\/oauth\/(token|revoke|introspect)$/, OAUTH],
+  [/^\/oauth\/register(\/[^/]+)?$/, REGISTRATION],
   [/^\/(search|explore|agents|agents\/[^/]+)$/, CATALOG],
   [/^\/trpc\/|^\/agents\/[^/]+\/card$/, API],
   [/^\/\.well-known\/|^\/agents\/[^/]+\/(\.well-known\/agent-card\.json|jwks\.json)?$|^\/log\/|^\/vct\//, PUBLIC],

@@ -19,7 +19,9 @@ export function errorResponse(error: unknown, { requestId, issuer, errorBody = o
   const reason = refusal?.reason ?? 'server_error'
   const { dpopNonce, allow } = refusal?.detail ?? {}
   const status = REFUSALS[reason].http
-  const challenge = reason === 'invalid_client' ? 'Credence realm="oauth"' : challengeOf({ error: reason, resource: issuer })
+  const challenge =
+    refusal?.detail.challenge ??
+    (reason === 'invalid_client' ? 'Credence realm="oauth"' : challengeOf({ error: reason, resource: issuer }))
   return json(status, errorBody(refusal, requestId), {
     pragma: 'no-cache',
     ...(status === 401 && { 'www-authenticate': challenge }),

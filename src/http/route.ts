@@ -38,7 +38,7 @@ export type ErrorBody = (refusal: Refusal | undefined, requestId: string) => obj
 /** A route of a feature. `:name` in the path is a parameter, `*` stands for the rest of a path. */
 export interface Route {
   /** GET also answers HEAD. */
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly endpoint: Endpoint
   /** Names the variant of the response that the headers of the request select (`Vary`), so that a cache keeps variants apart. */

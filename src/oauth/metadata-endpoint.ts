@@ -1,6 +1,7 @@
 import { refuse } from '../errors.js'
 import { publicDocument } from '../http/etag.js'
 import type { HttpResponse, Route } from '../http/route.js'
+import type { Registration } from '../identity/registrations/store.js'
 import { DPOP_ALGORITHMS, SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import { resourceMetadata } from '../protocol/resources/metadata.js'
 import { REGISTRY_SCOPES } from '../protocol/rights.js'
@@ -9,6 +10,7 @@ import { GRANT_TYPES } from './token-endpoint.js'
 export interface MetadataDeps {
   readonly issuer: string
   readonly dev: boolean
+  readonly registration: Registration
 }
 
 /**
@@ -17,7 +19,7 @@ export interface MetadataDeps {
  *
  * @see [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414.html#section-2), [RFC 9728 §2](https://www.rfc-editor.org/rfc/rfc9728.html#section-2)
  */
-export function metadataEndpoints({ issuer, dev }: MetadataDeps): Route[] {
+export function metadataEndpoints({ issuer, dev, registration }: MetadataDeps): Route[] {
   const authMethods = { methods: ['private_key_jwt'], algs: [...SIGNATURE_ALGORITHMS] }
   const server = {
     issuer,
@@ -26,6 +28,7 @@ export function metadataEndpoints({ issuer, dev }: MetadataDeps): Route[] {
     introspection_endpoint: `${issuer}/oauth/introspect`,
     revocation_endpoint: `${issuer}/oauth/revoke`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
+    ...(registration !== 'closed' && { registration_endpoint: `${issuer}/oauth/register` }),
     scopes_supported: [...REGISTRY_SCOPES],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],

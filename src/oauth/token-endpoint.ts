@@ -20,7 +20,7 @@ export type TokenEndpointDeps = ExchangeDeps &
   ProofDeps & {
     readonly audit: Audit
     readonly rateLimits: Pick<RateLimits, 'tokenRequests'>
-    readonly limits: Pick<LimitsInForce, 'ofClient'>
+    readonly limits: Pick<LimitsInForce, 'ofClient' | 'configured'>
   }
 
 /**
@@ -35,7 +35,8 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
     const form = parseForm(request, ['resource', 'audience'])
     const grantType = form.get('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
     const [verified, proof] = await Promise.all([verifyClient(deps, request, form), verifyProof(deps, request).catch(refusalOf)])
-    const { tokenRequestsPerSecond } = await deps.limits.ofClient(verified.client)
+    const { tokenRequestsPerSecond } =
+      verified.client.kind === 'external' ? deps.limits.configured : await deps.limits.ofClient(verified.client)
     const { id } = verified.client
     const rate = deps.rateLimits.tokenRequests
     // Past the rate nothing is consumed, because that is a write
@@ -83,6 +84,9 @@ function refusalOf(error: unknown): Refusal {
 }
 
 function grant(deps: TokenEndpointDeps, grantType: string, request: GrantRequest): Promise<IssuedToken> {
+  const { grantTypes } = request.authenticated.client
+  if (grantTypes && !grantTypes.some((registered) => registered === grantType))
+    refuse('unauthorized_client', `the client registered other grant types: ${grantTypes.join(', ')}`)
   switch (grantType) {
     case 'client_credentials':
       return grantClientCredentials(deps, request)

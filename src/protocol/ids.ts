@@ -24,6 +24,9 @@ export type TokenId = z.infer<typeof TokenId>
 export const RegisteredKeyId = id('key', 'a key id').brand<'RegisteredKeyId'>()
 export type RegisteredKeyId = z.infer<typeof RegisteredKeyId>
 
+export const ExternalClientId = id('cli', 'an external client id').brand<'ExternalClientId'>()
+export type ExternalClientId = z.infer<typeof ExternalClientId>
+
 /** Agents and members are OAuth clients; their id is the `client_id`. */
 export const ClientId = z.union([AgentId, MemberId], 'not a client id (agt_ or mem_ + 22 characters)')
 export type ClientId = z.infer<typeof ClientId>
@@ -33,6 +36,9 @@ export const TargetId = z.union([AgentId, ResourceId], 'not the id of an agent o
 export type TargetId = z.infer<typeof TargetId>
 
 export const isResourceId = (id: TargetId): id is ResourceId => ResourceId.safeParse(id).success
+/** Every client whose actions the audit log records. */
+export const ActorId = z.union([ClientId, ExternalClientId], 'not a client id (agt_, mem_ or cli_ + 22 characters)')
+export type ActorId = z.infer<typeof ActorId>
 
 /** RFC 7638 thumbprint (SHA-256, base64url) of a key. */
 export const Jkt = z
@@ -57,6 +63,7 @@ type IdOf = {
   ent: EntryId
   tok: TokenId
   key: RegisteredKeyId
+  cli: ExternalClientId
 }
 const SCHEMAS = {
   org: OrgId,
@@ -68,6 +75,7 @@ const SCHEMAS = {
   ent: EntryId,
   tok: TokenId,
   key: RegisteredKeyId,
+  cli: ExternalClientId,
 }
 
 /** Creates a random id: `newId(random, 'agt')`. */

@@ -25,9 +25,12 @@ import type { HttpRequest } from '../http/route.js'
 import { agentsGrantedBy, agentsQuota, countAgents, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
 import { orgOfOwner } from '../identity/agents/owner.js'
 import { agentsStore } from '../identity/agents/store.js'
-import type { Client } from '../identity/clients/client.js'
+import type { Client, ClientKey, ExternalClient } from '../identity/clients/client.js'
 import { newClients } from '../identity/clients/clients.js'
 import { readMemberClient } from '../identity/clients/member-client.js'
+import { confirmExternalClient, registerProvedKey } from '../identity/clients/prove-key.js'
+import { externalClientsQuota, readExternalClient } from '../identity/clients/self-registered.js'
+import { registeredClientsStore } from '../identity/clients/store.js'
 import { keysGrantedBy } from '../identity/keys/find.js'
 import { registeredKeysStore } from '../identity/keys/store.js'
 import { newLimitsInForce } from '../identity/limits/in-force.js'
@@ -118,8 +121,20 @@ export async function startServices(deps: ServiceDeps) {
   const base = newBase(deps)
   const { trustLog, keyRing, audit } = base
   const stores = newStores(base)
-  const clients = newClients(trustLog, { member: (id) => readMemberClient(stores, id), agent: (id) => readAgentClient(stores, id) })
-  const services = { ...stores, ...newFinders(stores), findClient: clients.find, clients, tokenKeys: newTokenKeys({ keyRing, clock }) }
+  const clients = newClients(trustLog, {
+    member: (id) => readMemberClient(stores, id),
+    agent: (id) => readAgentClient(stores, id),
+    external: (id) => readExternalClient(stores, id),
+  })
+  const services = {
+    ...stores,
+    ...newFinders(stores),
+    findClient: clients.find,
+    clients,
+    registerProvedKey: (client: Client, key: ClientKey) => registerProvedKey(stores, client, key),
+    confirmExternalClient: (client: ExternalClient) => confirmExternalClient(stores, client),
+    tokenKeys: newTokenKeys({ keyRing, clock }),
+  }
   const forTasks = { isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(services, agentId, taskId) }
   const cosigned = newCosignedCheckpoints(base)
   const closers: (() => Promise<void>)[] = []
@@ -237,6 +252,7 @@ function newStores(base: ReturnType<typeof newBase>) {
     registeredKeys,
     members: membersStore(base),
     agents: agentsStore(base),
+    registeredClients: registeredClientsStore(base),
     registrationGrants: registrationGrantsStore(base),
     namespaces: namespacesStore(base),
     inbox: inboxStore(base),
@@ -309,6 +325,8 @@ function newQuotas(stores: ReturnType<typeof newStores>) {
     countOpenTasks: (owner: ClientId, atMost: number) => countOpenTasks(stores, owner, atMost),
     commitAgent: async (orgId: OrgId, commit: CountedCommit) =>
       commitWithinQuotas(stores, [agentsQuota(stores, orgId, await limits.ofOrganisation(orgId))], commit),
+    commitExternalClient: async (orgId: OrgId, commit: CountedCommit) =>
+      commitWithinQuotas(stores, [externalClientsQuota(stores, orgId)], commit),
     commitClaim: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [namespacesQuota(stores, orgId)], commit),
     commitResource: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [resourcesQuota(stores, orgId)], commit),
     commitTask: async (caller: Pick<Caller, 'kind' | 'id' | 'orgId'>, commit: CountedCommit) =>

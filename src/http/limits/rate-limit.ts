@@ -90,6 +90,9 @@ export const RATES = {
   lint: { name: 'card-lint', perSecond: 1, burstSeconds: 5 },
   /** `cards.diff` of one client, or of anonymous callers from one address prefix: it reads two cards of 64 KB. */
   diff: { name: 'card-diff', perSecond: 1, burstSeconds: 5 },
+  /** Registrations at /oauth/register with one grant, and from one address prefix. */
+  registrationsOfGrant: { name: 'registrations-of-grant', perSecond: 20 / 3600, burstSeconds: 3600 },
+  registrationsOfAddress: { name: 'registrations', perSecond: 10 / 3600, burstSeconds: 3600 },
   /** Requests of the registry to hosts that callers chose (lib/guarded-fetch). */
   outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
   outgoingOfOrganisation: { name: 'outgoing-requests-of-organisation', perSecond: 200 / 3600, burstSeconds: 360 },
@@ -167,6 +170,8 @@ export function newRateLimits(
     creationsOfOrganisation: limitOf(RATES.creationsOfOrganisation),
     lint: limitOf(RATES.lint),
     diff: limitOf(RATES.diff),
+    registrationsOfGrant: limitOf(RATES.registrationsOfGrant),
+    registrationsOfAddress: limitOf(RATES.registrationsOfAddress),
     outgoingOfClient: limitOf(RATES.outgoingOfClient),
     outgoingOfOrganisation: limitOf(RATES.outgoingOfOrganisation),
     outgoingToHost: limitOf(RATES.outgoingToHost),

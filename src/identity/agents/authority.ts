@@ -1,6 +1,6 @@
 import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
-import { type Caller, isMemberOf, mayOversee, maySee } from '../../http/caller.js'
+import { type Caller, isMemberOf, mayOversee, maySee, type Principal } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
@@ -24,7 +24,12 @@ type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'
  * Returns the agent to a caller that may act on the agent: a member of its organisation, the agent itself, or one of its parents. An
  * operator sees, suspends and revokes. Every other caller gets `not_found`, the same as for an unknown id.
  */
-export async function requireAgent(deps: Pick<FindAgentDeps, 'agents'>, caller: Caller, id: AgentId, action: AgentAction): Promise<Agent> {
+export async function requireAgent(
+  deps: Pick<FindAgentDeps, 'agents'>,
+  caller: Principal & Pick<Caller, 'id'>,
+  id: AgentId,
+  action: AgentAction,
+): Promise<Agent> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   const isParent = chain.some((link) => link.id === caller.id)

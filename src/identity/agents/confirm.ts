@@ -37,7 +37,7 @@ export async function confirmAgent(
   if (!registration || !target || !stands(deps.trustLog.ended, [...target.dependencies.handles, registration.epoch])) return deny()
   if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_ATTEMPTS, registration.expiresAt)) === undefined) return deny()
   const tokenHash = digestOfText(registrationToken)
-  if (!equalTexts(tokenHash, registration.tokenHash)) return deny()
+  if (registration.tokenHash === undefined || !equalTexts(tokenHash, registration.tokenHash)) return deny()
   const agent = await deps.agents.get(agentId)
   const { orgId } = target
   // A confirmed agent outlives the member or agent that registered it; an unconfirmed registration does not.

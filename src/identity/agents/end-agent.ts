@@ -1,6 +1,6 @@
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
-import type { Caller } from '../../http/caller.js'
+import type { Caller, Principal } from '../../http/caller.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
@@ -19,7 +19,7 @@ const MAX_ATTEMPTS = 10
  */
 export async function endAgent(
   deps: AgentsDeps,
-  caller: Caller,
+  caller: Principal & Pick<Caller, 'id' | 'barrier'> & Partial<Pick<Caller, 'tokenId'>>,
   id: AgentId,
   state: 'suspended' | 'revoked',
   because: RevocationReason,

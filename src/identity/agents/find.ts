@@ -8,6 +8,8 @@ import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { type Client, clientKeyOf } from '../clients/client.js'
 import { organisationsOf } from '../clients/organisations-of.js'
+import { readSelfRegistration } from '../clients/self-registered.js'
+import type { RegisteredClientsStore } from '../clients/store.js'
 import { findRegisteredKeys } from '../keys/find.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import type { Limits } from '../limits/limits.js'
@@ -39,12 +41,18 @@ export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: Age
 }
 
 /** Reads an agent as an OAuth client. Its ceiling is intersected with the ceilings of its parents, and it depends on their handles too. */
-export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise<CacheableRead<Client> | undefined> {
+export async function readAgentClient(
+  deps: FindAgentDeps & { readonly registeredClients: RegisteredClientsStore; readonly trustLog: Pick<TrustLog, 'ended'> },
+  id: AgentId,
+): Promise<CacheableRead<Client> | undefined> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))
   if (!agent || !organisation) return undefined
-  const registeredKeys = await findRegisteredKeys(deps, id)
+  const [registeredKeys, { grantTypes, unprovedKeys }] = await Promise.all([
+    findRegisteredKeys(deps, id),
+    readSelfRegistration(deps, agent),
+  ])
   const dependencies = dependenciesOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
   const value: Client = {
     kind: 'agent',
@@ -56,7 +64,8 @@ export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise
       chain.map(({ ceiling }) => ceiling),
     ),
     dependencies,
-    keys: registeredKeys.map(clientKeyOf),
+    keys: [...registeredKeys.map(clientKeyOf), ...unprovedKeys],
+    ...(grantTypes && { grantTypes }),
   }
   return { value, dependsOn: dependencies.handles }
 }

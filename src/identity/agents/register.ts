@@ -2,6 +2,7 @@ import { auditDraft } from '../../audit/audit-draft.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { Random } from '../../lib/random.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { AgentId, type Audience, audienceOf, cardBaseUrlOf, newId, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
@@ -29,7 +30,7 @@ export interface AgentRegistered {
   readonly expiresAt: number
 }
 
-const REGISTRATION_SECONDS = 86_400
+export const REGISTRATION_SECONDS = 86_400
 const REGISTRATION_TOKEN_BYTES = 32
 
 /**
@@ -45,19 +46,15 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
   const parents = parent.success ? await chainOfAgents(deps, parent.data) : []
   if (parents.length > MAX_AGENT_DEPTH) refuse('forbidden', `an agent may have at most ${MAX_AGENT_DEPTH} levels of parents`)
   const organisation = (await deps.organisations.get(orgId)) ?? refuse('not_found', 'no such organisation')
-  const agent: Agent = {
-    id: newId(deps.random, 'agt'),
+  const agent = newAgent(deps.random, {
     orgId,
     name: input.name,
     ...(parent.success && { parent: parent.data }),
-    handle: newHandle(deps.random, 'agt'),
     ceiling: ceilingOf(deps.issuer, input.ceiling),
-    ceilingVer: newHandle(deps.random, 'ver'),
     introductionPolicy: input.introductionPolicy,
-    introductionPolicyVer: newHandle(deps.random, 'ver'),
     grantedBy: [...caller.identities],
     createdAt: now,
-  }
+  })
   const namingOperations = await takingName(deps, orgId, agent)
   const registrationToken = deps.random.token(REGISTRATION_TOKEN_BYTES)
   const expiresAt = now + REGISTRATION_SECONDS
@@ -85,3 +82,15 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
   const audience = audienceOf(deps.issuer, agent.id)
   return { agentId: agent.id, audience, cardBaseUrl: cardBaseUrlOf(audience), registrationToken, expiresAt }
 }
+
+/** A new agent with an id and handles of its own. */
+export const newAgent = (
+  random: Random,
+  terms: Pick<Agent, 'orgId' | 'name' | 'parent' | 'ceiling' | 'introductionPolicy' | 'grantedBy' | 'createdAt'>,
+): Agent => ({
+  id: newId(random, 'agt'),
+  handle: newHandle(random, 'agt'),
+  ceilingVer: newHandle(random, 'ver'),
+  introductionPolicyVer: newHandle(random, 'ver'),
+  ...terms,
+})

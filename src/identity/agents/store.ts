@@ -32,8 +32,10 @@ export const Agent = z.strictObject({
 })
 export type Agent = z.infer<typeof Agent>
 
-/** An unconfirmed registration. `tokenHash` is the digest of the registration token. */
-const Registration = z.strictObject({ agentId: AgentId, epoch: Handle, tokenHash: z.string().length(43), expiresAt: z.int() })
+/**
+ * An unconfirmed registration. `tokenHash` is the digest of the registration token; without it, the first client assertion confirms (identity/clients).
+ */
+const Registration = z.strictObject({ agentId: AgentId, epoch: Handle, tokenHash: z.string().length(43).optional(), expiresAt: z.int() })
 type Registration = z.infer<typeof Registration>
 
 /** The cards of these agents must be indexed again: those of one agent and the agents below it, or of an organisation. */

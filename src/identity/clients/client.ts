@@ -1,18 +1,21 @@
 import type { Role } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
-import type { AgentId, Jkt, MemberId, OrgId, RegisteredKeyId } from '../../protocol/ids.js'
+import type { AgentId, ExternalClientId, Jkt, MemberId, OrgId } from '../../protocol/ids.js'
 import type { Ceiling } from '../../protocol/rights.js'
 import type { Dependencies } from '../../protocol/standing.js'
 import type { RegisteredKey } from '../keys/store.js'
+import type { GrantType } from './metadata.js'
 
-/** A registered key with which a client may authenticate. */
+/** A key with which a client may authenticate. */
 export interface ClientKey {
-  readonly keyId: RegisteredKeyId
+  /** The handle on which tokens depend that the client gets with this key. */
   readonly handle: Handle
   readonly jkt: Jkt
   readonly jwk: Readonly<Record<string, unknown>>
   /** Epoch seconds from which a retired key may not be used; Infinity for a key that is not retired. */
   readonly usableUntil: number
+  /** A key that the client lists in its metadata. The first valid assertion that it signs registers it (prove-key.ts). */
+  readonly isUnproved?: true
 }
 
 /** An OAuth client: an agent or a member. It may be cached: check `dependencies` and the key's handle after the read barrier. */
@@ -26,10 +29,17 @@ export interface Client {
   /** Handles of the agent or member, of the version of its ceiling or role, of its organisation, and of each parent and its ceiling. */
   readonly dependencies: Dependencies
   readonly keys: readonly ClientKey[]
+  /** The grant types that the client registered. Absent: every grant type. */
+  readonly grantTypes?: readonly GrantType[] | undefined
 }
 
-export const clientKeyOf = ({ id, handle, jkt, jwk, alg, retiresAt }: RegisteredKey): ClientKey => ({
-  keyId: id,
+/** A client that is neither agent nor member: it registered itself without the grants of an agent. */
+export interface ExternalClient extends Pick<Client, 'dependencies' | 'keys'> {
+  readonly kind: 'external'
+  readonly id: ExternalClientId
+}
+
+export const clientKeyOf = ({ handle, jkt, jwk, alg, retiresAt }: RegisteredKey): ClientKey => ({
   handle,
   jkt,
   jwk: { ...jwk, alg },

@@ -1,19 +1,22 @@
-import { AgentId, type ClientId, MemberId } from '../../protocol/ids.js'
+import { AgentId, type ClientId, ExternalClientId, MemberId } from '../../protocol/ids.js'
 import { type CacheableRead, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { Client } from './client.js'
+import type { Client, ExternalClient } from './client.js'
 
 /** Finds OAuth clients by `client_id`, from a cache where possible. */
 export interface Clients {
   find(id: ClientId): Promise<Client | undefined>
+  /** The client with the `client_id` of an assertion, which may be any text. */
+  findAny(id: string): Promise<Client | ExternalClient | undefined>
 }
 
-/** The prefix of a `client_id` says whether the `member` or the `agent` reader is used. */
+/** The prefix of a `client_id` says which reader is used. */
 export function newClients(
   trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplied'>,
   readers: {
     readonly member: (id: MemberId) => Promise<CacheableRead<Client> | undefined>
     readonly agent: (id: AgentId) => Promise<CacheableRead<Client> | undefined>
+    readonly external: (id: ExternalClientId) => Promise<CacheableRead<ExternalClient> | undefined>
   },
 ): Clients {
   // A new key, a retired key, a new name and a reinstatement change a client without ending a handle that it depends on.
@@ -21,13 +24,20 @@ export function newClients(
     trustLog,
     ({ type }) => type === 'key.registered' || type === 'record.changed' || type === 'agent.reinstated',
   )
+  const find: Clients['find'] = (id) =>
+    cache.getOrRead(id, async () => {
+      const agent = AgentId.safeParse(id)
+      if (agent.success) return readers.agent(agent.data)
+      const member = MemberId.safeParse(id)
+      return member.success ? readers.member(member.data) : undefined
+    })
   return {
-    find: (id) =>
-      cache.getOrRead(id, async () => {
-        const agent = AgentId.safeParse(id)
-        if (agent.success) return readers.agent(agent.data)
-        const member = MemberId.safeParse(id)
-        return member.success ? readers.member(member.data) : undefined
-      }),
+    find,
+    findAny: async (id) => {
+      const external = ExternalClientId.safeParse(id)
+      if (external.success) return (await readers.external(external.data))?.value
+      const own = AgentId.or(MemberId).safeParse(id)
+      return own.success ? find(own.data) : undefined
+    },
   }
 }

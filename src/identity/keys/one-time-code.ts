@@ -33,9 +33,22 @@ export async function requireOneTimeCode<D extends StoredCode>(
   code: string,
   { find, now }: { readonly find: (id: string) => Promise<D | undefined>; readonly now: number },
 ): Promise<D> {
-  const [id = '', secret = '', ...rest] = code.split('.')
-  const stored = rest.length === 0 && /^[a-z]{3}_[A-Za-z0-9_-]{22}$/.test(id) ? await find(id) : undefined
+  const { id, secret } = partsOf(code)
+  const stored = id === undefined ? undefined : await find(id)
   if (!stored || stored.expiresAt <= now) return denyCode()
   if ((await storage.count(`code ${id}`, 1, MAX_ATTEMPTS, stored.expiresAt)) === undefined) return denyCode()
   return equalTexts(digestOfText(secret), stored.codeHash) ? stored : denyCode()
+}
+
+/** What is stored under a code that may be used several times. The number of attempts is not limited: the secret has 160 bits. */
+export async function findByCode<D extends StoredCode>(code: string, find: (id: string) => Promise<D | undefined>): Promise<D | undefined> {
+  const { id, secret } = partsOf(code)
+  const stored = id === undefined ? undefined : await find(id)
+  return stored && equalTexts(digestOfText(secret), stored.codeHash) ? stored : undefined
+}
+
+/** The id of a code and its secret; without an id for a text of another form. */
+function partsOf(code: string): { readonly id?: string; readonly secret: string } {
+  const [id = '', secret = '', ...rest] = code.split('.')
+  return rest.length === 0 && /^[a-z]{3}_[A-Za-z0-9_-]{22}$/.test(id) ? { id, secret } : { secret }
 }

@@ -2,12 +2,11 @@ import { MAX_PROOF_SECONDS, readClientAssertion, verifyParsedAssertion } from '.
 import { isRefusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { HttpRequest } from '../../http/route.js'
-import type { Client, ClientKey } from '../../identity/clients/client.js'
+import type { Client, ClientKey, ExternalClient } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import { SIGNATURE_ALGORITHMS } from '../../lib/algorithms.js'
 import type { Clock } from '../../lib/clock.js'
 import { REPLAY_MARGIN_SECONDS } from '../../protocol/claims.js'
-import { ClientId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { ReplayCache } from '../../storage/replay-cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -18,6 +17,9 @@ export interface ClientAuthDeps {
   readonly trustLog: TrustLog
   readonly replayCache: ReplayCache
   readonly issuer: string
+  /** Registers a key of a self-registered client; false if the client may not be confirmed any more (identity/clients/prove-key.ts). */
+  readonly registerProvedKey: (client: Client, key: ClientKey) => Promise<boolean>
+  readonly confirmExternalClient: (client: ExternalClient) => Promise<void>
 }
 
 /** An authenticated client and the registered key that signed its assertion. */
@@ -32,7 +34,9 @@ export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-beare
  * A client whose assertion was verified against cached data. After the read barrier, `confirmClient` checks that the assertion was not used
  * before and that client and key still stand.
  */
-interface VerifiedClient extends AuthenticatedClient {
+interface VerifiedClient {
+  readonly client: Client | ExternalClient
+  readonly key: ClientKey
   readonly assertion: ReadAssertion
   /** Client id and `jti`. */
   readonly replayKey: string
@@ -101,14 +105,33 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
 /** Call after the read barrier. The signature is verified again only if the client or its key has changed. */
 export async function confirmClient(deps: ClientAuthDeps, verified: VerifiedClient, isFirst: boolean): Promise<AuthenticatedClient> {
   if (!isFirst) return deny()
-  const { client, key } = verified
-  const isSame = (await deps.clients.find(client.id)) === client
-  return isSame && isStanding(deps, client) && isUsable(deps, key) ? { client, key } : verifyWithCurrentKeys(deps, verified.assertion)
+  const isSame = (await deps.clients.findAny(verified.client.id)) === verified.client
+  const isCurrent = isSame && isStanding(deps, verified.client) && isUsable(deps, verified.key)
+  const { client, key } = isCurrent ? verified : await verifyWithCurrentKeys(deps, verified.assertion)
+  if (client.kind === 'external') return refuseExternalClient(deps, client)
+  return key.isUnproved ? proveKey(deps, client, key) : { client, key }
+}
+
+/**
+ * The one place that decides about an external client that acts alone. Once a protected resource can allow external clients, its policy is asked
+ * here.
+ */
+async function refuseExternalClient(deps: ClientAuthDeps, client: ExternalClient): Promise<never> {
+  await deps.confirmExternalClient(client)
+  return refuse('unauthorized_client', 'this client is not an agent of an organisation, so it may not act alone')
+}
+
+/** A self-registered client that shows for the first time that it has one of its keys. */
+async function proveKey(deps: ClientAuthDeps, client: Client, { jkt }: ClientKey): Promise<AuthenticatedClient> {
+  const unproved = client.keys.find((key) => key.jkt === jkt) ?? deny()
+  if (!(await deps.registerProvedKey(client, unproved))) return deny()
+  const current = (await deps.clients.find(client.id)) ?? deny()
+  const key = current.keys.find((candidate) => candidate.jkt === jkt && !candidate.isUnproved) ?? deny()
+  return isStanding(deps, current) && isUsable(deps, key) ? { client: current, key } : deny()
 }
 
 async function verifyWithCurrentKeys(deps: ClientAuthDeps, assertion: ReadAssertion): Promise<VerifiedClient> {
-  const id = ClientId.safeParse(assertion.clientId)
-  const client = id.success ? await deps.clients.find(id.data) : undefined
+  const client = await deps.clients.findAny(assertion.clientId)
   if (!client || !isStanding(deps, client)) return deny()
   // By the machine's clock alone, so that a log time that is ahead does not lock clients out
   const now = deps.clock.now()
@@ -128,7 +151,7 @@ async function verifyWithCurrentKeys(deps: ClientAuthDeps, assertion: ReadAssert
   return { client, key, assertion, replayKey: `${client.id} ${claims.jti}`, retainUntil }
 }
 
-const isStanding = ({ trustLog }: ClientAuthDeps, { dependencies }: Client): boolean =>
+const isStanding = ({ trustLog }: ClientAuthDeps, { dependencies }: Pick<Client, 'dependencies'>): boolean =>
   stands(trustLog.ended, dependencies.handles) && dependencies.expiresAt > trustLog.now()
 
 const isUsable = ({ trustLog }: ClientAuthDeps, { handle, usableUntil }: ClientKey): boolean =>

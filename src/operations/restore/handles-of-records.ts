@@ -2,6 +2,7 @@ import { CAPABILITY_ASKS, CAPABILITY_REQUESTS } from '../../delegation/introduct
 import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
 import { TASKS } from '../../delegation/tasks/store.js'
 import { AGENTS } from '../../identity/agents/store.js'
+import { REGISTERED_CLIENTS } from '../../identity/clients/store.js'
 import { REGISTERED_KEYS } from '../../identity/keys/store.js'
 import { MEMBERS } from '../../identity/members/store.js'
 import { Handle } from '../../protocol/handles.js'
@@ -10,11 +11,13 @@ import type { BulkReadableStorage } from '../../storage/bulk.js'
 import { anySpecs } from '../../storage/storage.js'
 import { documentsOf } from '../documents.js'
 
-const WITH_HANDLES = anySpecs([AGENTS, MEMBERS, REGISTERED_KEYS, INTRODUCTIONS, CAPABILITY_ASKS, CAPABILITY_REQUESTS, TASKS, SIGNING_KEYS])
+const WITH_HANDLES = anySpecs([AGENTS, MEMBERS, REGISTERED_CLIENTS, REGISTERED_KEYS, INTRODUCTIONS, CAPABILITY_ASKS, CAPABILITY_REQUESTS, TASKS, SIGNING_KEYS])
 
 /** The handles of the records that a quarantine ends, and of the registry's signing keys. */
 export async function handlesOfRecords(storage: BulkReadableStorage): Promise<readonly Handle[]> {
   const handles: Handle[] = []
-  for (const spec of WITH_HANDLES) for await (const { doc } of documentsOf(storage, spec)) handles.push(Handle.parse(doc.handle))
+  for (const spec of WITH_HANDLES)
+    // The record of a self-registered agent has no handle of its own
+    for await (const { doc } of documentsOf(storage, spec)) if (doc.handle !== undefined) handles.push(Handle.parse(doc.handle))
   return handles
 }

@@ -32,6 +32,8 @@ export const ENTRY_TYPES = [
   'agent.suspended',
   'agent.reinstated',
   'agent.revoked',
+  'client.registered',
+  'client.revoked',
   'record.changed',
   'card.published',
   'card.unpublished',

@@ -6,6 +6,7 @@ import { ARD_ENDPOINTS } from './ard-endpoints.js'
 import type { HttpEndpoint } from './http-endpoint.js'
 import { LOG_ENDPOINTS } from './log-endpoints.js'
 import { OAUTH_ENDPOINTS } from './oauth-endpoints.js'
+import { REGISTRATION_ENDPOINTS } from './registration-endpoints.js'
 
 const json = (schema: z.ZodType) => ({ type: 'application/json', schema })
 const Jwk = z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string().optional(), use: z.string().optional() })
@@ -25,6 +26,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
   publicGet('/', 'Discovery documents', 'A page for people that links the public documents.', { type: 'text/html' }),
   publicGet('/agents/:id/', 'Cards', 'Redirects to the public card.', { type: 'text/plain', status: 307 }),
   ...OAUTH_ENDPOINTS,
+  ...REGISTRATION_ENDPOINTS,
   {
     method: 'GET',
     path: '/.well-known/jwks.json',

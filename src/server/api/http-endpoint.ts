@@ -2,7 +2,7 @@ import type { z } from 'zod'
 
 /** The description of an HTTP endpoint for the API documents. */
 export interface HttpEndpoint {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly tag: 'OAuth' | 'Cards' | 'Trust log' | 'Discovery documents' | 'Witness' | 'Revocations' | 'ARD'
   readonly summary: string

@@ -25,6 +25,7 @@ const AuthorizationServer = z.looseObject({
   introspection_endpoint: z.string(),
   revocation_endpoint: z.string(),
   jwks_uri: z.string(),
+  registration_endpoint: z.string().optional(),
   scopes_supported: z.array(z.string()),
   grant_types_supported: z.array(z.string()),
   credence_revocations: z.string().describe('URL of the revocation feed'),

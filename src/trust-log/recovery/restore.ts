@@ -91,6 +91,7 @@ interface LogEnd {
 const QUARANTINED_KINDS: readonly (readonly [prefix: string, type: EntryType])[] = [
   ['agt:', 'agent.suspended'],
   ['mem:', 'member.revoked'],
+  ['cli:', 'client.revoked'],
   ['key:', 'key.revoked'],
   ['int:', 'introduction.revoked'],
   ['tsk:', 'task.ended'],

@@ -28,7 +28,6 @@ beforeAll(async () => {
 afterAll(() => logs[Symbol.asyncDispose]())
 
 const keyOf = (signer: Signer, handle: Handle, usableUntil = Number.POSITIVE_INFINITY) => ({
-  keyId: newId(systemRandom, 'key'),
   handle,
   jkt: thumbprint(signer.publicJwk),
   jwk: { ...signer.publicJwk, alg: 'ES256' },
@@ -52,11 +51,13 @@ beforeEach(async () => {
   }
   const agent = async () => ({ value: client, dependsOn: client.dependencies.handles, isWhole: true })
   deps = {
-    clients: newClients(here, { agent, member: async () => undefined }),
+    clients: newClients(here, { agent, member: async () => undefined, external: async () => undefined }),
     trustLog: here,
     clock: logs.clock,
     replayCache: newReplayCache(logs.storage),
     issuer: ISSUER,
+    registerProvedKey: async () => false,
+    confirmExternalClient: async () => {},
   }
   expect(await authenticate()).toBe('done')
 })

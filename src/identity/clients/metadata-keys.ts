@@ -1,0 +1,16 @@
+import { readPublicJwk } from '../../credentials/jose/jwk.js'
+import type { Handle } from '../../protocol/handles.js'
+import type { ClientKey } from './client.js'
+import type { ClientMetadata } from './metadata.js'
+
+/** The keys that a client's metadata list, to authenticate with. Tokens depend on `handle`. A public client has none. */
+export const keysOfMetadata = (
+  { token_endpoint_auth_method: method, jwks }: Pick<ClientMetadata, 'token_endpoint_auth_method' | 'jwks'>,
+  handle: Handle,
+): readonly ClientKey[] =>
+  (method === 'none' ? [] : (jwks?.keys ?? [])).flatMap((jwk) => {
+    const key = readPublicJwk(jwk)
+    return typeof key === 'string'
+      ? []
+      : [{ handle, jkt: key.jkt, jwk: { ...key.jwk, alg: key.alg }, usableUntil: Number.POSITIVE_INFINITY }]
+  })

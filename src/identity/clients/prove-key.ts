@@ -1,0 +1,68 @@
+import { readPublicJwk } from '../../credentials/jose/jwk.js'
+import { isRefusal } from '../../errors.js'
+import { identitiesOf } from '../../protocol/handles.js'
+import { AgentId } from '../../protocol/ids.js'
+import { stands } from '../../protocol/standing.js'
+import { isCompromised } from '../keys/quota-slots.js'
+import { type RegisterKeyDeps, saveRegisteredKey } from '../keys/register.js'
+import type { Client, ClientKey, ExternalClient } from './client.js'
+import { keysOfMetadata } from './metadata-keys.js'
+import type { SelfRegisteredDeps } from './self-registered.js'
+
+type ProveKeyDeps = SelfRegisteredDeps & RegisterKeyDeps
+
+/**
+ * Registers a key that the agent listed in its metadata, after a valid assertion by this key was consumed. The first one makes the agent active, as
+ * `agents.confirm` does. Returns false if the agent may not be confirmed any more. Of several assertions at once one registers the key, and all are
+ * good.
+ */
+export async function registerProvedKey(deps: ProveKeyDeps, client: Client, { jwk, jkt }: ClientKey): Promise<boolean> {
+  const { orgId } = client
+  const agentId = AgentId.parse(client.id)
+  const [agent, registration, registered] = await Promise.all([
+    deps.agents.get(agentId),
+    deps.agents.registrations.get(agentId),
+    deps.registeredClients.get(agentId),
+  ])
+  const key = readPublicJwk(jwk)
+  if (!agent || !registered || typeof key === 'string' || (await isCompromised(deps, jkt))) return false
+  if (!keysOfMetadata(registered.metadata, agent.handle).some((listed) => listed.jkt === jkt)) return false
+  const { tokenHash } = registered
+  const isFirst = registered.expiresAt !== undefined
+  // As with agents.confirm: an unconfirmed registration does not outlive the member that allowed it.
+  const granting = isFirst ? [...identitiesOf(agent.grantedBy), registered.epoch] : []
+  if ((isFirst && !registration) || !stands(deps.trustLog.ended, granting)) return false
+  try {
+    const saved = await saveRegisteredKey(
+      deps,
+      { owner: agentId, orgId, use: 'client', key, grantedBy: agent.grantedBy, registeredAt: deps.trustLog.now(), registeredBy: agentId },
+      {
+        dependsOn: [...client.dependencies.handles, ...granting],
+        also: [
+          ...(isFirst ? [deps.agents.registrations.taking(agentId, {})] : []),
+          // Fails if the metadata were changed meanwhile: they may list the key no more
+          deps.registeredClients.changing(agentId, { tokenHash }, { tokenHash, ...(isFirst && { expiresAt: undefined }) }),
+          deps.audit.recording({
+            orgId,
+            actor: agentId,
+            action: isFirst ? 'agents.confirm' : 'keys.register',
+            outcome: 'done',
+            subject: agentId,
+          }),
+        ],
+      },
+    )
+    return saved !== undefined
+  } catch (error) {
+    if (isRefusal(error) && error.reason === 'already_exists') return true
+    throw error
+  }
+}
+
+/** An external client is confirmed by its first valid assertion; from then on its registration does not expire. */
+export async function confirmExternalClient(
+  { registeredClients }: SelfRegisteredDeps,
+  { id, dependencies }: ExternalClient,
+): Promise<void> {
+  if (Number.isFinite(dependencies.expiresAt)) await registeredClients.change(id, {}, { expiresAt: undefined })
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { Handle } from '../../protocol/handles.js'
+import { AgentId, ExternalClientId, OrgId } from '../../protocol/ids.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
+import { ClientMetadata } from './metadata.js'
+
+/** A client that software registered at /oauth/register: an agent (`agt_`), whose own record decides its rights, or an external client (`cli_`). */
+export const RegisteredClient = z.strictObject({
+  id: z.union([AgentId, ExternalClientId]),
+  /** The organisation of the registration grant. Absent for an external client that was registered without one (development mode). */
+  orgId: OrgId.optional(),
+  /** `cli:` and `ver:` of an external client. An agent has its own. */
+  handle: Handle.optional(),
+  ver: Handle.optional(),
+  metadata: ClientMetadata,
+  /** The hosts that the registration grant allows in redirect URIs. Absent: every host. */
+  redirectHosts: z.array(z.string().max(253)).max(16).optional(),
+  /** Digest of the registration access token (RFC 7592 §3). */
+  tokenHash: z.string().length(43),
+  /**
+   * The epoch in which metadata and token were written. After a restore the record may be old, so the token is void, and no key of the metadata can
+   * be proved any more.
+   */
+  epoch: Handle,
+  createdAt: z.int().min(0),
+  /** Absent once the client has proved that it has its key. */
+  expiresAt: z.int().optional(),
+})
+export type RegisteredClient = z.infer<typeof RegisteredClient>
+
+export type RegisteredClientsStore = Collection<RegisteredClient>
+
+export const REGISTERED_CLIENTS: OwnedSpec<RegisteredClient> = {
+  name: 'registered-clients',
+  schema: RegisteredClient,
+  key: 'id',
+  indexes: { organisation: { fields: ['orgId', 'createdAt'] } },
+  expires: 'expiresAt',
+  ownedBy: ['orgId', 'id'],
+}
+
+export const registeredClientsStore = ({ storage }: { readonly storage: Storage }): RegisteredClientsStore =>
+  storage.collection(REGISTERED_CLIENTS)

@@ -1,0 +1,38 @@
+import { refuse } from '../../errors.js'
+import { type InviterDeps, isMemberOf, isStillAuthorised } from '../../http/caller.js'
+import type { HttpRequest } from '../../http/route.js'
+import { findByCode } from '../../identity/keys/one-time-code.js'
+import type { RegistrationGrant, RegistrationGrantsStore } from '../../identity/registrations/store.js'
+import { stands } from '../../protocol/standing.js'
+import type { Operation } from '../../storage/storage.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+
+export interface UseGrantDeps extends InviterDeps {
+  readonly registrationGrants: RegistrationGrantsStore
+  readonly trustLog: TrustLog
+}
+
+/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1); undefined for another scheme or a repeated header. */
+export const bearerTokenOf = ({ headers: { authorization } }: Pick<HttpRequest, 'headers'>): string | undefined =>
+  typeof authorization === 'string' ? /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1] : undefined
+
+/** One refusal for every fault of a token, so that its sender does not learn what exists (RFC 6750 §3.1). */
+export const denyBearer = (text: string): never =>
+  refuse('invalid_token', text, { challenge: 'Bearer realm="registration", error="invalid_token"' })
+
+const denyGrant = (): never =>
+  denyBearer('the initial access token is missing, wrong, used up, withdrawn or expired (send it as Authorization: Bearer …)')
+
+/** Returns the grant of an initial access token, if its member may still give it. Call after a read barrier. */
+export async function requireGrant(deps: UseGrantDeps, token: string | undefined, now: number): Promise<RegistrationGrant> {
+  const grant = token === undefined ? undefined : await findByCode(token, deps.registrationGrants.get)
+  if (!grant || grant.usesLeft === 0 || grant.expiresAt <= now || !stands(deps.trustLog.ended, grant.dependsOn)) return denyGrant()
+  const isAuthorised = await isStillAuthorised(deps, grant.issuer, (member) => isMemberOf(member, grant.orgId))
+  return isAuthorised ? grant : denyGrant()
+}
+
+/** The operation of a registration that uses the grant up by one. Of several registrations with the same number left, one commit succeeds. */
+export const usingGrant = (
+  { registrationGrants }: Pick<UseGrantDeps, 'registrationGrants'>,
+  { id, usesLeft }: RegistrationGrant,
+): Operation => registrationGrants.changing(id, { usesLeft }, { usesLeft: usesLeft - 1 })

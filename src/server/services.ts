@@ -7,12 +7,12 @@ import { inboxStore } from '../delegation/inbox/store.js'
 import { capabilityStore } from '../delegation/introductions/capability/store.js'
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
-import { findGranted, introductionQuotas, introductionsGrantedBy } from '../delegation/introductions/find.js'
-import { type Introduction, introductionsStore } from '../delegation/introductions/store.js'
-import { findResource, type ResourceAudience, resourcesQuota } from '../delegation/resources/find.js'
+import { findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
+import { introductionsStore } from '../delegation/introductions/store.js'
+import { findResource, type ResourceAudience } from '../delegation/resources/find.js'
 import { introduceToOpen } from '../delegation/resources/introduce-to-open.js'
 import { resourcesStore } from '../delegation/resources/store.js'
-import { countOpenTasks, findTask, tasksGrantedBy, tasksQuota } from '../delegation/tasks/find.js'
+import { findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
 import { tasksStore } from '../delegation/tasks/store.js'
 import { newProfiles } from '../delegation/uses/find.js'
 import { usesStore } from '../delegation/uses/store.js'
@@ -22,25 +22,23 @@ import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/limits/concurrency-l
 import { newRateLimits, takeOutgoingRate } from '../http/limits/rate-limit.js'
 import { newSocketLimit } from '../http/limits/socket-limit.js'
 import type { HttpRequest } from '../http/route.js'
-import { agentsGrantedBy, agentsQuota, countAgents, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
+import { agentsGrantedBy, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
 import { orgOfOwner } from '../identity/agents/owner.js'
 import { agentsStore } from '../identity/agents/store.js'
 import type { Client, ClientKey, ExternalClient } from '../identity/clients/client.js'
 import { newClients } from '../identity/clients/clients.js'
 import { readMemberClient } from '../identity/clients/member-client.js'
 import { confirmExternalClient, registerProvedKey } from '../identity/clients/prove-key.js'
-import { externalClientsQuota, readExternalClient } from '../identity/clients/self-registered.js'
+import { readExternalClient } from '../identity/clients/self-registered.js'
 import { registeredClientsStore } from '../identity/clients/store.js'
 import { keysGrantedBy } from '../identity/keys/find.js'
 import { registeredKeysStore } from '../identity/keys/store.js'
 import { newLimitsInForce } from '../identity/limits/in-force.js'
 import { type ConfiguredLimits, configuredMaximum } from '../identity/limits/limits.js'
-import { type CountedCommit, commitWithinQuotas } from '../identity/limits/quota.js'
 import { quotasStore } from '../identity/limits/quotas-store.js'
 import { limitsStore } from '../identity/limits/store.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { membersStore } from '../identity/members/store.js'
-import { namespacesQuota } from '../identity/namespaces/find.js'
 import { namespacesStore } from '../identity/namespaces/store.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
 import { organisationsStore } from '../identity/organisations/store.js'
@@ -57,7 +55,7 @@ import { isCalledFor } from '../oauth/lineage.js'
 import { tokensStore } from '../oauth/store.js'
 import { newTokenKeys } from '../oauth/token-keys.js'
 import type { Handle } from '../protocol/handles.js'
-import { type AgentId, type ClientId, type IntroductionId, isResourceId, type OrgId, type TargetId, type TaskId, type TokenId } from '../protocol/ids.js'
+import { type AgentId, type IntroductionId, isResourceId, type TargetId, type TaskId, type TokenId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
 import type { Barrier } from '../protocol/standing.js'
 import { freshnessStore } from '../registry/cards/freshness/store.js'
@@ -80,6 +78,7 @@ import {
 import { newTrustLog } from '../trust-log/new-trust-log.js'
 import { updateWitness, type WitnessStore, type WitnessUpdates } from '../trust-log/witness/witness.js'
 import { AUDIT_ACTIONS } from './api/procedures.js'
+import { newQuotas } from './quotas.js'
 import { requireRoom } from './readiness.js'
 
 /** The dependencies of one instance. Instances may share the store, and nothing else. */
@@ -314,26 +313,5 @@ function newIntroductionFinders(stores: ReturnType<typeof newStores>) {
     introducedTo: (caller: Caller) => introducedTo(deps, caller),
     notifyOfChanges: (to: AgentId) => notifyOfChanges(deps, to),
     notifyOfRefusal: (affected: readonly { readonly id: IntroductionId }[]) => notifyOfRefusal(deps, affected),
-  }
-}
-
-/** Counts of rows, and commits within the limits in force. */
-function newQuotas(stores: ReturnType<typeof newStores>) {
-  const { limits } = stores
-  return {
-    countAgents: (orgId: OrgId, atMost: number) => countAgents(stores, orgId, atMost),
-    countOpenTasks: (owner: ClientId, atMost: number) => countOpenTasks(stores, owner, atMost),
-    commitAgent: async (orgId: OrgId, commit: CountedCommit) =>
-      commitWithinQuotas(stores, [agentsQuota(stores, orgId, await limits.ofOrganisation(orgId))], commit),
-    commitExternalClient: async (orgId: OrgId, commit: CountedCommit) =>
-      commitWithinQuotas(stores, [externalClientsQuota(stores, orgId)], commit),
-    commitClaim: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [namespacesQuota(stores, orgId)], commit),
-    commitResource: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [resourcesQuota(stores, orgId)], commit),
-    commitTask: async (caller: Pick<Caller, 'kind' | 'id' | 'orgId'>, commit: CountedCommit) =>
-      commitWithinQuotas(stores, [tasksQuota(stores, caller, await limits.ofClient(caller))], commit),
-    commitGrant: async (granted: Introduction, commit: CountedCommit) => {
-      const [ofRequester, ofTarget] = await Promise.all([limits.ofOrganisation(granted.fromOrg), limits.ofOrganisation(granted.toOrg)])
-      return commitWithinQuotas(stores, introductionQuotas(stores, granted, { ofRequester, ofTarget }), commit)
-    },
   }
 }

@@ -747,8 +747,8 @@ export const MUTANTS = [
   [
     'a cached client is confirmed after the read barrier',
     CLIENT_AUTH,
-    'isSame && isStanding(deps, client) && isUsable(deps, key) ?',
-    'true ?',
+    'isSame && isStanding(deps, verified.client) && isUsable(deps, verified.key)',
+    'true',
     TOKENS,
   ],
   [

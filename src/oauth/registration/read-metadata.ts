@@ -137,7 +137,7 @@ function requireOneSourceOfKeys({ jwks, jwks_uri: uri }: Submitted, { mayFetchKe
 }
 
 /** Reads public signing keys, and drops the members that they do not need. No text of a key reaches an error or the log. */
-export async function requireKeys(
+async function requireKeys(
   keys: readonly unknown[],
   alg: (typeof SIGNATURE_ALGORITHMS)[number] | undefined,
   reason: Reason = 'invalid_client_metadata',

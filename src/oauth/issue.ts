@@ -124,7 +124,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     iss: deps.issuer,
     sub: decision.sub,
     aud: decision.audience,
-    client_id: client.id,
+    client_id: client.clientUri ?? client.id,
     iat: now,
     exp,
     jti,
@@ -182,7 +182,7 @@ async function saveRecord(
   const record: TokenRecord = {
     id: claims.jti,
     kind: decision.kind,
-    clientId: claims.client_id,
+    clientId: decision.authenticated.client.id,
     orgId: claims.organization_id,
     sub: claims.sub,
     audience: claims.aud,
@@ -205,7 +205,7 @@ async function saveRecord(
   }
   const row = deps.audit.recording({
     orgId: claims.organization_id,
-    actor: claims.client_id,
+    actor: decision.authenticated.client.id,
     action: 'oauth.token',
     outcome: 'done',
     subject: claims.aud.slice(0, 128),

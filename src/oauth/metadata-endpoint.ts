@@ -4,6 +4,7 @@ import type { HttpResponse, Route } from '../http/route.js'
 import type { Registration } from '../identity/registrations/store.js'
 import { DPOP_ALGORITHMS, SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import { resourceMetadata } from '../protocol/resources/metadata.js'
+import type { Outgoing } from '../lib/guarded-fetch/destination.js'
 import { REGISTRY_SCOPES } from '../protocol/rights.js'
 import { GRANT_TYPES } from './token-endpoint.js'
 
@@ -11,6 +12,7 @@ export interface MetadataDeps {
   readonly issuer: string
   readonly dev: boolean
   readonly registration: Registration
+  readonly outgoing: Pick<Outgoing, 'mode'>
 }
 
 /**
@@ -19,7 +21,7 @@ export interface MetadataDeps {
  *
  * @see [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414.html#section-2), [RFC 9728 §2](https://www.rfc-editor.org/rfc/rfc9728.html#section-2)
  */
-export function metadataEndpoints({ issuer, dev, registration }: MetadataDeps): Route[] {
+export function metadataEndpoints({ issuer, dev, registration, outgoing }: MetadataDeps): Route[] {
   const authMethods = { methods: ['private_key_jwt'], algs: [...SIGNATURE_ALGORITHMS] }
   const server = {
     issuer,
@@ -41,6 +43,7 @@ export function metadataEndpoints({ issuer, dev, registration }: MetadataDeps): 
         [`${name}_endpoint_auth_signing_alg_values_supported`, authMethods.algs],
       ]),
     ),
+    ...(outgoing.mode !== 'off' && { client_id_metadata_document_supported: true }),
     dpop_signing_alg_values_supported: [...DPOP_ALGORITHMS],
     introspection_signing_alg_values_supported: ['ES256'],
     credence_revocations: `${issuer.replace(/^http/, 'ws')}/revocations`,

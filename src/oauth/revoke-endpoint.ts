@@ -1,6 +1,7 @@
 import { refuse } from '../errors.js'
 import { parseForm } from '../http/form.js'
 import { json, type Route } from '../http/route.js'
+import { presenterOf } from '../protocol/claims.js'
 import { EndNote, EndReason } from '../protocol/end-reason.js'
 import { authenticateClient, type ClientAuthDeps } from './client-auth/client-auth.js'
 import { findToken } from './find-token.js'
@@ -26,7 +27,7 @@ export const revokeEndpoint = (deps: RevokeDeps): Route => ({
     const note = parseParameter(form, 'note', EndNote, false)
     const taskIds = parseParameter(form, 'affected_task_chain', TaskChain, true)
     const claims = (await findToken(deps, token, now))?.claims
-    const own = claims?.client_id === client.id ? { id: claims.jti, expiresAt: claims.exp } : undefined
+    const own = claims && presenterOf(claims) === client.id ? { id: claims.jti, expiresAt: claims.exp } : undefined
     const draft = {
       orgId: client.orgId,
       actor: client.id,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Handle, handleOfRegistryKey, handleOfToken } from './handles.js'
-import { AgentId, Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
+import { AgentId, Audience, ClientId, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
 import { Delegation, ExchangeRights, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
@@ -23,7 +23,8 @@ export const AccessTokenClaims = z.object({
   iss: z.string().max(256),
   sub: ClientId,
   aud: Audience,
-  client_id: ClientId,
+  /** As the client authenticated: an agent that an organisation admitted by the URL of its metadata has this URL. */
+  client_id: z.union([ClientId, ClientUri]),
   iat: z.int(),
   exp: z.int(),
   jti: TokenId,
@@ -70,6 +71,9 @@ export const handlesOf = ({ standing, jti }: Pick<AccessTokenClaims, 'standing' 
   handleOfToken(jti),
   handleOfRegistryKey(kid),
 ]
+
+/** The agent or member that the token was issued to: the newest actor, or else the subject. */
+export const presenterOf = ({ act, sub }: Pick<AccessTokenClaims, 'act' | 'sub'>): ClientId => act?.sub ?? sub
 
 /** The clients of a delegation chain: the subject, then the actors from the first to the newest. */
 export function chainOf(claims: { sub: string; act?: Act | undefined }): string[] {

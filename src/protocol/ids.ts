@@ -27,6 +27,15 @@ export type RegisteredKeyId = z.infer<typeof RegisteredKeyId>
 export const ExternalClientId = id('cli', 'an external client id').brand<'ExternalClientId'>()
 export type ExternalClientId = z.infer<typeof ExternalClientId>
 
+/** A `client_id` that is the URL of the client's metadata. The server accepts fewer (oauth/registration/client-uri.ts). */
+export const ClientUri = z
+  .string()
+  .max(512)
+  .regex(/^https?:\/\/[^\s/?#\\@]+\/[!-~]+$/, 'not a client id (an https URL with a path)')
+  .refine((text) => !/[?#\\]/.test(text), 'not a client id (a URL without query and fragment)')
+  .brand<'ClientUri'>()
+export type ClientUri = z.infer<typeof ClientUri>
+
 /** Agents and members are OAuth clients; their id is the `client_id`. */
 export const ClientId = z.union([AgentId, MemberId], 'not a client id (agt_ or mem_ + 22 characters)')
 export type ClientId = z.infer<typeof ClientId>

@@ -28,9 +28,9 @@ import { agentsStore } from '../identity/agents/store.js'
 import type { Client, ClientKey, ExternalClient } from '../identity/clients/client.js'
 import { newClients } from '../identity/clients/clients.js'
 import { readMemberClient } from '../identity/clients/member-client.js'
-import { confirmExternalClient, registerProvedKey } from '../identity/clients/prove-key.js'
+import { confirmAdmitted, confirmExternalClient, registerProvedKey } from '../identity/clients/prove-key.js'
 import { readExternalClient } from '../identity/clients/self-registered.js'
-import { registeredClientsStore } from '../identity/clients/store.js'
+import { clientDocumentsStore, registeredClientsStore } from '../identity/clients/store.js'
 import { keysGrantedBy } from '../identity/keys/find.js'
 import { registeredKeysStore } from '../identity/keys/store.js'
 import { newLimitsInForce } from '../identity/limits/in-force.js'
@@ -52,6 +52,8 @@ import type { Random } from '../lib/random.js'
 import { type Metrics, newMetrics } from '../lib/telemetry/metrics.js'
 import { authenticateRequest } from '../oauth/client-auth/authenticate.js'
 import { isCalledFor } from '../oauth/lineage.js'
+import { fetchDocumentFor } from '../oauth/registration/client-document.js'
+import { newClientDocuments } from '../oauth/registration/client-documents.js'
 import { tokensStore } from '../oauth/store.js'
 import { newTokenKeys } from '../oauth/token-keys.js'
 import type { Handle } from '../protocol/handles.js'
@@ -124,13 +126,17 @@ export async function startServices(deps: ServiceDeps) {
     member: (id) => readMemberClient(stores, id),
     agent: (id) => readAgentClient(stores, id),
     external: (id) => readExternalClient(stores, id),
+    document: (id, seen) => findByDocument(id, seen),
   })
+  const findByDocument = newClientDocuments({ ...stores, findAgent: clients.find })
   const services = {
     ...stores,
     ...newFinders(stores),
     findClient: clients.find,
     clients,
-    registerProvedKey: (client: Client, key: ClientKey) => registerProvedKey(stores, client, key),
+    registerProvedKey: (client: Client, key: ClientKey) =>
+      client.clientUri ? confirmAdmitted(stores, client) : registerProvedKey(stores, client, key),
+    fetchClientDocument: (clientId: string, caller: Pick<Caller, 'id' | 'orgId'>) => fetchDocumentFor(stores, clientId, caller),
     confirmExternalClient: (client: ExternalClient) => confirmExternalClient(stores, client),
     tokenKeys: newTokenKeys({ keyRing, clock }),
   }
@@ -225,6 +231,7 @@ function newBase(deps: ServiceDeps) {
     log,
     issuer,
     dev,
+    outgoing,
     registration,
     version,
     keyVersions,
@@ -252,6 +259,7 @@ function newStores(base: ReturnType<typeof newBase>) {
     members: membersStore(base),
     agents: agentsStore(base),
     registeredClients: registeredClientsStore(base),
+    clientDocuments: clientDocumentsStore(base),
     registrationGrants: registrationGrantsStore(base),
     namespaces: namespacesStore(base),
     inbox: inboxStore(base),

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
-import { tokenRequest } from '../oauth/requests.js'
+import { assertionOf, freshNonce, tokenRequest } from '../oauth/requests.js'
 import { type Actor, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { aClient, aPublicClient, issueGrant, register, registerAgent, requestToken, send } from './registration.js'
@@ -160,6 +160,26 @@ test('§5 20 first assertions at once activate the agent once, and all get a tok
   expect(responses.map(({ status }) => status)).toEqual(Array(20).fill(200))
   const { items } = await acme.query<{ items: object[] }>('keys.list', { owner: agent.clientId })
   expect(items.length).toBe(1)
+})
+
+test('§2 the kid of a registered key may name it in assertions, before and after the key is proved', async () => {
+  const signer = await newEs256Signer()
+  const { body } = await register(
+    registry,
+    aClient(signer, { client_name: 'Named', jwks: { keys: [{ ...signer.publicJwk, kid: 'mine' }] } }),
+    await aToken(),
+  )
+  const client = { clientId: String(body.client_id), signer } as Actor
+  for (const [kid, status] of [
+    ['other', 401],
+    ['mine', 200],
+    ['mine', 200],
+    ['other', 401],
+  ] as const) {
+    const assertion = await assertionOf(registry, client, {}, { kid })
+    const nonce = await freshNonce(registry, acme)
+    expect((await tokenRequest(registry, client, { grant_type: 'client_credentials' }, { assertion, nonce })).status).toBe(status)
+  }
 })
 
 test('§5 an agent that has not proved its key within a day is gone, and its name is free', async () => {

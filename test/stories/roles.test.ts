@@ -143,6 +143,8 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       return { keyId: await aKeyOf(agent), since: registry.clock.now() - 60 }
     case 'agents.register':
       return { name: aName('x'), orgId }
+    case 'agents.admit':
+      return { clientId: 'https://a.example/c', name: 'x' }
     case 'registrations.issue':
       return { expiresAt: registry.clock.now() + 600, grantTypes: ['client_credentials'] }
     case 'registrations.revoke': {

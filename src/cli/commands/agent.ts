@@ -70,6 +70,7 @@ const AGENTS: ListView<AgentView> = {
     ceiling: true,
     introductionPolicy: true,
     registeredAt: true,
+    clientUri: true,
     endedAt: true,
     endedBy: true,
     reason: true,
@@ -84,6 +85,14 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     .description('register an agent and print its registration token; the agent is active once its own key confirms')
     .action(async (name: string, flags: CommonFlags & TermsFlags) =>
       call(flags, 'mutate', 'agents.register', { name, ceiling: {}, ...(await termsOf(flags)) }),
+    )
+  termsOptions(common(agent.command('admit <clientId>')))
+    .description(
+      'register an agent whose client id is the URL of its metadata; it is active once it authenticates with a key of the document',
+    )
+    .requiredOption('--name <name>', 'display name')
+    .action(async (clientId: string, { name, ...flags }: CommonFlags & TermsFlags & { readonly name: string }) =>
+      call(flags, 'mutate', 'agents.admit', { clientId, name, ...(await termsOf(flags)) }),
     )
   common(agent.command('confirm <agentId>'))
     .description('create the key of the agent on this machine and confirm its registration; --profile names the new profile')

@@ -23,6 +23,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'namespace transfer': ['namespace transfer acme.com --to org_0123456789abcdefghijkl'],
   'namespace remove': ['namespace remove acme.com --dry-run'],
   'agent register': ['agent register ocr --introduction-policy ask', 'agent register planner --call any=ocr:read --depth 1 --json'],
+  'agent admit': ['agent admit https://vendor.example/agents/planner.json --name planner --call any=ocr:read'],
   'agent confirm': ['agent confirm agt_0123456789abcdefghijkl --registry https://registry.example --token - --profile ocr < token.txt'],
   'agent list': ['agent list', 'agent list --all --json id,name,state'],
   'agent show': ['agent show ocr'],

@@ -97,6 +97,10 @@ export const RATES = {
   outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
   outgoingOfOrganisation: { name: 'outgoing-requests-of-organisation', perSecond: 200 / 3600, burstSeconds: 360 },
   outgoingToHost: { name: 'outgoing-requests-to-host', perSecond: 60 / 3600, burstSeconds: 1200 },
+  /** Metadata of clients and their keys: for anonymous callers of one address prefix, to one host (or for one known URL), and in all. */
+  clientDocumentsOfAddress: { name: 'client-documents-of-address', perSecond: 10 / 60, burstSeconds: 60 },
+  clientDocumentsToHost: { name: 'client-documents-to-host', perSecond: 20 / 3600, burstSeconds: 3600 },
+  clientDocuments: { name: 'client-documents', perSecond: 1000 / 3600, burstSeconds: 3600 },
   /** For callers, and once more for checks that the registry repeats by itself. */
   outgoing: { name: 'outgoing-requests-of-registry', perSecond: 1000 / 3600, burstSeconds: 180 },
 } as const satisfies Readonly<Record<string, Rate>>
@@ -128,13 +132,40 @@ export function requireCreationRate(
  * it gets. Repeated checks are counted apart from callers, and proofs of a name for each organisation, so that strangers who have the registry
  * send requests to a host cannot end or prevent its proof.
  */
-export function takeOutgoingRate(
-  { outgoingOfClient, outgoingOfOrganisation, outgoingToHost, outgoing }: RateLimits,
+export function takeOutgoingRate(rates: RateLimits, request: OutgoingRequest): Refusal | undefined {
+  const counted: (() => void)[] = []
+  for (const { limit, key } of outgoingRatesOf(rates, request)) {
+    const refusal = limit.take(key)
+    if (refusal) {
+      for (const refund of counted) refund()
+      return refusal
+    }
+    counted.push(() => limit.refund(key))
+  }
+  return undefined
+}
+
+function outgoingRatesOf(
+  rates: RateLimits,
   { host, purpose, cause }: OutgoingRequest,
-): Refusal | undefined {
+): readonly { readonly limit: RateLimit; readonly key: string }[] {
+  const { outgoingOfClient, outgoingOfOrganisation, outgoingToHost, outgoing } = rates
+  const { clientDocumentsOfAddress, clientDocumentsToHost, clientDocuments } = rates
+  if (cause && 'address' in cause)
+    return [
+      { limit: clientDocumentsOfAddress, key: cause.address },
+      { limit: clientDocumentsToHost, key: host },
+      { limit: clientDocuments, key: 'unknown' },
+    ]
+  // Known URLs are counted apart, so that strangers cannot keep an admitted client out
+  if (cause && 'knownUrl' in cause)
+    return [
+      { limit: clientDocumentsToHost, key: cause.knownUrl },
+      { limit: clientDocuments, key: 'known' },
+    ]
   const kind = cause === undefined ? 'repeated' : 'callers'
   const ofHost = cause && purpose === 'namespace' ? `namespace ${cause.orgId} ${host}` : `${kind} ${host}`
-  const limits = [
+  return [
     ...(cause === undefined
       ? []
       : [
@@ -144,16 +175,6 @@ export function takeOutgoingRate(
     { limit: outgoingToHost, key: ofHost },
     { limit: outgoing, key: kind },
   ]
-  const counted: (() => void)[] = []
-  for (const { limit, key } of limits) {
-    const refusal = limit.take(key)
-    if (refusal) {
-      for (const refund of counted) refund()
-      return refusal
-    }
-    counted.push(() => limit.refund(key))
-  }
-  return undefined
 }
 
 /** All rate limits of an instance; with `limits: 'off'` none of them refuses anything. */
@@ -175,6 +196,9 @@ export function newRateLimits(
     outgoingOfClient: limitOf(RATES.outgoingOfClient),
     outgoingOfOrganisation: limitOf(RATES.outgoingOfOrganisation),
     outgoingToHost: limitOf(RATES.outgoingToHost),
+    clientDocumentsOfAddress: limitOf(RATES.clientDocumentsOfAddress),
+    clientDocumentsToHost: limitOf(RATES.clientDocumentsToHost),
+    clientDocuments: limitOf(RATES.clientDocuments),
     outgoing: limitOf(RATES.outgoing),
   }
 }

@@ -8,7 +8,7 @@ import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { type Client, clientKeyOf } from '../clients/client.js'
 import { organisationsOf } from '../clients/organisations-of.js'
-import { readSelfRegistration } from '../clients/self-registered.js'
+import { readOwnKeys } from '../clients/self-registered.js'
 import type { RegisteredClientsStore } from '../clients/store.js'
 import { findRegisteredKeys } from '../keys/find.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
@@ -49,10 +49,8 @@ export async function readAgentClient(
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))
   if (!agent || !organisation) return undefined
-  const [registeredKeys, { grantTypes, unprovedKeys }] = await Promise.all([
-    findRegisteredKeys(deps, id),
-    readSelfRegistration(deps, agent),
-  ])
+  const registeredKeys = await findRegisteredKeys(deps, id)
+  const { keys, grantTypes } = await readOwnKeys(deps, agent, registeredKeys.map(clientKeyOf))
   const dependencies = dependenciesOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
   const value: Client = {
     kind: 'agent',
@@ -64,7 +62,7 @@ export async function readAgentClient(
       chain.map(({ ceiling }) => ceiling),
     ),
     dependencies,
-    keys: [...registeredKeys.map(clientKeyOf), ...unprovedKeys],
+    keys,
     ...(grantTypes && { grantTypes }),
   }
   return { value, dependsOn: dependencies.handles }

@@ -1,7 +1,7 @@
 import type { FindHistory, HistoryView } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { type AgentId, type Audience, audienceOf, type OrgId } from '../../protocol/ids.js'
+import { type AgentId, type Audience, audienceOf, type ClientUri, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Ceiling } from '../../protocol/rights.js'
 import { findRegisteredKeys } from '../keys/find.js'
@@ -22,6 +22,8 @@ export interface AgentView extends Partial<HistoryView> {
   readonly ceiling: Ceiling
   readonly introductionPolicy: IntroductionPolicy
   readonly registeredAt: number
+  /** The `client_id`, if it is the URL of the agent's metadata. */
+  readonly clientUri?: ClientUri | undefined
 }
 
 /** An agent by its id, or by its name in an organisation (default: that of the caller). */
@@ -39,7 +41,7 @@ export const getAgent = (deps: AgentsDeps, caller: Caller, { agentId, name = '',
   })
 
 export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory): Promise<AgentView> {
-  const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt } = agent
+  const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt, clientUri } = agent
   const audience = audienceOf(deps.issuer, id)
   return {
     agentId: id,
@@ -51,12 +53,15 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
     ceiling,
     introductionPolicy,
     registeredAt: createdAt,
+    ...(clientUri && { clientUri }),
     ...(deps.trustLog.ended.has(agent.handle) && (await findHistory([agent.handle]))),
   }
 }
 
 async function stateOf(deps: AgentsDeps, agent: Agent): Promise<AgentView['state']> {
   if (deps.trustLog.ended.has(agent.handle)) return lastEnding(agent).state === 'revoked' ? 'revoked' : 'suspended'
+  const document = agent.clientUri && (await deps.clientDocuments.get(agent.clientUri))
+  if (document?.agentId === agent.id && document.confirmedAt !== undefined) return 'active'
   const keys = await findRegisteredKeys(deps, agent.id)
   return keys.some((key) => !deps.trustLog.ended.has(key.handle)) ? 'active' : 'registered'
 }

@@ -6,10 +6,10 @@ import { AgentId, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { CeilingRight, MAX_NAMES } from '../../protocol/rights.js'
 import type { Storage } from '../../storage/storage.js'
+import { type AdmitDeps, type AgentAdmitted, admitAgent } from '../clients/admit.js'
 import type { RegisterKeyDeps } from '../keys/register.js'
 import { OfferedJwk, OfferedProof } from '../keys/routes.js'
 import { CeilingInput } from './agent.js'
-import type { AgentsDeps } from './authority.js'
 import { changeAgent } from './change.js'
 import { confirmAgent } from './confirm.js'
 import { getAgent } from './get.js'
@@ -31,7 +31,7 @@ const ByIdOrName = z
 const Rights = z.array(CeilingRight).min(1).max(MAX_NAMES)
 const Name = z.string().trim().min(1).max(128)
 
-export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly storage: Storage }) =>
+export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly storage: Storage }) =>
   router({
     register: creationFor('agents:write')
       .input(
@@ -43,6 +43,16 @@ export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly sto
         }),
       )
       .mutation(({ ctx, input }): Promise<AgentRegistered> => registerAgent(deps, ctx.caller, input)),
+    admit: creationFor('agents:write', ['member', 'administrator', 'operator'])
+      .input(
+        z.strictObject({
+          clientId: z.string().min(1).max(512),
+          name: Name,
+          ceiling: CeilingInput.prefault({}),
+          introductionPolicy: IntroductionPolicy.prefault({ mode: 'ask' }),
+        }),
+      )
+      .mutation(({ ctx, input }): Promise<AgentAdmitted> => admitAgent(deps, ctx.caller, input)),
     confirm: publicProcedure
       .input(ById.extend({ registrationToken: z.string().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }))
       .mutation(({ input }) => confirmAgent(deps, input)),

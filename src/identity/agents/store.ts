@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, OrgId } from '../../protocol/ids.js'
+import { AgentId, ClientUri, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { Ceiling } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
@@ -22,6 +22,8 @@ export const Agent = z.strictObject({
   introductionPolicyVer: Handle,
   grantedBy: z.array(Handle).max(16),
   createdAt: z.int().min(0),
+  /** The `client_id` of an agent that was admitted by the URL of its metadata. */
+  clientUri: ClientUri.optional(),
   /**
    * The last suspension or revocation: the handle that it ended, its kind, and the rank of its caller. Reinstating needs at least that
    * rank.

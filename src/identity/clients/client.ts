@@ -1,6 +1,6 @@
 import type { Role } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
-import type { AgentId, ExternalClientId, Jkt, MemberId, OrgId } from '../../protocol/ids.js'
+import type { AgentId, ClientUri, ExternalClientId, Jkt, MemberId, OrgId } from '../../protocol/ids.js'
 import type { Ceiling } from '../../protocol/rights.js'
 import type { Dependencies } from '../../protocol/standing.js'
 import type { RegisteredKey } from '../keys/store.js'
@@ -29,6 +29,8 @@ export interface Client {
   /** Handles of the agent or member, of the version of its ceiling or role, of its organisation, and of each parent and its ceiling. */
   readonly dependencies: Dependencies
   readonly keys: readonly ClientKey[]
+  /** The `client_id`, if it is the URL of the client's metadata. */
+  readonly clientUri?: ClientUri | undefined
   /** The grant types that the client registered. Absent: every grant type. */
   readonly grantTypes?: readonly GrantType[] | undefined
 }
@@ -36,7 +38,7 @@ export interface Client {
 /** A client that is neither agent nor member: it registered itself without the grants of an agent. */
 export interface ExternalClient extends Pick<Client, 'dependencies' | 'keys'> {
   readonly kind: 'external'
-  readonly id: ExternalClientId
+  readonly id: ExternalClientId | ClientUri
 }
 
 export const clientKeyOf = ({ handle, jkt, jwk, alg, retiresAt }: RegisteredKey): ClientKey => ({

@@ -3,11 +3,17 @@ import { type CacheableRead, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Client, ExternalClient } from './client.js'
 
+/** The `kid` of an assertion, and the address that sent it. */
+export interface SeenAssertion {
+  readonly kid?: string | undefined
+  readonly address: string
+}
+
 /** Finds OAuth clients by `client_id`, from a cache where possible. */
 export interface Clients {
   find(id: ClientId): Promise<Client | undefined>
   /** The client with the `client_id` of an assertion, which may be any text. */
-  findAny(id: string): Promise<Client | ExternalClient | undefined>
+  findAny(id: string, seen: SeenAssertion): Promise<Client | ExternalClient | undefined>
 }
 
 /** The prefix of a `client_id` says which reader is used. */
@@ -17,6 +23,8 @@ export function newClients(
     readonly member: (id: MemberId) => Promise<CacheableRead<Client> | undefined>
     readonly agent: (id: AgentId) => Promise<CacheableRead<Client> | undefined>
     readonly external: (id: ExternalClientId) => Promise<CacheableRead<ExternalClient> | undefined>
+    /** Finds a client whose `client_id` is the URL of its metadata. */
+    readonly document: (id: string, seen: SeenAssertion) => Promise<Client | ExternalClient | undefined>
   },
 ): Clients {
   // A new key, a retired key, a new name and a reinstatement change a client without ending a handle that it depends on.
@@ -33,11 +41,11 @@ export function newClients(
     })
   return {
     find,
-    findAny: async (id) => {
+    findAny: async (id, seen) => {
       const external = ExternalClientId.safeParse(id)
       if (external.success) return (await readers.external(external.data))?.value
       const own = AgentId.or(MemberId).safeParse(id)
-      return own.success ? find(own.data) : undefined
+      return own.success ? find(own.data) : readers.document(id, seen)
     },
   }
 }

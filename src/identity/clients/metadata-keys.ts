@@ -12,5 +12,12 @@ export const keysOfMetadata = (
     const key = readPublicJwk(jwk)
     return typeof key === 'string'
       ? []
-      : [{ handle, jkt: key.jkt, jwk: { ...key.jwk, alg: key.alg }, usableUntil: Number.POSITIVE_INFINITY }]
+      : [
+          {
+            handle,
+            jkt: key.jkt,
+            jwk: { ...key.jwk, alg: key.alg, ...(jwk.kid !== undefined && { kid: jwk.kid }) },
+            usableUntil: Number.POSITIVE_INFINITY,
+          },
+        ]
   })

@@ -3,11 +3,13 @@ import { isRefusal } from '../../errors.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
+import type { Storage } from '../../storage/storage.js'
 import { isCompromised } from '../keys/quota-slots.js'
 import { type RegisterKeyDeps, saveRegisteredKey } from '../keys/register.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
 import { keysOfMetadata } from './metadata-keys.js'
 import type { SelfRegisteredDeps } from './self-registered.js'
+import type { ClientDocumentsStore } from './store.js'
 
 type ProveKeyDeps = SelfRegisteredDeps & RegisterKeyDeps
 
@@ -57,6 +59,27 @@ export async function registerProvedKey(deps: ProveKeyDeps, client: Client, { jw
     if (isRefusal(error) && error.reason === 'already_exists') return true
     throw error
   }
+}
+
+/** The first valid assertion of an agent that was admitted by the URL of its metadata makes it active. */
+export async function confirmAdmitted(
+  {
+    agents,
+    clientDocuments,
+    audit,
+    storage,
+    trustLog,
+  }: ProveKeyDeps & { readonly clientDocuments: ClientDocumentsStore; readonly storage: Storage },
+  { orgId, clientUri }: Client,
+): Promise<boolean> {
+  const document = clientUri && (await clientDocuments.get(clientUri))
+  const agent = document && (await agents.get(document.agentId))
+  if (!agent || !stands(trustLog.ended, identitiesOf(agent.grantedBy))) return false
+  if (document.confirmedAt !== undefined) return true
+  const { uri, ver } = document
+  const row = audit.recording({ orgId, actor: agent.id, action: 'agents.confirm', outcome: 'done', subject: agent.id })
+  await storage.commit([clientDocuments.changing(uri, { ver, confirmedAt: null }, { confirmedAt: trustLog.now() }), row])
+  return true
 }
 
 /** An external client is confirmed by its first valid assertion; from then on its registration does not expire. */

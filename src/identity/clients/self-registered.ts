@@ -6,8 +6,7 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Agent, AgentsStore } from '../agents/store.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import { countNewest, type Quota } from '../limits/quota.js'
-import type { ClientKey, ExternalClient } from './client.js'
-import type { GrantType } from './metadata.js'
+import type { Client, ClientKey, ExternalClient } from './client.js'
 import { keysOfMetadata } from './metadata-keys.js'
 import type { RegisteredClientsStore } from './store.js'
 
@@ -18,20 +17,27 @@ export interface SelfRegisteredDeps {
   readonly trustLog: Pick<TrustLog, 'ended'>
 }
 
-/** What an agent's own registration adds to its record: its grant types, and the keys that it has not proved yet. */
-export async function readSelfRegistration(
+/**
+ * The keys of an agent: `registered` and, if it registered itself, those of its metadata that it has not proved yet. A registered key also has the `kid`
+ * of the metadata, which the agent may put into its assertions.
+ */
+export async function readOwnKeys(
   deps: SelfRegisteredDeps,
   { id, handle }: Agent,
-): Promise<{ readonly grantTypes?: readonly GrantType[]; readonly unprovedKeys: readonly ClientKey[] }> {
-  const registered = await deps.registeredClients.get(id)
-  if (!registered) return { unprovedKeys: [] }
-  const { metadata, epoch, expiresAt } = registered
-  const usableUntil = expiresAt ?? Number.POSITIVE_INFINITY
-  const listed = stands(deps.trustLog.ended, [epoch]) ? keysOfMetadata(metadata, handle) : []
+  registered: readonly ClientKey[],
+): Promise<Pick<Client, 'keys' | 'grantTypes'>> {
+  const client = await deps.registeredClients.get(id)
+  if (!client) return { keys: registered }
+  const { metadata, epoch, expiresAt = Number.POSITIVE_INFINITY } = client
+  const listed = keysOfMetadata(metadata, handle)
+  const named = registered.map((key) => ({ ...key, jwk: listed.find(({ jkt }) => jkt === key.jkt)?.jwk ?? key.jwk }))
   // A key that was ever registered for the agent has a slot, also after it was revoked: then listing it again does not bring it back.
   const slots = await Promise.all(listed.map(({ jkt }) => deps.registeredKeys.slots.get(`${id} ${jkt}`)))
-  const unproved = listed.filter((_, i) => slots[i] === undefined)
-  return { grantTypes: metadata.grant_types, unprovedKeys: unproved.map((key) => ({ ...key, usableUntil, isUnproved: true })) }
+  const unproved = stands(deps.trustLog.ended, [epoch]) ? listed.filter((_, i) => slots[i] === undefined) : []
+  return {
+    keys: [...named, ...unproved.map((key) => ({ ...key, usableUntil: expiresAt, isUnproved: true as const }))],
+    grantTypes: metadata.grant_types,
+  }
 }
 
 /** Reads an external client. Undefined for an unknown or expired one. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, ExternalClientId, OrgId } from '../../protocol/ids.js'
+import { AgentId, ClientUri, ExternalClientId, OrgId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { ClientMetadata } from './metadata.js'
 
@@ -41,3 +41,34 @@ export const REGISTERED_CLIENTS: OwnedSpec<RegisteredClient> = {
 
 export const registeredClientsStore = ({ storage }: { readonly storage: Storage }): RegisteredClientsStore =>
   storage.collection(REGISTERED_CLIENTS)
+
+/** The Client ID Metadata Document of an agent that an organisation has admitted: its `client_id` is the URL of the document. */
+export const ClientDocument = z.strictObject({
+  uri: ClientUri,
+  id: ExternalClientId,
+  agentId: AgentId,
+  orgId: OrgId,
+  /** Handle of kind `cli:`. `ver` is the version of what decides about the client in `metadata`. */
+  handle: Handle,
+  ver: Handle,
+  metadata: ClientMetadata,
+  fetchedAt: z.int().min(0),
+  /** Epoch seconds from which the document is fetched again before it counts. */
+  freshUntil: z.int().min(0),
+  /** When the first valid assertion made the agent active. */
+  confirmedAt: z.int().min(0).optional(),
+})
+export type ClientDocument = z.infer<typeof ClientDocument>
+
+export type ClientDocumentsStore = Collection<ClientDocument>
+
+export const CLIENT_DOCUMENTS: OwnedSpec<ClientDocument> = {
+  name: 'client-documents',
+  schema: ClientDocument,
+  key: 'uri',
+  indexes: {},
+  ownedBy: ['orgId'],
+}
+
+export const clientDocumentsStore = ({ storage }: { readonly storage: Storage }): ClientDocumentsStore =>
+  storage.collection(CLIENT_DOCUMENTS)

@@ -104,7 +104,9 @@ export async function findNamed({ agents }: Pick<FindAgentDeps, 'agents'>, scope
 
 const HINT = 'choose another name, for example with a number'
 
-async function wasNeverConfirmed(deps: NamesDeps, { id, handle }: Agent): Promise<boolean> {
+async function wasNeverConfirmed(deps: NamesDeps, { id, handle, clientUri }: Agent): Promise<boolean> {
+  // An agent with the keys of its metadata document needs no registered key
+  if (clientUri !== undefined) return false
   const mayConfirm = (await deps.agents.registrations.get(id)) !== undefined && !deps.trustLog.ended.has(handle)
   return !mayConfirm && (await findRegisteredKeys(deps, id)).length === 0
 }

@@ -29,6 +29,10 @@ const PURPOSES = {
   resource: { maxBytes: 16_384, maxRedirects: 0, accept: 'application/json' },
   /** The agent's own copy of its card. */
   freshness: { maxBytes: 65_536, maxRedirects: 0, accept: 'application/json' },
+  /** The metadata of a client whose `client_id` is their URL. */
+  'client-document': { maxBytes: 5120, maxRedirects: 0, accept: 'application/json' },
+  /** The keys that such metadata name. */
+  'client-keys': { maxBytes: 65_536, maxRedirects: 0, accept: 'application/json' },
   /** Only shows that an endpoint answers: every status counts, and no body is read. */
   endpoint: { maxBytes: 0, maxRedirects: 0, accept: '*/*', anyStatus: true },
 } as const
@@ -40,11 +44,11 @@ export interface FetchRequest {
   readonly cause?: Cause | undefined
 }
 
-/** The client that causes a request, for the rates of the client and of its organisation. */
-export interface Cause {
-  readonly id: string
-  readonly orgId: string
-}
+/**
+ * What causes a request, for its rates: a client of an organisation; the address prefix of an anonymous caller; or a URL that the registry has to
+ * fetch again.
+ */
+export type Cause = { readonly id: string; readonly orgId: string } | { readonly address: string } | { readonly knownUrl: string }
 
 export interface OutgoingRequest extends Pick<FetchRequest, 'purpose' | 'cause'> {
   readonly host: string
@@ -55,6 +59,8 @@ interface FetchedResponse {
   readonly url: string
   readonly body: Uint8Array
   readonly contentType: string
+  /** Header `cache-control`; empty without one. */
+  readonly cacheControl: string
 }
 
 /**

@@ -21,7 +21,9 @@ interface PinnedRequest {
 }
 
 /** A response with status 200, or the target of a redirect. */
-type PinnedResponse = { readonly body: Uint8Array; readonly contentType: string } | { readonly location: string }
+type PinnedResponse =
+  | { readonly body: Uint8Array; readonly contentType: string; readonly cacheControl: string }
+  | { readonly location: string }
 
 const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308])
 
@@ -32,11 +34,15 @@ const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 
 export async function requestPinned(pinned: PinnedRequest): Promise<PinnedResponse> {
   const response = await responseTo(pinned)
   const { statusCode: status, headers } = response
-  if (pinned.anyStatus) return { body: new Uint8Array(), contentType: '' }
+  if (pinned.anyStatus) return { body: new Uint8Array(), contentType: '', cacheControl: '' }
   if (REDIRECTS.has(status) && headers.location !== undefined) return { location: headers.location }
   if (status !== 200) throw new Error(`the status is ${status}`)
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Error('the response is encoded')
-  return { body: await bodyOf(response, pinned.maxBytes), contentType: headers['content-type'] ?? '' }
+  return {
+    body: await bodyOf(response, pinned.maxBytes),
+    contentType: headers['content-type'] ?? '',
+    cacheControl: headers['cache-control'] ?? '',
+  }
 }
 
 function responseTo({ url, addresses, headers, ca, signal, onConnected }: PinnedRequest): Promise<IncomingMessage> {

@@ -7,7 +7,7 @@ import type { HttpRequest } from '../../http/route.js'
 import type { Client } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import type { Clock } from '../../lib/clock.js'
-import { type AccessTokenClaims, handlesOf } from '../../protocol/claims.js'
+import { type AccessTokenClaims, handlesOf, presenterOf } from '../../protocol/claims.js'
 import { dpopTokenOf } from '../../protocol/dpop.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { parseScope } from '../../protocol/rights.js'
@@ -63,9 +63,9 @@ export async function authenticateToken(
   if (proof.jkt !== claims.cnf?.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
   if (!(await consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil))))
     refuse('invalid_token', 'the DPoP proof has been used before')
-  await request.enterAs?.(claims.client_id)
+  await request.enterAs?.(presenterOf(claims))
   const dependencies = dependenciesOf(handlesOf(claims, kid), claims.exp)
-  const client = await deps.clients.find(claims.client_id)
+  const client = await deps.clients.find(presenterOf(claims))
   if (!client || !stands(deps.trustLog.ended, dependencies.handles))
     return refuse('invalid_token', 'the token, or something that it depends on, has been revoked')
   return { ...callerOf(claims, client, dependencies), jkt: proof.jkt, barrier }

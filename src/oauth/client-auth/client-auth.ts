@@ -1,9 +1,10 @@
+import { digestOfText } from '../../credentials/jose/digest.js'
 import { MAX_PROOF_SECONDS, readClientAssertion, verifyParsedAssertion } from '../../credentials/jose/token-types.js'
 import { isRefusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { HttpRequest } from '../../http/route.js'
 import type { Client, ClientKey, ExternalClient } from '../../identity/clients/client.js'
-import type { Clients } from '../../identity/clients/clients.js'
+import type { Clients, SeenAssertion } from '../../identity/clients/clients.js'
 import { SIGNATURE_ALGORITHMS } from '../../lib/algorithms.js'
 import type { Clock } from '../../lib/clock.js'
 import { REPLAY_MARGIN_SECONDS } from '../../protocol/claims.js'
@@ -44,7 +45,7 @@ interface VerifiedClient {
   readonly retainUntil: number
 }
 
-type ReadAssertion = NonNullable<ReturnType<typeof readClientAssertion>>
+type ReadAssertion = NonNullable<ReturnType<typeof readClientAssertion>> & SeenAssertion
 
 /**
  * One refusal for an unknown client, an unknown key and every fault of an assertion, so that an anonymous caller cannot find out which
@@ -94,22 +95,24 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
     await deps.trustLog.readBarrier()
     return deny()
   }
-  return verifyWithCurrentKeys(deps, read).catch(async (error: unknown) => {
+  const assertion = { ...read, kid: read.jws.header.kid, address: request.address }
+  return verifyWithCurrentKeys(deps, assertion).catch(async (error: unknown) => {
     if (!isRefusal(error)) throw error
     // The cached client may be stale: a key may have been registered, or a suspended client reinstated.
     await deps.trustLog.readBarrier()
-    return verifyWithCurrentKeys(deps, read)
+    return verifyWithCurrentKeys(deps, assertion)
   })
 }
 
 /** Call after the read barrier. The signature is verified again only if the client or its key has changed. */
 export async function confirmClient(deps: ClientAuthDeps, verified: VerifiedClient, isFirst: boolean): Promise<AuthenticatedClient> {
   if (!isFirst) return deny()
-  const isSame = (await deps.clients.findAny(verified.client.id)) === verified.client
+  const { assertion } = verified
+  const isSame = (await deps.clients.findAny(assertion.clientId, assertion)) === verified.client
   const isCurrent = isSame && isStanding(deps, verified.client) && isUsable(deps, verified.key)
-  const { client, key } = isCurrent ? verified : await verifyWithCurrentKeys(deps, verified.assertion)
+  const { client, key } = isCurrent ? verified : await verifyWithCurrentKeys(deps, assertion)
   if (client.kind === 'external') return refuseExternalClient(deps, client)
-  return key.isUnproved ? proveKey(deps, client, key) : { client, key }
+  return key.isUnproved ? proveKey(deps, assertion, client, key) : { client, key }
 }
 
 /**
@@ -122,22 +125,23 @@ async function refuseExternalClient(deps: ClientAuthDeps, client: ExternalClient
 }
 
 /** A self-registered client that shows for the first time that it has one of its keys. */
-async function proveKey(deps: ClientAuthDeps, client: Client, { jkt }: ClientKey): Promise<AuthenticatedClient> {
+async function proveKey(deps: ClientAuthDeps, assertion: ReadAssertion, client: Client, { jkt }: ClientKey): Promise<AuthenticatedClient> {
   const unproved = client.keys.find((key) => key.jkt === jkt) ?? deny()
   if (!(await deps.registerProvedKey(client, unproved))) return deny()
-  const current = (await deps.clients.find(client.id)) ?? deny()
+  const current = (await deps.clients.findAny(assertion.clientId, assertion)) ?? deny()
+  if (current.kind === 'external') return deny()
   const key = current.keys.find((candidate) => candidate.jkt === jkt && !candidate.isUnproved) ?? deny()
   return isStanding(deps, current) && isUsable(deps, key) ? { client: current, key } : deny()
 }
 
 async function verifyWithCurrentKeys(deps: ClientAuthDeps, assertion: ReadAssertion): Promise<VerifiedClient> {
-  const client = await deps.clients.findAny(assertion.clientId)
+  const client = await deps.clients.findAny(assertion.clientId, assertion)
   if (!client || !isStanding(deps, client)) return deny()
   // By the machine's clock alone, so that a log time that is ahead does not lock clients out
   const now = deps.clock.now()
   const keys = client.keys.filter((key) => isUsable(deps, key))
   const { claims, jkt } = await verifyParsedAssertion(assertion.jws, {
-    clientId: client.id,
+    clientId: assertion.clientId,
     keys: keys.map(({ jwk }) => ({ jwk, alg: algOf(jwk) })),
     issuer: deps.issuer,
     now,
@@ -148,7 +152,9 @@ async function verifyWithCurrentKeys(deps: ClientAuthDeps, assertion: ReadAssert
   })
   const key = keys.find((candidate) => candidate.jkt === jkt) ?? deny()
   const retainUntil = Math.min(claims.exp, now + MAX_PROOF_SECONDS) + REPLAY_MARGIN_SECONDS
-  return { client, key, assertion, replayKey: `${client.id} ${claims.jti}`, retainUntil }
+  // A URL as client id may be longer than what the replay cache takes
+  const owner = client.kind === 'external' ? digestOfText(client.id) : client.id
+  return { client, key, assertion, replayKey: `${owner} ${claims.jti}`, retainUntil }
 }
 
 const isStanding = ({ trustLog }: ClientAuthDeps, { dependencies }: Pick<Client, 'dependencies'>): boolean =>

@@ -3,7 +3,7 @@ import { type GrantedIntroduction, type SortDeps, sortByReliance } from '../../d
 import { refuse } from '../../errors.js'
 import type { Client } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
-import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
+import { type AccessTokenClaims, chainOf, presenterOf } from '../../protocol/claims.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId, Audience, audienceOf, ClientId, type Jkt, type TargetId } from '../../protocol/ids.js'
 import { type Ceiling, EXCHANGE_SCOPE, scopesFor } from '../../protocol/rights.js'
@@ -58,7 +58,7 @@ export async function requireSubject(
   const claims = found?.claims
   const presenter = AgentId.safeParse(client.id)
   if (!found || !claims || !presenter.success) return deny()
-  const isRoot = claims.aud === deps.issuer && claims.client_id === client.id && claims.cnf?.jkt === jkt && claims.act === undefined
+  const isRoot = claims.aud === deps.issuer && presenterOf(claims) === client.id && claims.cnf?.jkt === jkt && claims.act === undefined
   const isIntroduced = claims.aud === audienceOf(deps.issuer, presenter.data) && claims.delegation !== undefined
   if (!isRoot && !isIntroduced) return deny()
   if (isRoot) requireExchangeScope(deps, claims, client)
@@ -103,7 +103,7 @@ export async function requireActor(
   now: number,
 ): Promise<StandingToken> {
   const found = await findStandingToken(deps, token, now)
-  const isOwn = found && found.claims.aud === deps.issuer && found.claims.client_id === client.id && found.claims.cnf?.jkt === jkt
+  const isOwn = found && found.claims.aud === deps.issuer && presenterOf(found.claims) === client.id && found.claims.cnf?.jkt === jkt
   return isOwn
     ? found
     : refuse('invalid_request', 'the actor token is not a valid root token of this client, bound to the key of this request')

@@ -26,6 +26,7 @@ const AuthorizationServer = z.looseObject({
   revocation_endpoint: z.string(),
   jwks_uri: z.string(),
   registration_endpoint: z.string().optional(),
+  client_id_metadata_document_supported: z.boolean().optional(),
   scopes_supported: z.array(z.string()),
   grant_types_supported: z.array(z.string()),
   credence_revocations: z.string().describe('URL of the revocation feed'),

@@ -65,6 +65,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'members of the organisation; agents register child agents',
   },
   'agents.confirm': { summary: "Confirm a registration with the agent's own key.", caller: 'anyone with the registration token' },
+  'agents.admit': {
+    summary:
+      'Register an agent whose `client_id` is the URL of its metadata (Client ID Metadata Document). It authenticates with the keys of the document; its first valid assertion makes it active. Needs the setting `outgoing`.',
+    caller: 'members',
+  },
   'agents.get': {
     summary: 'Show one agent, by its id or by its name in an organisation (default: that of the caller).',
     caller: 'the agent, its parent agents, members of its organisation, operators',

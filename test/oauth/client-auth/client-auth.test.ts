@@ -51,7 +51,7 @@ beforeEach(async () => {
   }
   const agent = async () => ({ value: client, dependsOn: client.dependencies.handles, isWhole: true })
   deps = {
-    clients: newClients(here, { agent, member: async () => undefined, external: async () => undefined }),
+    clients: newClients(here, { agent, member: async () => undefined, external: async () => undefined, document: async () => undefined }),
     trustLog: here,
     clock: logs.clock,
     replayCache: newReplayCache(logs.storage),

@@ -1,9 +1,11 @@
 // Attacks by a caller that chooses a URL which the registry fetches (rows SSRF-*), through the public API.
 import type { RequestListener } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import type { CredenceError } from '../../src/errors.js'
 import { cert, type HostileServer, startHostile } from '../lib/guarded-fetch/hostile-server.js'
-import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
+import { tokenRequest } from '../oauth/requests.js'
+import { type Actor, type AgentActor, aCard, aName, type Registry, startRegistry } from '../registry.js'
 
 let registry: Registry
 let agent: AgentActor
@@ -141,4 +143,69 @@ test('SSRF-10 only the URL of the caller is requested: no other parameter or hea
   }
   await importing(`${root}/a?b={host}%0d%0aHost:x`)
   expect(seen).toEqual([`agents.acme.com:${server.port}`, '/a?b={host}%0d%0aHost:x', undefined, undefined])
+})
+
+/** A token request of a stranger whose client id is the URL, and the refusal of a member who admits it. */
+async function asClient(clientId: string): Promise<readonly unknown[]> {
+  const signer = await newEs256Signer()
+  const admin = await admitting
+  const [{ status, body }, admitted] = [
+    await tokenRequest(registry, { clientId, signer } as Actor, { grant_type: 'client_credentials' }),
+    await admin.mutate('agents.admit', { clientId, name: aName('x') }).then(
+      () => 'admitted',
+      (error) => error.reason,
+    ),
+  ]
+  return [status, body.error, body.error_description, admitted]
+}
+let admitting: Promise<Actor>
+beforeAll(() => {
+  admitting = registry.organisation('Admitting')
+})
+
+test.each([
+  ...['2130706433', '0x7f.1', '0177.0.0.1', '127.1', '0', '[::]', '[::ffff:127.0.0.1]', '①②⑦.⓪.⓪.①', 'localhost.', '127.0.0.1'],
+  ...['169.254.169.254', '169.254.169.254.', 'metadata.google.internal', '[fd00:ec2::254]', '100.64.0.1', '[fe80::1]', '[64:ff9b::7f00:1]'],
+])('SSRF-01, SSRF-02 %s as the host of a client_id is refused without a look-up or a connection', async (host) => {
+  const [before, asked] = [server.connections(), lookUps.length]
+  const [status, error, , admitted] = await asClient(`https://${host}/client.json`)
+  expect([status, error]).toEqual([401, 'invalid_client'])
+  expect(['bad_input', 'url_not_allowed']).toContain(admitted)
+  expect([server.connections(), lookUps.length]).toEqual([before, asked])
+})
+
+test('SSRF-03, SSRF-04, SSRF-06, OAU-23 a stranger cannot tell a blocked host, a redirect, a closed port and a wrong document apart', async () => {
+  names['private.acme.com'] = [['10.0.0.1']]
+  const texts = new Set<unknown>()
+  respond = (request, response) =>
+    request.url === '/redirect.json'
+      ? response.writeHead(302, { location: 'https://169.254.169.254/' }).end()
+      : response.setHeader('content-type', 'application/json').end(JSON.stringify({ client_id: 'https://agents.acme.com/victim.json' }))
+  for (const [url, reason] of [
+    ['https://private.acme.com/c.json', 'fetch_failed'],
+    ['https://agents.acme.com:6379/c.json', 'url_not_allowed'],
+    [`${root}/redirect.json`, 'fetch_failed'],
+    [`${root}/copied.json`, 'invalid_client_metadata'],
+  ] as const) {
+    const [status, error, text, admitted] = await asClient(url)
+    expect([status, error, admitted]).toEqual([401, 'invalid_client', reason])
+    texts.add(text)
+  }
+  expect(texts.size).toBe(1)
+})
+
+test('SSRF-01 a jwks_uri to a private address is refused, and jwks_uri is never fetched for a registration', async () => {
+  const url = `${root}/keys-inside.json`
+  respond = (_, response) =>
+    response.setHeader('content-type', 'application/json').end(
+      JSON.stringify({
+        client_id: url,
+        grant_types: ['client_credentials'],
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks_uri: 'https://169.254.169.254/jwks.json',
+      }),
+    )
+  const asked = lookUps.length
+  expect((await asClient(url)).at(-1)).toBe('url_not_allowed')
+  expect(new Set(lookUps.slice(asked))).toEqual(new Set(['agents.acme.com']))
 })

@@ -39,6 +39,17 @@ function listing(port: number, deps: Partial<GuardedFetchDeps> = {}) {
   return guardedFetch({ 'agents.acme.com': ['127.0.0.1'] }, { outgoing, ...deps })
 }
 
+/** The purposes that read a body, with the largest. */
+const MAX_BYTES = {
+  card: 65_536,
+  catalog: 1_048_576,
+  namespace: 4096,
+  freshness: 65_536,
+  'client-document': 5120,
+  'client-keys': 65_536,
+} as const
+const READ_PURPOSES = Object.keys(MAX_BYTES) as (keyof typeof MAX_BYTES)[]
+
 const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
     () => 'fetched',
@@ -210,8 +221,9 @@ test('a redirect is resolved and checked like the first URL: three for an import
   expect((await fetch(`${root}/3`)).url).toBe(`${root}/0`)
   expect(lookUps.length).toBe(4)
   expect(await reasonOf(fetch(`${root}/4`))).toBe('fetch_failed')
-  expect(await reasonOf(fetch(`${root}/1`, 'freshness'))).toBe('fetch_failed')
-  expect(causes).toEqual(['more than 3 redirects', 'more than 0 redirects'])
+  const none = ['namespace', 'freshness', 'client-document', 'client-keys'] as const
+  for (const purpose of none) expect(await reasonOf(fetch(`${root}/1`, purpose))).toBe('fetch_failed')
+  expect(causes).toEqual(['more than 3 redirects', ...none.map(() => 'more than 0 redirects')])
 })
 
 test.each([
@@ -230,16 +242,21 @@ test.each([
   ['headers without an end', (response: ServerResponse) => response.socket?.write(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}`)],
   ['bytes that are not HTTP', (response: ServerResponse) => response.socket?.end('SSH-2.0-OpenSSH_9.6\r\n')],
   ['a closed connection', (response: ServerResponse) => response.socket?.destroy()],
-])('%s is refused with the one text, and the connection is closed', async (_, respond) => {
+])('%s is refused with the one text for every purpose, and the connection is closed', async (_, respond) => {
   await using server = await startHostile((_request, response) => void respond(response))
   const { fetch } = listing(server.port)
   const url = `https://agents.acme.com:${server.port}/`
-  const refusal = await fetch(url).catch((error: Refusal) => error)
-  expect(refusal).toMatchObject({ reason: 'fetch_failed', message: expect.stringContaining(`cannot fetch ${url}: expected a public host`) })
+  for (const purpose of READ_PURPOSES) {
+    const refusal = await fetch(url, purpose).catch((error: Refusal) => error)
+    expect([purpose, refusal]).toMatchObject([
+      purpose,
+      { reason: 'fetch_failed', message: expect.stringContaining(`cannot fetch ${url}: expected a public host`) },
+    ])
+  }
   await server.closed()
 })
 
-test('a body without an end is cut off at the size of the purpose', async () => {
+test.each(READ_PURPOSES)('a body without an end is cut off at the size of the purpose %s', async (purpose) => {
   let sent = 0
   await using server = await startHostile((_, response) => {
     const more = () => {
@@ -249,8 +266,8 @@ test('a body without an end is cut off at the size of the purpose', async () => 
     more()
   })
   const { fetch, causes } = listing(server.port)
-  expect(await reasonOf(fetch(`https://agents.acme.com:${server.port}/`, 'namespace'))).toBe('fetch_failed')
-  expect(causes).toEqual(['the response is larger than 4096 bytes'])
+  expect(await reasonOf(fetch(`https://agents.acme.com:${server.port}/`, purpose))).toBe('fetch_failed')
+  expect(causes).toEqual([`the response is larger than ${MAX_BYTES[purpose]} bytes`])
   await server.closed()
   expect(sent).toBeLessThan(16_000_000)
 })
@@ -330,7 +347,7 @@ test('an endpoint answers with any status, and its body is not read', async () =
   })
   const { fetch } = listing(server.port)
   const url = `https://agents.acme.com:${server.port}/a2a`
-  expect(await fetch(url, 'endpoint')).toEqual({ url, body: new Uint8Array(), contentType: '' })
+  expect(await fetch(url, 'endpoint')).toEqual({ url, body: new Uint8Array(), contentType: '', cacheControl: '' })
   await server.closed()
   expect(await reasonOf(fetch(url))).toBe('fetch_failed')
 })

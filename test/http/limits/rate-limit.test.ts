@@ -134,3 +134,20 @@ test('requests of strangers to a host do not prevent the proof of its name', () 
   expect(allowed(() => takeOutgoingRate(limits, owner), 20)).toBe(10)
   expect(takeOutgoingRate(limits, { ...owner, cause: undefined })).toBeUndefined()
 })
+
+test('metadata of clients: ten a minute for a stranger, twenty an hour for a host, and half of all is kept for known URLs', () => {
+  const limits = newRateLimits('on', setClock())
+  const take = (cause: { address: string } | { knownUrl: string }, host: string) =>
+    takeOutgoingRate(limits, { host, purpose: 'client-document', cause })
+  const nameOf = (refusal: ReturnType<typeof take>) => refusal?.detail.rateLimit?.name
+  let n = 0
+  expect(allowed(() => take({ address: 'stranger' }, `${n++}.acme.com`), 30)).toBe(10)
+  expect(nameOf(take({ address: 'stranger' }, 'a.acme.com'))).toBe('client-documents-of-address')
+  expect(allowed(() => take({ address: `${n++}` }, 'victim.acme.com'), 30)).toBe(20)
+  expect(nameOf(take({ address: 'next' }, 'victim.acme.com'))).toBe('client-documents-to-host')
+  // Strangers keep no admitted client of the host out
+  expect(allowed(() => take({ knownUrl: 'https://victim.acme.com/c.json' }, 'victim.acme.com'), 30)).toBe(20)
+  expect(allowed(() => take({ address: `${n++}` }, `${n}.acme.com`), 2000)).toBe(970)
+  expect(nameOf(take({ address: 'last' }, 'last.acme.com'))).toBe('client-documents')
+  expect(allowed(() => take({ knownUrl: `https://${n++}.acme.com/c.json` }, 'x.acme.com'), 2000)).toBe(980)
+})

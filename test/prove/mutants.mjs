@@ -803,15 +803,15 @@ export const MUTANTS = [
   [
     'a root token is exchanged by its client',
     SUBJECT,
-    'claims.aud === deps.issuer && claims.client_id === client.id && claims.cnf?.jkt === jkt && claims.act',
+    'claims.aud === deps.issuer && presenterOf(claims) === client.id && claims.cnf?.jkt === jkt && claims.act',
     'claims.aud === deps.issuer && claims.cnf?.jkt === jkt && claims.act',
     TOKENS,
   ],
   [
     'a root token is exchanged under its key',
     SUBJECT,
-    'claims.client_id === client.id && claims.cnf?.jkt === jkt && claims.act',
-    'claims.client_id === client.id && claims.act',
+    'presenterOf(claims) === client.id && claims.cnf?.jkt === jkt && claims.act',
+    'presenterOf(claims) === client.id && claims.act',
     TOKENS,
   ],
   ['an introduced token is exchanged only with delegation', SUBJECT, ' && claims.delegation !== undefined', '', TOKENS],

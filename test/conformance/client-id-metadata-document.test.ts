@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { newEs256Signer, type Signer } from '../../src/credentials/jose/sign.js'
+import { CLIENT_DOCUMENTS } from '../../src/identity/clients/store.js'
 import { JWT_BEARER } from '../../src/oauth/client-auth/client-auth.js'
 import { type HostileServer, startHostile } from '../lib/guarded-fetch/hostile-server.js'
 import { assertionOf, exchangeForm, freshNonce, postForm, tokenRequest } from '../oauth/requests.js'
@@ -353,4 +354,25 @@ test('20 first assertions at once activate the agent once', async () => {
   expect(new Set(outcomes)).toEqual(new Set(['issued']))
   const { items } = await acme.query<{ items: { action: string }[] }>('audit.list', { actor: agentId, action: 'agents.confirm' })
   expect(items.length).toBe(1)
+})
+
+test('after a restore that ended its version, the document is fetched again and gets a new one', async () => {
+  const client = await publish()
+  await admit(client)
+  expect(await outcomeOf(client)).toBe('issued')
+  const documents = registry.storage.collection(CLIENT_DOCUMENTS)
+  const { ver } = (await documents.get(client.clientId)) ?? expect.unreachable()
+  await registry.servers[0]?.trustLog.end({ type: 'record.changed', ends: [{ handle: ver }], operations: [] })
+  expect([await outcomeOf(client), fetches(client)]).toEqual(['issued', 2])
+  expect((await documents.get(client.clientId))?.ver).not.toBe(ver)
+})
+
+test('a client id of 500 characters is handled like a short one', async () => {
+  const signer = await newEs256Signer()
+  const path = `/clients/${'a'.repeat(470)}.json`
+  const client = { clientId: root + path, signer, document: { ...aClient(signer), client_id: root + path } }
+  serve(path, client.document)
+  expect(await outcomeOf(client)).toBe('400 unauthorized_client')
+  await admit(client)
+  expect(await outcomeOf(client)).toBe('issued')
 })

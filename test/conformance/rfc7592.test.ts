@@ -153,3 +153,25 @@ test('§2 another method gets 405 with the allowed ones', async () => {
   const response = await registry.fetch('/oauth/register/x', { method: 'POST', body: '{}' })
   expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, PUT, DELETE'])
 })
+
+test('§3 after a restore, initial and registration access tokens are void, and no listed key can be proved', async () => {
+  await using other = await startRegistry({ servers: 1, registration: 'token' })
+  const admin = await other.organisation('Acme')
+  const { initialAccessToken } = await issueGrant(other, admin)
+  const client = await registerAgent(other, initialAccessToken, { client_name: 'Restored' })
+  const get = () => send(other, 'GET', pathOf(client), { token: client.token })
+  expect((await get()).status).toBe(200)
+  const { trustLog } = other.servers[0] ?? expect.unreachable()
+  await trustLog.end({ type: 'record.changed', ends: [{ handle: trustLog.epoch }], operations: [] })
+  expect([errorOf(await get()), errorOf(await register(other, aPublicClient(), initialAccessToken))]).toEqual([UNAUTHORISED, UNAUTHORISED])
+  expect(errorOf(await requestToken(other, client))).toEqual([401, 'invalid_client'])
+})
+
+test('§2.2 a key that was reported as compromised cannot be proved by another client', async () => {
+  const client = await registerAgent(registry, initial, { client_name: 'Victim' })
+  expect((await requestToken(registry, client)).status).toBe(200)
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: client.clientId })
+  await acme.mutate('keys.compromise', { keyId: items[0]?.keyId, since: registry.clock.now() - 1 })
+  const { body } = await register(registry, aClient(client.signer, { client_name: 'Thief' }), initial)
+  expect(errorOf(await requestToken(registry, { clientId: body.client_id, signer: client.signer }))).toEqual([401, 'invalid_client'])
+})

@@ -3,7 +3,7 @@ import { verifyAccessToken } from '../credentials/jose/token-types.js'
 import type { ResourceAudience } from '../delegation/resources/find.js'
 import { isRefusal } from '../errors.js'
 import { type Caller, mayOversee } from '../http/caller.js'
-import { type AccessTokenClaims, handlesOf } from '../protocol/claims.js'
+import { type AccessTokenClaims, handlesOf, presenterOf } from '../protocol/claims.js'
 import type { Handle } from '../protocol/handles.js'
 import { AgentId, audienceOf } from '../protocol/ids.js'
 
@@ -25,9 +25,9 @@ export type Viewer = Pick<Caller, 'id' | 'kind' | 'orgId' | 'role'>
 export async function mayInspect(
   deps: AudienceDeps,
   viewer: Viewer,
-  claims: Pick<AccessTokenClaims, 'aud' | 'client_id' | 'organization_id'>,
+  claims: Pick<AccessTokenClaims, 'aud' | 'act' | 'sub' | 'organization_id'>,
 ): Promise<boolean> {
-  return claims.client_id === viewer.id || mayOversee(viewer, claims.organization_id) || isAudience(deps, viewer, claims)
+  return presenterOf(claims) === viewer.id || mayOversee(viewer, claims.organization_id) || isAudience(deps, viewer, claims)
 }
 
 /** True for the agent that the token is for, and for the agent under which the server of its resource works. */

@@ -6,7 +6,7 @@ import { profiledToken } from '../delegation/uses/profile.js'
 import { hasUsedBefore, isUnusual, type Risk, riskOf, UNKNOWN_RISK } from '../delegation/uses/risk.js'
 import type { UsesStore } from '../delegation/uses/store.js'
 import type { Caller } from '../http/caller.js'
-import type { AccessTokenClaims } from '../protocol/claims.js'
+import { type AccessTokenClaims, presenterOf } from '../protocol/claims.js'
 import type { TaskId } from '../protocol/ids.js'
 import { coveredBySome, type Scope } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
@@ -106,8 +106,8 @@ async function verify(
   const token = profiledToken(claims)
   const [tasks, profile, used] = await Promise.all([
     tasksOf(deps, caller, claims, now, deps.audit.history(caller)),
-    deps.profiles.find(claims.client_id),
-    findUses(deps, { kind: 'audience', id: claims.client_id, audience: claims.aud }),
+    deps.profiles.find(presenterOf(claims)),
+    findUses(deps, { kind: 'audience', id: presenterOf(claims), audience: claims.aud }),
   ])
   const risk = riskOf(profile, token)
   const scopes = call.scopes.length > 0 ? call.scopes : claims.scope.split(' ')

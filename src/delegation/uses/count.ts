@@ -10,7 +10,7 @@ import { rowsOfLink } from '../../audit/chain.js'
 import type { AuditLink, AuditRow, AuditStore } from '../../audit/store.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
-import { AgentId, type ClientId, type IntroductionId, type OrgId, type TaskId, type TokenId } from '../../protocol/ids.js'
+import { AgentId, ClientId, type IntroductionId, type OrgId, type TaskId, type TokenId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
 import { added, DAY_SECONDS, unitOf } from './counts.js'
 import { newProfile, type ProfiledToken, withRefusal, withToken } from './profile.js'
@@ -108,10 +108,12 @@ const requestsIn = ({ findTokenRecord }: CountDeps, rows: readonly AuditRow[]): 
     rows.flatMap((row) => {
       const [orgId] = row.orgIds
       const agent = AgentId.safeParse(row.actor)
-      if (row.action !== 'oauth.token' || orgId === undefined) return []
+      // A client that is neither agent nor member gets no tokens
+      const client = ClientId.safeParse(row.actor)
+      if (row.action !== 'oauth.token' || orgId === undefined || !client.success) return []
       const request = async (): Promise<CountedRequest> => {
         const token = row.tokenId && (await findTokenRecord(row.tokenId))
-        const used = token ? usedBy(token) : [{ kind: 'client' as const, id: row.actor }]
+        const used = token ? usedBy(token) : [{ kind: 'client' as const, id: client.data }]
         return { row, orgId, agentId: agent.data, token, used }
       }
       return [request()]
@@ -154,7 +156,7 @@ const withTask = (tasks: readonly TaskId[], taskId: TaskId | undefined): TaskId[
   [...new Set([...(taskId ? [taskId] : []), ...tasks])].slice(0, MAX_PREVIOUS_TASKS)
 
 function withUncounted(before: UseRecord | undefined, { actor, createdAt }: AuditRow, orgId: OrgId): UseRecord {
-  const record = before ?? newRecord({ kind: 'client', id: actor }, orgId, createdAt)
+  const record = before ?? newRecord({ kind: 'client', id: ClientId.parse(actor) }, orgId, createdAt)
   return { ...lastUsed(record, createdAt), uncounted: (record.uncounted ?? 0) + 1 }
 }
 

@@ -3,7 +3,7 @@ import type { AuditRow, AuditStore } from '../../audit/store.js'
 import type { Profiles } from '../../delegation/uses/find.js'
 import { profiledToken } from '../../delegation/uses/profile.js'
 import { isUnusual, riskOf } from '../../delegation/uses/risk.js'
-import type { AccessTokenClaims } from '../../protocol/claims.js'
+import { type AccessTokenClaims, presenterOf } from '../../protocol/claims.js'
 import type { OrgId, TaskId } from '../../protocol/ids.js'
 import type { Viewer } from '../find-token.js'
 import { type TaskContextDeps, type TokenTask, tasksOf } from './task-context.js'
@@ -21,7 +21,7 @@ const MAX_READ = 500
 export async function taskHistoryOf(deps: TaskHistoryDeps, viewer: Viewer, claims: AccessTokenClaims, now: number) {
   const [tasks, profile] = await Promise.all([
     tasksOf(deps, viewer, claims, now, deps.audit.history(viewer)),
-    deps.profiles.find(claims.client_id),
+    deps.profiles.find(presenterOf(claims)),
   ])
   const [current, ...parents] = tasks
   const risk = riskOf(profile, profiledToken(claims))

@@ -9,7 +9,6 @@ import {
   type AuditStore,
 } from '../../audit/store.js'
 import { verifyPart } from '../../audit/verify.js'
-import { DamagedStore } from '../../errors.js'
 import type { StoreFault } from '../../storage/bulk.js'
 import { anySpecs } from '../../storage/storage.js'
 
@@ -20,19 +19,14 @@ export const AUDIT_COLLECTIONS = anySpecs([AUDIT_ROWS, AUDIT_ENDINGS, AUDIT_LINK
 export async function* auditFaults(store: AuditStore, log: AuditedLog, onRows: (rows: number) => void): AsyncGenerator<StoreFault> {
   const fault = (where: string, text: string): StoreFault => ({ part: 'audit', where, text, isDerived: false })
   let cursor: string | undefined
-  try {
-    do {
-      const part = await verifyPart(store, log, cursor)
-      for (const { writer, link, isRemovedEarly } of part.broken)
-        yield fault(`link ${link} of ${writer}`, isRemovedEarly ? REMOVED_EARLY : CHANGED)
-      for (const number of part.brokenAnchors) yield fault(`anchor ${number}`, 'it does not match the log and the chains')
-      onRows(part.rows)
-      cursor = part.cursor
-    } while (cursor !== undefined)
-  } catch (error) {
-    if (!(error instanceof DamagedStore)) throw error
-    yield fault('the chains', `${error.message}. The rest of the audit is not checked`)
-  }
+  do {
+    const part = await verifyPart(store, log, cursor)
+    for (const { writer, link, isRemovedEarly } of part.broken)
+      yield fault(`link ${link} of ${writer}`, isRemovedEarly ? REMOVED_EARLY : CHANGED)
+    for (const number of part.brokenAnchors) yield fault(`anchor ${number}`, 'it does not match the log and the chains')
+    onRows(part.rows)
+    cursor = part.cursor
+  } while (cursor !== undefined)
 }
 
 const CHANGED = 'one of its rows was changed, removed or added. The rest of this chain is not checked'

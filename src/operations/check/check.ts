@@ -2,14 +2,15 @@
 //
 // A SQLite file is examined completely: the store of a registry that is stopped, or a backup. Over MongoDB, instances may run; the log, the documents
 // the keys and the audit chains are examined, and MongoDB's own `validate` examines its indexes.
-// Cost: everything is read once, audit rows and index rows of a file twice, and a block for each registered key. Memory holds one page, and the ended handles.
+// Cost: everything is read once, audit rows and index rows of a file twice, and blocks of the log for each page of registered keys. Memory holds one page, and the ended handles.
 import { auditStore } from '../../audit/store.js'
-import { refuse } from '../../errors.js'
+import { DamagedStore, refuse } from '../../errors.js'
 import { REGISTERED_KEYS } from '../../identity/keys/store.js'
 import { systemClock } from '../../lib/clock.js'
 import { connectToSocket } from '../../lib/io/unix-socket.js'
 import type { Log } from '../../lib/log.js'
 import type { Handle } from '../../protocol/handles.js'
+import type { EntryId } from '../../protocol/ids.js'
 import { type Position, positionOf } from '../../protocol/log/entry.js'
 import { backupSocket } from '../../server/backup-socket.js'
 import type { Config } from '../../server/config.js'
@@ -23,7 +24,7 @@ import { COLLECTIONS } from '../collections.js'
 import { AUDIT_COLLECTIONS, auditFaults } from './audit.js'
 import { documentFaults } from './documents.js'
 import { logFaults } from './log.js'
-import { entryFinder } from './log-entries.js'
+import { findEntries } from './log-entries.js'
 import { registeredKeyFaults } from './registered-keys.js'
 
 export interface CheckResult {
@@ -109,7 +110,7 @@ async function check(examined: Examined, onProgress: CheckOptions['onProgress'])
     try {
       for await (const fault of source) add(fault)
     } catch (error) {
-      if (!isSqliteError(error)) throw error
+      if (!isSqliteError(error) && !(error instanceof DamagedStore)) throw error
       add({ part, where: 'the file', text: `the rest of this part cannot be read: ${String(error)}`, isDerived: false })
     }
   }
@@ -143,13 +144,13 @@ async function check(examined: Examined, onProgress: CheckOptions['onProgress'])
         onDocuments(count)
       }),
     )
-  const find = entryFinder(log)
   onProgress({ step: 'keys', done: 0 })
-  if (stored.includes(REGISTERED_KEYS.name)) await collect('keys', registeredKeyFaults(bulk, find))
+  if (stored.includes(REGISTERED_KEYS.name)) await collect('keys', registeredKeyFaults(bulk, log))
   const hasAudit = AUDIT_COLLECTIONS.every(examined.hasCollection)
   const onRows = progress('audit rows')
   if (hasAudit && end !== undefined) {
     const { epoch, time } = end
+    const find = async (id: EntryId) => (await findEntries(log, [id])).get(id)
     // Retention follows the later of both, too
     const now = () => Math.max(time, systemClock.now())
     await collect(

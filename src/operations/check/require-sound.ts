@@ -4,7 +4,6 @@ import type { BulkReadableStorage, StoreFault } from '../../storage/bulk.js'
 import { COLLECTIONS } from '../collections.js'
 import { documentFaults } from './documents.js'
 import { logFaults } from './log.js'
-import { entryFinder } from './log-entries.js'
 import { registeredKeyFaults } from './registered-keys.js'
 
 /** Refuses a store of which a block or a document is damaged, or that has a registered key which its log does not, before anything is written to it. */
@@ -13,8 +12,7 @@ export async function requireSound({ log, bulk }: Pick<BulkReadableStorage, 'log
   const stored = await bulk.collections()
   for (const spec of COLLECTIONS.filter(({ name }) => stored.includes(name)))
     for await (const fault of documentFaults(bulk, spec, () => undefined)) refuseFault(fault)
-  if (stored.includes(REGISTERED_KEYS.name))
-    for await (const fault of registeredKeyFaults(bulk, entryFinder(log))) refuseFault(fault)
+  if (stored.includes(REGISTERED_KEYS.name)) for await (const fault of registeredKeyFaults(bulk, log)) refuseFault(fault)
 }
 
 const refuseFault = ({ part, where, text }: StoreFault): never =>

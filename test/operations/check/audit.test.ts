@@ -55,7 +55,7 @@ test.each([
   ['a changed row', doc('audit-rows', 'w1 000000005199', "'$.subject', 'nobody'"), 'link 10 of w1', /changed, removed or added/],
   ['a missing row', `DELETE FROM "docs/audit-rows" WHERE key = 'w2 000000000000'`, 'link 0 of w2', /changed, removed or added/],
   ['a missing anchor', 'DELETE FROM "docs/audit-anchors" WHERE key LIKE \'%0\'', 'anchor 0', /does not match/],
-  ['a row that is no JSON', `UPDATE "docs/audit-rows" SET doc = '{' WHERE key = 'w2 000000000000'`, 'the chains', /no JSON/],
+  ['a row that is no JSON', `UPDATE "docs/audit-rows" SET doc = '{' WHERE key = 'w2 000000000000'`, 'the file', /no JSON/],
 ] as const)('%s is named', async (_, damage, where, text) => {
   const { isSound, faults } = await checkOf((db) => db.exec(damage))
   expect(isSound).toBe(false)

@@ -2,6 +2,8 @@
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -9,10 +11,10 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { freePort, newStage } from '../../examples/demo/stage.js'
 import { createAgent, joinRegistry, newEs256Signer } from '../../src/client/index.js'
 import { END_WITH_PARENT } from '../child.mjs'
+import { MAIN, runCommand } from '../cli/command-line.js'
 import { tempFolder } from '../storage/open-store.js'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const MAIN = join(ROOT, 'dist/cli/main.js')
 
 interface Block {
   readonly language: string
@@ -37,6 +39,13 @@ const PAGES = [
 let stage: Awaited<ReturnType<typeof newStage>>
 let operator: ReturnType<typeof createAgent>
 let environment: Record<string, string>
+/** Runs the commands that npx.mjs sends. */
+const commands = createServer(async (request, response) => {
+  let text = ''
+  for await (const chunk of request.setEncoding('utf8')) text += chunk
+  const { args, ...options } = JSON.parse(text)
+  response.end(JSON.stringify(await runCommand(args, options)))
+})
 
 const personWith = async (issuer: string, code: string) => {
   const signer = await newEs256Signer()
@@ -49,6 +58,7 @@ const invitation = async (name: string): Promise<string> => {
 }
 
 beforeAll(async () => {
+  await new Promise<void>((done) => commands.listen(0, '127.0.0.1', done))
   stage = await newStage()
   vi.stubEnv('NODE_OPTIONS', END_WITH_PARENT)
   const { issuer, firstCode } = await stage.registry()
@@ -63,7 +73,10 @@ beforeAll(async () => {
   vi.unstubAllEnvs()
   environment = { REGISTRY: issuer, OCR: registered.agentId, AUDIENCE: registered.audience }
 }, 30_000)
-afterAll(() => stage.close())
+afterAll(async () => {
+  commands.close()
+  await stage.close()
+})
 
 /** A folder with the package and @trpc/client installed, an `npx` that runs the built command line, and the programs of the page and of README. */
 async function folderFor(page: string) {
@@ -72,7 +85,12 @@ async function folderFor(page: string) {
   await symlink(ROOT, join(folder.path, 'node_modules/credence'))
   await symlink(join(ROOT, 'node_modules/@trpc'), join(folder.path, 'node_modules/@trpc'))
   await mkdir(join(folder.path, 'bin'))
-  await writeFile(join(folder.path, 'bin/npx'), `#!/bin/sh\nshift\nexec ${process.execPath} ${MAIN} "$@"\n`)
+  const shim = `#!/bin/sh
+shift
+[ "$1" = serve ] && exec ${process.execPath} ${MAIN} "$@"
+exec ${process.execPath} ${join(import.meta.dirname, 'npx.mjs')} ${(commands.address() as AddressInfo).port} "$@"
+`
+  await writeFile(join(folder.path, 'bin/npx'), shim)
   await chmod(join(folder.path, 'bin/npx'), 0o755)
   for (const block of [...blocksOf('README.md'), ...blocksOf(page)]) {
     const name = programName(block)

@@ -1,11 +1,13 @@
+import type { AuditStore } from '../audit/store.js'
 import { findIntroduction } from '../delegation/introductions/capability/find.js'
 import { isAsk } from '../delegation/introductions/capability/store.js'
 import type { IntroductionDeps } from '../delegation/introductions/introduction-deps.js'
 import { refuse } from '../errors.js'
 import { type Caller, maySee } from '../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../http/paging.js'
+import type { Client } from '../identity/clients/client.js'
 import type { Clients } from '../identity/clients/clients.js'
-import { type Audience, agentOfAudience, type ClientId, type IntroductionId, type TaskId } from '../protocol/ids.js'
+import { type Audience, agentOfAudience, audienceOf, type ClientId, type IntroductionId, type TaskId } from '../protocol/ids.js'
 import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
 import type { Cursor, Page, Query } from '../storage/storage.js'
@@ -15,6 +17,7 @@ import type { TokenRecord } from './store.js'
 export type ListTokensDeps = LineageDeps &
   Pick<IntroductionDeps, 'introductions' | 'capabilities'> & {
     readonly clients: Clients
+    readonly audit: { readonly store: Pick<AuditStore, 'rows'> }
   }
 
 type TokenFilter =
@@ -24,7 +27,7 @@ type TokenFilter =
   | { readonly audience: Audience }
 
 const PAGE = 100
-/** Maximum number of records that one call reads in search of tokens that are alive. If more remain, the page has a cursor. */
+/** Maximum number of records that one call reads in search of tokens that match. If more remain, the page has a cursor. */
 const MAX_READ = 2000
 
 /**
@@ -38,64 +41,92 @@ export async function listTokens(
   { alive, ...paging }: PageInput & { readonly alive: boolean },
 ): Promise<{ readonly items: readonly LineageNode[]; readonly cursor?: string }> {
   return deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
-    if (!(await mayList(deps, caller, filter))) refuse('not_found', 'no such client, task, introduction or audience')
-    const query = { ...queryOf(filter), ...cursorOf(paging) }
-    const page = alive ? await readAlive(deps, query, now) : await deps.tokens.find(query.index, { ...query, order: 'down' })
+    const read = (await readerOf(deps, caller, filter)) ?? refuse('not_found', 'no such client, task, introduction or audience')
+    const isListed = ({ expiresAt, dependsOn }: TokenRecord) => !alive || (expiresAt > now && stands(deps.trustLog.ended, dependsOn))
+    // Tokens that were issued earlier have expired
+    const page = await readPage(read, { ...cursorOf(paging), isListed, issuedAfter: alive ? now - MAX_TOKEN_SECONDS : 0 })
     const findHistory = deps.audit.history(caller)
     const items = await Promise.all(page.items.map((record) => nodeOf(deps, now, record, findHistory)))
     return pageOf({ ...page, items }, (node) => node)
   })
 }
 
-async function mayList(deps: ListTokensDeps, caller: Caller, filter: TokenFilter): Promise<boolean> {
+/** Reads records in descending order of time, each with its position. Without `next` there are no more. */
+type Reader = (after: Cursor | undefined) => Promise<{
+  readonly found: readonly { readonly position: Cursor; readonly record: TokenRecord | undefined }[]
+  readonly next?: Cursor
+}>
+
+/** Undefined if the caller may not list these tokens. */
+async function readerOf(deps: ListTokensDeps, caller: Caller, filter: TokenFilter): Promise<Reader | undefined> {
   if ('task' in filter) {
     const task = await deps.findTask(filter.task)
-    return task !== undefined && isOwnTask(caller, task)
+    return task && isOwnTask(caller, task) ? fromTokens(deps, 'tasks', { tasks: filter.task }) : undefined
   }
   if ('introduction' in filter) {
     const introduction = await findIntroduction(deps, caller, filter.introduction)
     // A request that an agent was asked because of a capability has the id of the introduction that another agent may have granted
-    return introduction !== undefined && !isAsk(introduction)
+    if (!introduction || isAsk(introduction)) return undefined
+    const { id, to } = introduction
+    return fromTokens(deps, 'audience', { audience: audienceOf(deps.issuer, to) }, ({ introductionId }) => introductionId === id)
   }
   const id = 'client' in filter ? filter.client : agentOfAudience(deps.issuer, filter.audience)
   const client = id && (await deps.clients.find(id))
-  return client !== undefined && (client.id === caller.id || maySee(caller, client.orgId))
+  if (!client || !(client.id === caller.id || maySee(caller, client.orgId))) return undefined
+  return 'client' in filter ? fromAuditLog(deps, client) : fromTokens(deps, 'audience', { audience: filter.audience })
 }
 
-interface TokenIndex {
-  readonly index: string
-  readonly where: Query<TokenRecord>['where']
-}
+const fromTokens =
+  ({ tokens }: ListTokensDeps, index: string, where: Query<TokenRecord>['where'], matches = (_: TokenRecord) => true): Reader =>
+  async (after) => {
+    const { items, next } = await tokens.find(index, { where, order: 'down', limit: PAGE, ...(after && { after }) })
+    const found = items.map((record) => ({
+      position: [record.issuedAt, record.id] as const,
+      record: matches(record) ? record : undefined,
+    }))
+    return { found, ...(next && { next }) }
+  }
 
-function queryOf(filter: TokenFilter): TokenIndex {
-  if ('client' in filter) return { index: 'client', where: { clientId: filter.client } }
-  if ('task' in filter) return { index: 'tasks', where: { tasks: filter.task } }
-  if ('introduction' in filter) return { index: 'introduction', where: { introductionId: filter.introduction } }
-  return { index: 'audience', where: { audience: filter.audience } }
-}
+/** The audit rows of the client name its tokens. */
+const fromAuditLog =
+  ({ tokens, audit }: ListTokensDeps, { id, orgId }: Client): Reader =>
+  async (after) => {
+    const where = { orgIds: orgId, actor: id }
+    const { items, next } = await audit.store.rows.find('actor', { where, order: 'down', limit: PAGE, ...(after && { after }) })
+    const found = await Promise.all(
+      items.map(async (row) => ({
+        position: [row.createdAt, row.id] as const,
+        record: row.action === 'oauth.token' && row.tokenId ? await tokens.get(row.tokenId) : undefined,
+      })),
+    )
+    return { found, ...(next && { next }) }
+  }
 
-interface TokenQuery extends TokenIndex {
-  readonly limit: number
-  readonly after?: Cursor
-}
-
-async function readAlive(
-  { tokens, trustLog }: ListTokensDeps,
-  { index, where, limit, after }: TokenQuery,
-  now: number,
+async function readPage(
+  read: Reader,
+  {
+    limit,
+    after,
+    isListed,
+    issuedAfter,
+  }: {
+    readonly limit: number
+    readonly after?: Cursor
+    readonly isListed: (record: TokenRecord) => boolean
+    readonly issuedAfter: number
+  },
 ): Promise<Page<TokenRecord>> {
   const items: TokenRecord[] = []
-  let position = after
-  for (let read = 0; read < MAX_READ; read += PAGE) {
-    const page = await tokens.find(index, { where, order: 'down', limit: PAGE, ...(position && { after: position }) })
-    for (const record of page.items) {
-      // Earlier ones have expired
-      if (record.issuedAt + MAX_TOKEN_SECONDS <= now) return { items }
-      if (items.length === limit) return { items, ...(position && { next: position }) }
-      if (record.expiresAt > now && stands(trustLog.ended, record.dependsOn)) items.push(record)
-      position = [record.issuedAt, record.id]
+  let last = after
+  for (let count = 0; count < MAX_READ; count += PAGE) {
+    const { found, next } = await read(last)
+    for (const { position, record } of found) {
+      if (record && record.issuedAt <= issuedAfter) return { items }
+      if (items.length === limit) return { items, ...(last && { next: last }) }
+      if (record && isListed(record)) items.push(record)
+      last = position
     }
-    if (page.next === undefined) return { items }
+    if (next === undefined) return { items }
   }
-  return { items, ...(position && { next: position }) }
+  return { items, ...(last && { next: last }) }
 }

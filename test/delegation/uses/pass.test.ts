@@ -58,6 +58,23 @@ test('20 passes at once count each use once', async () => {
   expect((await world.storage.collection(AGENT_PROFILES).get(world.agentId))?.hours.map(([, uses]) => uses)).toEqual([35])
 })
 
+test('a pass that was slower than another one does not count again what the other has counted', async () => {
+  await using world = await opened()
+  const { deps } = world
+  await world.issue(2)
+  let other: Promise<void> | undefined
+  const slow: CountDeps = {
+    ...deps,
+    findTokenRecord: async (id) => {
+      other ??= countUses(deps, 60_000)
+      await other
+      return deps.findTokenRecord(id)
+    },
+  }
+  await countUses(slow, 60_000)
+  expect(await world.record(world.introduction)).toMatchObject({ count: 2 })
+})
+
 test('a pass that crashes before its commit has counted nothing and is repeated', async () => {
   await using world = await opened()
   await world.issue(3)

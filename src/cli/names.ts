@@ -1,10 +1,12 @@
 // Names in place of ids. Within an organisation the name of an agent is unique; organisations and members may share a name, which is then refused.
 import type { Agent } from '../client/index.js'
+import type { ResourceView } from '../delegation/resources/view.js'
 import { CredenceError } from '../errors.js'
 import type { AgentView } from '../identity/agents/get.js'
 import type { MemberList } from '../identity/members/list.js'
 import type { OrganisationView } from '../identity/organisations/get.js'
-import { AgentId, audienceOf, ClientId, MemberId, OrgId } from '../protocol/ids.js'
+import { AgentId, audienceOf, ClientId, MemberId, OrgId, ResourceId } from '../protocol/ids.js'
+import { resourceUriOf } from '../protocol/resources/uri.js'
 import { refuseUsage } from './errors.js'
 
 type MemberView = MemberList['items'][number]
@@ -14,6 +16,23 @@ export async function agentIdOf(agent: Agent, text: string): Promise<string> {
   return AgentId.safeParse(text).success
     ? text
     : ((await findAgentId(agent, text)) ?? refuseUsage(unknownText('agent', text, 'agt_', 'agent list')))
+}
+
+/** What an introduction is requested to: an agent by its id or name, or a resource by its id or URI. */
+export const targetOf = async (agent: Agent, text: string): Promise<string> =>
+  isUri(text) || ResourceId.safeParse(text).success ? text : agentIdOf(agent, text)
+
+const isUri = (text: string): boolean => text.includes('://')
+
+/** The resource with this id, or the one of the caller's organisation with this URI or name that was not revoked. */
+export async function resourceIdOf(agent: Agent, text: string): Promise<string> {
+  if (ResourceId.safeParse(text).success) return text
+  const uri = isUri(text) ? resourceUriOf(text) : undefined
+  const found = await matching<ResourceView>(agent, 'resources.list', {}, text, (one) =>
+    uri === undefined ? one.name === text : one.uri === uri,
+  )
+  const current = found.filter(({ state }) => state !== 'revoked')
+  return oneOf(current, ({ resourceId }) => resourceId, text) ?? refuseUsage(unknownText('resource', text, 'res_', 'resource list'))
 }
 
 async function findAgentId(agent: Agent, name: string): Promise<string | undefined> {
@@ -27,15 +46,16 @@ async function findAgentId(agent: Agent, name: string): Promise<string | undefin
 
 /**
  * Splits `<audience>=<scope>` at the last `=`. The audience `any` stands for any agent, an organisation id for any agent of it; an agent is named by its
- * audience, id or name.
+ * audience, id or name, a protected resource by its URI.
  */
 export async function rightOf(agent: Agent, text: string): Promise<{ audience: string | object; scope: string }> {
   const at = text.lastIndexOf('=')
-  if (at < 1 || at === text.length - 1) refuseUsage(`${text}: expected <agent>=<scope>, any=<scope> or <organisation id>=<scope>`)
+  if (at < 1 || at === text.length - 1)
+    refuseUsage(`${text}: expected <agent>=<scope>, <URI>=<scope>, any=<scope> or <organisation id>=<scope>`)
   const [audience, scope] = [text.slice(0, at), text.slice(at + 1)]
   if (audience === 'any') return { audience: { anyAgent: true }, scope }
   if (OrgId.safeParse(audience).success) return { audience: { organisation: audience }, scope }
-  if (audience.includes('://')) return { audience, scope }
+  if (isUri(audience)) return { audience, scope }
   return { audience: audienceOf(agent.issuer, AgentId.parse(await agentIdOf(agent, audience))), scope }
 }
 
@@ -95,16 +115,20 @@ function oneOf<T>(found: readonly T[], idOf: (item: T) => string, name: string):
 const MAX_PAGES = 50
 
 /** The items of a list with this name. */
-async function named<T extends { readonly name: string }>(agent: Agent, path: string, input: object, name: string): Promise<readonly T[]> {
+const named = <T extends { readonly name: string }>(agent: Agent, path: string, input: object, name: string): Promise<readonly T[]> =>
+  matching<T>(agent, path, input, name, (item) => item.name === name)
+
+/** The items of a list that `text` names. */
+async function matching<T>(agent: Agent, path: string, input: object, text: string, isNamed: (item: T) => boolean): Promise<readonly T[]> {
   const found: T[] = []
   let cursor: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
     const response = await agent.query<{ items: readonly T[]; cursor?: string }>(path, { ...input, limit: 100, ...(cursor && { cursor }) })
-    found.push(...response.items.filter((item) => item.name === name))
+    found.push(...response.items.filter(isNamed))
     cursor = response.cursor
     if (cursor === undefined) return found
   }
-  return refuseUsage(`${JSON.stringify(name)}: there are too many to search for a name; give the id`)
+  return refuseUsage(`${JSON.stringify(text)}: there are too many to search for a name; give the id`)
 }
 
 /**

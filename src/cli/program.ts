@@ -13,6 +13,7 @@ import { memberCommands } from './commands/organisation/member.js'
 import { namespaceCommands } from './commands/organisation/namespace.js'
 import { organisationCommands } from './commands/organisation/organisation.js'
 import { registrationCommands } from './commands/organisation/registration.js'
+import { resourceCommands } from './commands/organisation/resource.js'
 import { loginCommands } from './commands/profile/login.js'
 import { profileCommands } from './commands/profile/profiles.js'
 import { searchCommand } from './commands/search.js'
@@ -46,6 +47,7 @@ export function newProgram({ printsUsageErrors = true }: { readonly printsUsageE
     organisationCommands,
     memberCommands,
     namespaceCommands,
+    resourceCommands,
     agentCommands,
     registrationCommands,
     keyCommands,

@@ -120,7 +120,11 @@ export function agentCommands(program: Command, common: (command: Command) => Co
   termsOptions(common(agent.command('change <agent>')))
     .description('change the name, ceiling or introduction policy of an agent; a new ceiling replaces the old one as a whole')
     .option('--name <name>', 'display name')
-    .option('--add-call <agent=scope>', 'add a right to the ceiling, which stays as it is otherwise (repeatable)', collect)
+    .option(
+      '--add-call <agent=scope>',
+      'add a right to the ceiling, towards an agent or the URI of a resource; the rest stays (repeatable)',
+      collect,
+    )
     .option('--remove-call <agent=scope>', 'remove a right from the ceiling (repeatable)', collect)
     .action(async (named: string, flags: CommonFlags & TermsFlags & ChangeFlags) => {
       const changes = { ...(await termsOf(flags)), ...(await changesOf(flags)) }
@@ -163,7 +167,7 @@ export const ceilingOptions = (command: Command): Command =>
   command
     .option(
       '--call <agent=scope>',
-      'ceiling: a right towards another agent (by audience, id or name), any agent (any=<scope>) or those of an organisation (<org id>=<scope>) (repeatable)',
+      'ceiling: a right towards another agent (by audience, id or name), a protected resource (by URI), any agent (any=<scope>) or those of an organisation (<org id>=<scope>) (repeatable)',
       collect,
     )
     .option('--scope <scope>', 'ceiling: a scope at the registry (repeatable; default: all but admin and agents:write)', collect)

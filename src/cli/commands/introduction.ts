@@ -18,7 +18,7 @@ import { endingOfIntroduction } from '../endings/describe.js'
 import { refuseUsage } from '../errors.js'
 import { type ListView, printList, type Read, readOf } from '../lists/list.js'
 import { mapped, merged } from '../lists/merged.js'
-import { agentIdOf, newNames } from '../names.js'
+import { newNames, targetOf } from '../names.js'
 
 const DECISIONS = {
   approve: 'grant a pending request as requested, or approve again an introduction that needs it',
@@ -114,17 +114,17 @@ export function introductionCommands(program: Command, common: (command: Command
     .command('introduction')
     .alias('intro')
     .description('request, list, approve, deny and revoke introductions; read the inbox')
-  common(introduction.command('request [agent]'))
+  common(introduction.command('request [target]'))
     .description(
-      'request an introduction: the permission to call an agent; if it is pending, `pendingBecause` says why it must be approved',
+      'request an introduction: the permission to call an agent (by id or name) or a protected resource (by URI or id); if it is pending, `pendingBecause` says why it must be approved',
     )
     .option('--capability <name>', 'id of a skill or a tag, which need not be public, in place of an agent: those that have it are asked')
-    .option('--scope <scope>', 'scope that its card lists (repeatable); required for an agent', collect)
+    .option('--scope <scope>', 'scope that its card lists or the resource has (repeatable); required with a target', collect)
     .requiredOption('--purpose <text>', 'reason, shown to the approver')
     .action(async (to: string | undefined, { capability, scope: scopes, ...flags }: RequestFlags) =>
       call(flags, 'mutate', 'introductions.request', {
         purpose: flags.purpose,
-        to: to === undefined ? undefined : await agentIdOf((await openAgent(flags)).agent, to),
+        to: to === undefined ? undefined : await targetOf((await openAgent(flags)).agent, to),
         capability,
         scopes,
       }),

@@ -1,6 +1,7 @@
 // What would end with each kind of thing, counted by queries that the registry has. What cannot be counted is named without a number.
 import type { Agent } from '../../client/index.js'
 import type { IntroductionView } from '../../delegation/introductions/view.js'
+import type { ResourceView } from '../../delegation/resources/view.js'
 import type { TaskView } from '../../delegation/tasks/get.js'
 import type { AgentView } from '../../identity/agents/get.js'
 import type { RegisteredKeyList } from '../../identity/keys/list.js'
@@ -34,6 +35,20 @@ export async function endingOfAgent(agent: Agent, { agentId }: { readonly agentI
   return {
     revokes: `agent ${name} (${agentId}, ${state})`,
     endsWithIt: { keys, introductions, tasks, 'agents that it registered': agents, tokens: NOT_COUNTED },
+    nameToType: name,
+  }
+}
+
+/** A resource with the introductions to it. Those to one of another organisation are not counted. */
+export async function endingOfResource(agent: Agent, { resourceId }: { readonly resourceId: string }): Promise<Ending> {
+  const { name, uri, orgId, state } = await agent.query<ResourceView>('resources.get', { resourceId })
+  const isOwn = (await ownOrgId(agent)) === orgId
+  const introductions = isOwn
+    ? await count<IntroductionView>(agent, 'introductions.list', { role: 'to' }, (one) => one.to === resourceId && stands(one))
+    : NOT_COUNTED
+  return {
+    revokes: `resource ${name} (${uri}, ${resourceId}, ${state})`,
+    endsWithIt: { introductions, tokens: NOT_COUNTED },
     nameToType: name,
   }
 }

@@ -5,7 +5,7 @@ import { stands } from '../../protocol/standing.js'
 import { withNotifications } from '../inbox/post.js'
 import { grantRequest } from './decide/grant.js'
 import type { Narrowing } from './decide/narrow.js'
-import { requireUndecided } from './decide/pending.js'
+import { requireDecider, requireUndecided } from './decide/pending.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { IntroductionView } from './view.js'
 
@@ -37,5 +37,7 @@ async function tryApprove(
   ])
   if (!target || !card || !stands(ended, [...target.dependencies.handles, ...card.dependencies.handles]))
     return refuse('not_found', 'the target has no published card, or the key that signed it was revoked; publish the card first')
+  // The commit depends on the settings in `target`, so these are the ones that must let the caller decide
+  await requireDecider(deps, caller, request)
   return grantRequest(deps, caller, request, { target, card, task, now }, narrowing)
 }

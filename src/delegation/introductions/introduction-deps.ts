@@ -4,7 +4,7 @@ import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
 import type { Random } from '../../lib/random.js'
-import type { AgentId, TargetId, TaskId } from '../../protocol/ids.js'
+import type { AgentId, ResourceId, TargetId, TaskId } from '../../protocol/ids.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
@@ -14,9 +14,10 @@ import type { TasksStore } from '../tasks/store.js'
 import type { UsesStore } from '../uses/store.js'
 import type { CapabilityStore } from './capability/store.js'
 import type { Entitlement } from './entitle.js'
+import type { SideDeps } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 
-export interface IntroductionDeps {
+export interface IntroductionDeps extends SideDeps {
   readonly introductions: IntroductionsStore
   readonly capabilities: CapabilityStore
   readonly inbox: InboxStore
@@ -38,5 +39,7 @@ export interface IntroductionDeps {
   readonly cachedReliance: (id: TargetId) => Promise<CardReliance | undefined>
   /** True if the agent is the audience of a valid token of the task. */
   readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
+  /** The resources that the agent operates, by their current settings. */
+  readonly findOperated: (agentId: AgentId) => Promise<readonly ResourceId[]>
   readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
 }

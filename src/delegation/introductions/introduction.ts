@@ -50,13 +50,20 @@ export function policyDecision(
   return because.length === 0 ? { outcome: 'open' } : { outcome: 'ask', because }
 }
 
-/** True if the caller is the agent of this side, or a member of that agent's organisation. */
-export const isSide = (
-  caller: Caller,
-  introduction: Pick<Introduction, 'from' | 'fromOrg' | 'to' | 'toOrg'>,
-  side: 'from' | 'to',
-): boolean => actsFor(caller, introduction[side], side === 'from' ? introduction.fromOrg : introduction.toOrg)
+export interface SideDeps {
+  /** The agent that decides for a target: an agent for itself, and for a resource its operator agent by the current settings, if it has one. */
+  readonly findDecider: (to: TargetId) => Promise<AgentId | undefined>
+}
 
-/** True if the caller is the agent, or a member of the organisation of the agent or resource. */
-export const actsFor = (caller: Caller, id: TargetId, orgId: OrgId): boolean =>
-  AgentId.safeParse(caller.id).success ? caller.id === id : isMemberOf(caller, orgId)
+/** True if the caller requested the introduction, or is a member of the requester's organisation. */
+export const isRequester = (caller: Caller, { from, fromOrg }: Pick<Introduction, 'from' | 'fromOrg'>): boolean =>
+  isAgent(caller) ? caller.id === from : isMemberOf(caller, fromOrg)
+
+/** True if the caller decides for the target, or is a member of the target's organisation. */
+export const isTarget = async (
+  { findDecider }: SideDeps,
+  caller: Caller,
+  { to, toOrg }: Pick<Introduction, 'to' | 'toOrg'>,
+): Promise<boolean> => (isAgent(caller) ? caller.id === (await findDecider(to)) : isMemberOf(caller, toOrg))
+
+const isAgent = ({ id }: Caller): boolean => AgentId.safeParse(id).success

@@ -8,7 +8,10 @@ import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, viewOf } from './view.js'
 
-/** Lists the introductions that the caller requested (`from`) or received (`to`), newest first. A member sees those of the whole organisation. */
+/**
+ * Lists the introductions that the caller requested (`from`) or received (`to`), newest first. A member sees those of the whole organisation, an agent also
+ * those to the resources that it operates.
+ */
 export const listIntroductions = (
   deps: IntroductionDeps,
   caller: Caller,
@@ -20,8 +23,10 @@ export const listIntroductions = (
     const where = { [index]: agent.success ? agent.data : caller.orgId }
     const query = { where, order: 'down', ...cursorOf(paging) } as const
     const { asks, requests } = deps.capabilities
+    const operated = agent.success && role === 'to' ? await deps.findOperated(agent.data) : []
     const pages = await Promise.all([
       deps.introductions.find(index, query),
+      ...operated.map((to) => deps.introductions.find('to', { ...query, where: { to } })),
       role === 'to' ? asks.find(index as 'to' | 'toOrg', query) : requests.find(index, query),
     ])
     const page = merged<Introduction | Ask | CapabilityRequest>(pages, paging.limit)
@@ -37,7 +42,7 @@ export const listIntroductions = (
     return pageOf({ ...page, items: views }, (view) => view)
   })
 
-/** The newest items of two pages in descending order. Both continue after the last of them, because their keys begin with the id. */
+/** The newest items of pages in descending order. Each continues after the last of them, because their keys begin with the id. */
 function merged<D extends Introduction | Ask | CapabilityRequest>(pages: readonly Page<D>[], limit: number): Page<D> {
   const keyOf = (item: D): string => ('askId' in item ? item.askId : item.id)
   const isAfter = (a: D, b: D) => (a.createdAt === b.createdAt ? keyOf(a) < keyOf(b) : a.createdAt < b.createdAt)

@@ -105,7 +105,7 @@ async function createPending(deps: IntroductionDeps, caller: Caller, introductio
       inserting,
       reservingSlot(deps.introductions, introduction, slot),
       row,
-      ...notifying(deps, introduction, 'requested'),
+      ...(await notifying(deps, introduction, 'requested')),
     ])
     return committed.ok ? introduction : 'retry'
   })

@@ -48,7 +48,7 @@ async function tryRevoke(
     operations: [
       deps.introductions.changing(id, { revision }, fields),
       ...deps.audit.recordingEnd(draft, { ends, ...because }),
-      ...notifying(deps, { ...introduction, ...fields }, 'ended'),
+      ...(await notifying(deps, { ...introduction, ...fields }, 'ended')),
     ],
   })
   return committed.outcome === 'committed' ? { position: committed.position } : 'retry'

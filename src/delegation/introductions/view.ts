@@ -1,11 +1,11 @@
 import type { FindHistory } from '../../audit/history.js'
-import { type AgentId, isResourceId, type TargetId } from '../../protocol/ids.js'
+import type { TargetId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
 import { postingTo } from '../inbox/post.js'
 import type { InboxNotification, InboxStore } from '../inbox/store.js'
 import { type Ask, isAsk } from './capability/store.js'
 import { SIGNATURES, type SortDeps, sortByReliance } from './decide/granted.js'
-import { stateOf } from './introduction.js'
+import { type SideDeps, stateOf } from './introduction.js'
 import type { Introduction } from './store.js'
 
 /** An introduction as its two agents and their organisations see it. */
@@ -58,29 +58,29 @@ export const nextRevision = ({ revision, changedAt }: Introduction, now: number)
   changedAt: Math.max(now, changedAt),
 })
 
-/** A resource has no inbox: members of its organisation list its introductions. */
-const recipientsOf = ({ from, to, ...rest }: Introduction | Ask, kind: InboxNotification['kind']): readonly AgentId[] => [
-  ...(kind === 'requested' || 'askId' in rest ? [] : [from]),
-  ...(isResourceId(to) ? [] : [to]),
-]
-
 /**
  * Operations for the commit of a change. They notify the target of a request, and both sides of every other change. What a target was asked because of a
- * capability is for the target only.
+ * capability is for the target only. For a resource its operator agent is notified; without one, members list its introductions.
  */
-export const notifying = (
-  deps: { readonly inbox: InboxStore },
+export async function notifying(
+  deps: SideDeps & { readonly inbox: InboxStore },
   introduction: Introduction | Ask,
   kind: InboxNotification['kind'],
-): readonly Operation[] =>
-  postingTo(deps, recipientsOf(introduction, kind), {
+): Promise<readonly Operation[]> {
+  const { from, to } = introduction
+  const decider = await deps.findDecider(to)
+  const sides = kind === 'requested' || isAsk(introduction) ? [decider] : [from, decider]
+  // An agent may request an introduction to a resource that it operates
+  const recipients = [...new Set(sides)].filter((side) => side !== undefined)
+  return postingTo(deps, recipients, {
     createdAt: introduction.changedAt,
     revision: introduction.revision,
     kind,
     introductionId: introduction.id,
-    from: introduction.from,
-    to: introduction.to,
+    from,
+    to,
     purpose: introduction.purpose,
     ...(isAsk(introduction) && { capability: introduction.capability }),
     scopes: (introduction.bounds ?? introduction.requested).scopes,
   })
+}

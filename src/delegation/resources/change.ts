@@ -23,7 +23,7 @@ export async function changeResource(
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
   const merged = Object.entries({ ...settingsOf(resource), ...given }).filter(([, value]) => value !== null)
   const settings = ResourceSettings.parse(Object.fromEntries(merged))
-  await requireSettings(deps, caller, settings)
+  await requireSettings(deps, caller, settings, resource)
   const endsVersion = !isAddition(resource, settings)
   const fields = { ...WITHOUT_SETTINGS, ...settings, ...(endsVersion && { ver: newHandle(deps.random, 'ver') }) }
   const ends = endsVersion ? [{ handle: resource.ver }] : []

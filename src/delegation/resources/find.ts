@@ -3,7 +3,7 @@ import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { countNewest, type Quota } from '../../identity/limits/quota.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import type { Handle } from '../../protocol/handles.js'
-import { Audience, type OrgId, ResourceId } from '../../protocol/ids.js'
+import { type AgentId, Audience, type OrgId, ResourceId } from '../../protocol/ids.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
@@ -87,6 +87,19 @@ function audienceOf(resource: Resource, organisation: Handle): ResourceAudience 
       dependencies: dependenciesOf([ver]),
     },
   }
+}
+
+/** The operator agent of a resource that may have tokens, by its current settings. */
+export const findOperatorAgent = async (deps: FindResourceDeps, id: ResourceId): Promise<AgentId | undefined> =>
+  (await findResource(deps, id))?.resource.operatorAgentId
+
+/** Maximum number of resources that one agent operates: its list of introductions reads each of them. */
+export const MAX_OPERATED = 32
+
+/** The resources that an agent operates, at most MAX_OPERATED. */
+export async function findOperated({ resources }: Pick<FindResourceDeps, 'resources'>, agentId: AgentId): Promise<readonly ResourceId[]> {
+  const { items } = await resources.find('operatorAgent', { where: { operatorAgentId: agentId }, order: 'down', limit: MAX_OPERATED })
+  return items.map(({ id }) => id)
 }
 
 /** Maximum number of resources of an organisation that were not revoked. */

@@ -6,6 +6,7 @@ import { Audience, newId } from '../../protocol/ids.js'
 import { faultOfResourceUri, resourceUriOf } from '../../protocol/resources/uri.js'
 import { coveredBySome } from '../../protocol/rights.js'
 import type { ResourceDeps } from './authority.js'
+import { findOperated, MAX_OPERATED } from './find.js'
 import type { Resource, ResourceSettings } from './store.js'
 import { type ResourceView, viewOf } from './view.js'
 
@@ -46,15 +47,20 @@ export async function registerResource(
 
 /** Refuses settings that contradict each other, and an operator agent of another organisation. */
 export async function requireSettings(
-  deps: Pick<ResourceDeps, 'findClient'>,
+  deps: Pick<ResourceDeps, 'findClient' | 'resources'>,
   { orgId }: Pick<Caller, 'orgId'>,
   { scopes, policy, operatorAgentId }: ResourceSettings,
+  before?: Pick<Resource, 'operatorAgentId'>,
 ): Promise<void> {
   const offered = scopes.map(({ scope }) => scope)
   const faults: Fault[] = (policy.scopes ?? []).flatMap((scope, i) =>
     coveredBySome(offered, scope) ? [] : [{ pointer: `/policy/scopes/${i}`, hint: 'not among the scopes of the resource' }],
   )
-  if (operatorAgentId !== undefined && (await deps.findClient(operatorAgentId))?.orgId !== orgId)
-    faults.push({ pointer: '/operatorAgentId', hint: 'not an agent of your organisation' })
+  if (operatorAgentId !== undefined) {
+    if ((await deps.findClient(operatorAgentId))?.orgId !== orgId)
+      faults.push({ pointer: '/operatorAgentId', hint: 'not an agent of your organisation' })
+    else if (operatorAgentId !== before?.operatorAgentId && (await findOperated(deps, operatorAgentId)).length >= MAX_OPERATED)
+      faults.push({ pointer: '/operatorAgentId', hint: `it operates ${MAX_OPERATED} resources, the maximum: name another agent` })
+  }
   if (faults.length > 0) refuse('bad_input', 'the settings of the resource do not fit together', { faults })
 }

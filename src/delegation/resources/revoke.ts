@@ -27,7 +27,11 @@ export async function revokeResource(
       dependsOn: [],
       operations: [
         // Otherwise a proof at the same time would keep the URI
-        deps.resources.changing(id, { provedAt: resource.provedAt ?? null }, { revokedAt: deps.trustLog.now() }),
+        deps.resources.changing(
+          id,
+          { provedAt: resource.provedAt ?? null },
+          { revokedAt: deps.trustLog.now(), operatorAgentId: undefined },
+        ),
         ...(isProved ? [deps.resources.uris.taking(resource.uri, { resourceId: id })] : []),
         ...deps.audit.recordingEnd(draft, { ends, ...because }),
       ],

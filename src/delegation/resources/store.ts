@@ -33,7 +33,7 @@ export const ResourceSettings = z.strictObject({
   policy: IntroductionPolicy.omit({ capabilities: true }).prefault({ mode: 'ask' }),
   /** Whether clients without DPoP get bearer tokens, if the registry's operator allows them too. */
   bearer: z.enum(['refused', 'allowed']).default('refused'),
-  /** The agent under which the server of the resource follows revocations and introspects tokens. */
+  /** The agent under which the server of the resource follows revocations and introspects tokens. It decides on introductions, as members do. */
   operatorAgentId: AgentId.optional(),
 })
 export type ResourceSettings = z.infer<typeof ResourceSettings>
@@ -85,6 +85,7 @@ export const RESOURCES: OwnedSpec<Resource> = {
   indexes: {
     organisation: { fields: ['orgId', 'createdAt'] },
     uri: { fields: ['uri', 'createdAt'] },
+    operatorAgent: { fields: ['operatorAgentId', 'createdAt'] },
   },
   ownedBy: ['orgId'],
 }

@@ -3,18 +3,18 @@ import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import type { IntroductionId } from '../../../protocol/ids.js'
 import type { Ended } from '../../../trust-log/trust-log.js'
-import { actsFor, isSide } from '../introduction.js'
+import { isRequester, isTarget, type SideDeps } from '../introduction.js'
 import type { Introduction, IntroductionsStore } from '../store.js'
 import type { IntroductionView } from '../view.js'
 import { type Ask, askIdOf, type CapabilityRequest, type CapabilityStore } from './store.js'
 
-interface FindDeps {
+interface FindDeps extends SideDeps {
   readonly capabilities: CapabilityStore
   readonly trustLog: { readonly ended: Ended }
 }
 
 /**
- * Returns the introduction to its two agents, to members of their organisations, and to operators, and what an agent was asked to that agent and
+ * Returns the introduction to the requester, to the agent that decides for the target, to members of both organisations, and to operators, and what an agent was asked to that agent and
  * to members of its organisation. Undefined for other callers, as for an unknown id.
  */
 export async function findIntroduction(
@@ -23,14 +23,14 @@ export async function findIntroduction(
   id: IntroductionId,
 ): Promise<Introduction | Ask | undefined> {
   const found = await deps.introductions.get(id)
-  return found && (caller.role === 'operator' || isSide(caller, found, 'from') || isSide(caller, found, 'to'))
+  return found && (caller.role === 'operator' || isRequester(caller, found) || (await isTarget(deps, caller, found)))
     ? found
     : findAsk(deps, caller, id)
 }
 
 async function findAsk(deps: FindDeps, caller: Caller, id: IntroductionId): Promise<Ask | undefined> {
   const ask = await deps.capabilities.asks.get(askIdOf(id, caller.orgId))
-  return ask && isSide(caller, ask, 'to') ? currentAsk(deps, ask) : undefined
+  return ask && (await isTarget(deps, caller, ask)) ? currentAsk(deps, ask) : undefined
 }
 
 /** The ask, which has ended if its request was withdrawn, or another agent has approved it. */
@@ -46,9 +46,7 @@ export const isPending = (ended: Ended, { state, handle }: CapabilityRequest): b
 /** Returns the request to its agent, to members of the agent's organisation, and to operators. Others get the same refusal as for an unknown id. */
 export async function requireCapabilityRequest(deps: FindDeps, caller: Caller, id: IntroductionId): Promise<CapabilityRequest> {
   const request = await deps.capabilities.requests.get(id)
-  return request && (caller.role === 'operator' || actsFor(caller, request.from, request.fromOrg))
-    ? request
-    : refuse('not_found', 'no such introduction')
+  return request && (caller.role === 'operator' || isRequester(caller, request)) ? request : refuse('not_found', 'no such introduction')
 }
 
 /** The request as its requester sees it. It is the same whether or not any agent has the capability. */

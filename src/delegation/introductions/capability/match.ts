@@ -256,7 +256,7 @@ async function ask(deps: MatchDeps, { pending, because }: Candidate): Promise<vo
     pendingBecause: because.length > 0 ? [...because] : ['capability'],
   }
   // Not done: an earlier run of the job has asked the organisation
-  const { ok } = await deps.storage.commit([deps.capabilities.asks.inserting(asked), ...notifying(deps, asked, 'requested')])
+  const { ok } = await deps.storage.commit([deps.capabilities.asks.inserting(asked), ...(await notifying(deps, asked, 'requested'))])
   if (ok) deps.inbox.notifyPosted()
 }
 
@@ -267,7 +267,7 @@ async function closeAsks(deps: MatchDeps, id: IntroductionId, now: number): Prom
   for (const asked of items.filter(({ state }) => state === 'pending')) {
     const fields = { state: 'ended', purgeAt: now + RETENTION_SECONDS, ...nextRevision(asked, now) } as const
     const closing = asks.changing(asked.askId, { state: 'pending' }, fields)
-    const { ok } = await deps.storage.commit([closing, ...notifying(deps, { ...asked, ...fields }, 'ended')])
+    const { ok } = await deps.storage.commit([closing, ...(await notifying(deps, { ...asked, ...fields }, 'ended'))])
     if (ok) deps.inbox.notifyPosted()
   }
 }

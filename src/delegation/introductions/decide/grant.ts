@@ -158,10 +158,11 @@ async function grantAndNotify(
   deps: IntroductionDeps,
   granter: Parameters<typeof auditDraftOf>[0] & { readonly handles: readonly Handle[] },
   granted: Introduction,
-  { context: { card }, action, saving, ends = [] }: Grant,
+  { context: { target, card }, action, saving, ends = [] }: Grant,
 ): Promise<'granted' | 'retry'> {
   const releasing = await releasingSlot(deps.introductions, granted)
   const draft = auditDraftOf(granter, granted, action, { state: 'granted' })
+  const notifications = await notifying(deps, granted, 'granted')
   const commit = (counting: Group) =>
     deps.trustLog.commit({
       type: 'introduction.granted',
@@ -171,13 +172,15 @@ async function grantAndNotify(
         granted.handle,
         ...(granted.dependsOn ?? []),
         ...card.dependencies.handles,
+        // The policy, and for a resource the setting that lets its operator agent decide
+        target.introductionPolicyVer,
         ...granter.handles,
       ],
       operations: [
         ...counting,
         ...saving,
         ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
-        ...notifying(deps, granted, 'granted'),
+        ...notifications,
         ...releasing,
       ],
     })

@@ -7,11 +7,12 @@ import type { AgentId } from '../../../protocol/ids.js'
 import type { Storage } from '../../../storage/storage.js'
 import type { InboxStore } from '../../inbox/store.js'
 import { type FindIntroductionDeps, grantedIn } from '../find.js'
+import type { SideDeps } from '../introduction.js'
 import type { Introduction } from '../store.js'
 import { nextRevision, notifying } from '../view.js'
 import { type GrantedIntroduction, type SortDeps, sortByReliance } from './granted.js'
 
-type NotifyDeps = FindIntroductionDeps & SortDeps & { readonly inbox: InboxStore; readonly storage: Pick<Storage, 'commit'> }
+type NotifyDeps = FindIntroductionDeps & SortDeps & SideDeps & { readonly inbox: InboxStore; readonly storage: Pick<Storage, 'commit'> }
 
 /** Both sides are notified again only after this time, so a card that changes back and forth does not fill inboxes. */
 const NOTIFY_SECONDS = 86_400
@@ -47,6 +48,6 @@ async function notifySides(deps: NotifyDeps, introduction: Introduction): Promis
   if (state !== 'granted' || (notifiedAt !== undefined && now < notifiedAt + NOTIFY_SECONDS)) return
   const fields = { notifiedAt: now, ...nextRevision(introduction, now) }
   const changing = deps.introductions.changing(id, { state, revision }, fields)
-  const committed = await deps.storage.commit([changing, ...notifying(deps, { ...introduction, ...fields }, 'needsApproval')])
+  const committed = await deps.storage.commit([changing, ...(await notifying(deps, { ...introduction, ...fields }, 'needsApproval'))])
   if (committed.ok) deps.inbox.notifyPosted()
 }

@@ -7,7 +7,7 @@ import type { IntroductionId } from '../../../protocol/ids.js'
 import { withNotifications } from '../../inbox/post.js'
 import { findIntroduction } from '../capability/find.js'
 import { type Ask, isAsk } from '../capability/store.js'
-import { isSide, RETENTION_SECONDS } from '../introduction.js'
+import { isTarget, RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
 import { nextRevision, notifying, viewOf } from '../view.js'
@@ -27,10 +27,15 @@ export async function requireUndecided(
   now: number,
 ): Promise<Introduction | Ask> {
   const introduction = (await findIntroduction(deps, caller, id)) ?? refuse('not_found', 'no such introduction')
-  if (!isSide(caller, introduction, 'to'))
-    return refuse('forbidden', 'only the target agent or a member of its organisation may decide a request')
+  await requireDecider(deps, caller, introduction)
   const { state } = await viewOf(deps, introduction, now, deps.audit.history(caller))
   return state === 'pending' || state === 'needsApproval' ? introduction : refuseDecided(id)
+}
+
+/** Refuses a caller that does not decide for the target by its current settings. */
+export async function requireDecider(deps: IntroductionDeps, caller: Caller, introduction: Introduction | Ask): Promise<void> {
+  if (!(await isTarget(deps, caller, introduction)))
+    refuse('forbidden', 'only the target agent, the operator agent of a resource, or a member of its organisation may decide a request')
 }
 
 const refuseDecided = (id: IntroductionId): never =>
@@ -68,7 +73,7 @@ export async function closePending(
       changing,
       ...deps.audit.recordingEnd(auditDraftOf(caller, pending, action), { ends: [{ handle: pending.handle }], ...because }),
       ...releasing,
-      ...notifying(deps, closed, state),
+      ...(await notifying(deps, closed, state)),
     ])
     if (committed.ok) return closed
     if (committed.failed === 0) return refuse('not_pending', 'the introduction is not pending: it has already been decided')

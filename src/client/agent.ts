@@ -92,7 +92,10 @@ export interface Agent extends Calls, Cards {
   readonly tasks: Tasks
   /** At most 500 tokens; `query('tokens.lineage', …)` also returns whether the list is complete. */
   lineage(subject: LineageSubject): Promise<readonly LineageNode[]>
-  /** A `fetch` for one peer, which sends a token for that peer with each request. */
+  /**
+   * A `fetch` for one peer, an agent or a protected resource, which sends a token for that peer with each request. If the peer answers that the token
+   * lacks scopes, one with these is requested: `scope` is what the first token has, and the ceiling of this agent bounds the others.
+   */
   fetchAs(peer: ExchangeOptions): Fetch
   /**
    * Replaces the client's key: the old key signs for the new one, and this object uses the new one from then on. Store the new key before the call; if
@@ -154,7 +157,7 @@ export function createAgent(options: AgentOptions): Agent {
     lineage: (subject) => readLineage(calls, subject),
     fetchAs: (peer) => {
       requireOptions('fetchAs', peer, EXCHANGE_OPTIONS)
-      return newFetchAs(deps, () => tokens.exchange(peer))
+      return newFetchAs(deps, (scope) => tokens.exchange(scope === undefined ? peer : { ...peer, scope }))
     },
     rotateKey: async (to, rotation = {}) => {
       requireOptions('rotateKey', rotation, ROTATE_OPTIONS)

@@ -1,4 +1,5 @@
 import { proveDpop } from '../credentials/jose/sign.js'
+import { coveredBySome, parseScope, type Scope } from '../protocol/rights.js'
 import type { Fetch } from './http.js'
 import type { AccessToken, TokenDeps } from './tokens.js'
 
@@ -10,14 +11,16 @@ const MAX_RETRY_SECONDS = 5
 interface Attempt {
   readonly response: Response
   readonly accessToken: string
+  readonly scope: string
 }
 
 /**
  * Makes a `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is
  * sent once more if the peer requires a nonce (RFC 9449 §8), if it rejects the token and a new one can be obtained (RFC 6750 §3.1), or
- * after a 503 with Retry-After.
+ * after a 503 with Retry-After. If the peer then answers that the token lacks scopes, one with these is requested; if the registry issues it, the request
+ * is sent again. The wider token is used until it expires.
  */
-export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>): Fetch {
+export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promise<AccessToken>): Fetch {
   let token: Promise<AccessToken> | undefined
   /** The key that the token is bound to. The client may have replaced its key since. */
   let tokenJwk: object | undefined
@@ -31,7 +34,7 @@ export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>
     return token
   }
   const send = async (input: Parameters<Fetch>[0], init: RequestInit): Promise<Attempt> => {
-    const { accessToken } = await current()
+    const { accessToken, scope } = await current()
     const url = input instanceof Request ? input.url : String(input)
     const method = (init.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase()
     const proof = await proveDpop(deps, { htm: method, htu: url, accessToken, ...(nonce !== undefined && { nonce }) })
@@ -40,7 +43,7 @@ export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>
     headers.set('dpop', proof)
     const response = await deps.fetch(input instanceof Request ? input.clone() : input, { redirect: 'error', ...init, headers })
     nonce = response.headers.get('dpop-nonce') ?? nonce
-    return { response, accessToken }
+    return { response, accessToken, scope }
   }
   /** True if a second attempt may have another outcome. Obtains the new token, or waits as long as the peer asks. */
   const mayRetry = async ({ response: { status, headers }, accessToken }: Attempt): Promise<boolean> => {
@@ -59,10 +62,40 @@ export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>
     await deps.clock.after(Math.min(retryAfter, MAX_RETRY_SECONDS) * 1000)
     return true
   }
-  return async (input, init = {}) => {
-    const first = await send(input, init)
-    if (!(await mayRetry(first))) return first.response
-    await first.response.body?.cancel()
-    return (await send(input, init)).response
+  /** Of requests that lack scopes at the same time, the later ones see what the earlier ones have obtained. */
+  let stepUps: Promise<unknown> = Promise.resolve()
+  const obtain = (needed: readonly Scope[]): Promise<boolean> => {
+    const obtained = stepUps.then(async () => {
+      const { scope } = await current()
+      const held = parseScope(scope) ?? []
+      if (needed.every((one) => coveredBySome(held, one))) return true
+      const wider = await exchange([...new Set([...held, ...needed])].sort().join(' '))
+      token = Promise.resolve(wider)
+      return true
+    })
+    stepUps = obtained.catch(() => false)
+    return obtained.catch(() => false)
   }
+  /** True if the peer named scopes that the token lacks, and there is a token with them now. */
+  const mayStepUp = async ({ response: { status, headers }, scope }: Attempt): Promise<boolean> => {
+    const needed = status === 403 ? neededScopes(headers.get('www-authenticate') ?? '') : []
+    const held = parseScope(scope) ?? []
+    return !needed.every((one) => coveredBySome(held, one)) && obtain(needed)
+  }
+  return async (input, init = {}) => {
+    let attempt = await send(input, init)
+    for (const mayRepeat of [mayRetry, mayStepUp]) {
+      if (!(await mayRepeat(attempt))) continue
+      await attempt.response.body?.cancel()
+      attempt = await send(input, init)
+    }
+    return attempt.response
+  }
+}
+
+/** The scopes of a challenge that says that the token lacks some (RFC 6750 §3.1). */
+function neededScopes(challenge: string): readonly Scope[] {
+  if (!/error="?insufficient_scope\b/.test(challenge)) return []
+  const [, scope = ''] = /\bscope="([^"]*)"/.exec(challenge) ?? []
+  return parseScope(scope) ?? []
 }

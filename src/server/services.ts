@@ -9,7 +9,7 @@ import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/de
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
 import { introductionsStore } from '../delegation/introductions/store.js'
-import { findOperated, findOperatorAgent, findResource, type ResourceAudience } from '../delegation/resources/find.js'
+import { findDecider, findOperated, findResource, type ResourceAudience } from '../delegation/resources/find.js'
 import { introduceToOpen } from '../delegation/resources/introduce-to-open.js'
 import { resourcesStore } from '../delegation/resources/store.js'
 import { findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
@@ -307,18 +307,16 @@ const newFinders = (stores: ReturnType<typeof newStores>) => ({
 
 /** What introductions allow, by the current cards of their targets. */
 function newIntroductionFinders(stores: ReturnType<typeof newStores>) {
-  const deps = {
-    ...stores,
+  const finders = {
     findReliance: async (id: TargetId, tier?: CardTier) =>
       isResourceId(id) ? (await findResource(stores, id))?.offer : findReliance(stores, id, tier),
     cachedReliance: async (id: TargetId) => (isResourceId(id) ? (await findResource(stores, id))?.offer : cachedReliance(stores, id)),
-    findDecider: async (id: TargetId) => (isResourceId(id) ? findOperatorAgent(stores, id) : id),
+    findDecider: (to: TargetId) => findDecider(stores, to),
   }
+  const deps = { ...stores, ...finders }
   return {
-    findReliance: deps.findReliance,
-    findDecider: deps.findDecider,
+    ...finders,
     findOperated: (id: AgentId) => findOperated(stores, id),
-    cachedReliance: deps.cachedReliance,
     findGranted: (from: AgentId, to: TargetId) => findGranted(stores, from, to),
     entitle: (caller: Caller, id: AgentId) => entitlementOf(deps, caller, id),
     introducedTo: (caller: Caller) => introducedTo(deps, caller),

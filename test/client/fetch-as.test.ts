@@ -60,3 +60,51 @@ test('if the new token is refused too, or there is none, the caller gets the res
   expect((await call(url)).status).toBe(401)
   expect([received, exchanges()]).toEqual([['first', 'second', 'second'], 3])
 })
+
+/** A peer that requires the scopes of the token's name, such as `read write`. */
+async function demanding(demanded: () => string) {
+  const peer = createServer((request, response) => {
+    const held = String(request.headers.authorization).slice('DPoP '.length).split('.')
+    const needed = demanded()
+    if (needed.split(' ').every((scope) => held.includes(scope))) return response.end('served')
+    return response.writeHead(403, { 'www-authenticate': `DPoP error="insufficient_scope", scope="${needed}"` }).end('refused')
+  }).listen(0, '127.0.0.1')
+  await once(peer, 'listening')
+  const deps = { signer: await newEs256Signer(), clock, random: systemRandom, fetch: globalThis.fetch } as unknown as TokenDeps
+  const requested: (string | undefined)[] = []
+  const call = newFetchAs(deps, async (scope) => {
+    requested.push(scope)
+    if (scope?.includes('admin')) throw new Error('invalid_scope')
+    return { accessToken: (scope ?? 'read').replaceAll(' ', '.'), expiresAt: clock.now() + 300, scope: scope ?? 'read' } as never
+  })
+  const address = `http://127.0.0.1:${(peer.address() as AddressInfo).port}/`
+  return { call: async () => (await call(address)).status, requested, close: () => peer.close() }
+}
+
+test('scopes that the peer names are requested once, for all requests at the same time, and kept until the token expires', async () => {
+  let demanded = 'read'
+  const { call, requested, close } = await demanding(() => demanded)
+  expect(await call()).toBe(200)
+  demanded = 'read write'
+  expect(await Promise.all([call(), call(), call()])).toEqual([200, 200, 200])
+  expect(requested).toEqual([undefined, 'read write'])
+  clock.advance(300)
+  demanded = 'read'
+  expect(await call()).toBe(200)
+  expect(requested).toEqual([undefined, 'read write', undefined])
+  close()
+})
+
+test('if the registry refuses the scopes, or the peer names none that the token lacks, the caller gets the 403', async () => {
+  let demanded = 'admin'
+  const { call, requested, close } = await demanding(() => demanded)
+  expect(await call()).toBe(403)
+  expect(requested).toEqual([undefined, 'admin read'])
+  // No list of scopes
+  demanded = 'a  b'
+  expect(await call()).toBe(403)
+  demanded = 'read'
+  expect(await call()).toBe(200)
+  expect(requested).toHaveLength(2)
+  close()
+})

@@ -92,6 +92,13 @@ const aRequestTo = async (agent: AgentActor) => {
 const narrower = { ...agentCeiling, tokenSeconds: 60 }
 const wider = { ...agentCeiling, tokenSeconds: 3600 }
 
+let resources = 0
+const aResource = () => ({
+  uri: `http://127.0.0.1:9/of-roles-${resources++}`,
+  name: 'x',
+  scopes: [{ scope: 'files:read', words: 'Read files' }],
+})
+
 /** The input of a call about `agent`. */
 async function inputOf(path: string, note: string, agent: AgentActor): Promise<object | undefined> {
   const { acme, registry } = world
@@ -162,6 +169,20 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'agents.revoke':
     case 'cards.next':
       return { agentId }
+    case 'resources.register':
+      return aResource()
+    case 'resources.list':
+      return { orgId }
+    case 'resources.get':
+    case 'resources.change':
+    case 'resources.prove':
+    case 'resources.confirm':
+    case 'resources.revoke': {
+      const { resourceId } = await acme.mutate<{ resourceId: string }>('resources.register', aResource())
+      // A proved one needs no server
+      if (path === 'resources.prove') await registry.operator.mutate('resources.confirm', { resourceId })
+      return path === 'resources.change' ? { resourceId, name: 'y' } : { resourceId }
+    }
     case 'namespaces.add':
       return {
         name: `${random

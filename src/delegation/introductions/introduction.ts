@@ -51,7 +51,7 @@ export function policyDecision(
 }
 
 export interface SideDeps {
-  /** The agent that decides for a target: an agent for itself, and for a resource its operator agent by the current settings, if it has one. */
+  /** The agent that decides for a target. */
   readonly findDecider: (to: TargetId) => Promise<AgentId | undefined>
 }
 

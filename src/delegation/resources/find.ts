@@ -3,7 +3,7 @@ import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { countNewest, type Quota } from '../../identity/limits/quota.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import type { Handle } from '../../protocol/handles.js'
-import { type AgentId, Audience, type OrgId, ResourceId } from '../../protocol/ids.js'
+import { type AgentId, Audience, isResourceId, type OrgId, ResourceId, type TargetId } from '../../protocol/ids.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
@@ -89,9 +89,9 @@ function audienceOf(resource: Resource, organisation: Handle): ResourceAudience 
   }
 }
 
-/** The operator agent of a resource that may have tokens, by its current settings. */
-export const findOperatorAgent = async (deps: FindResourceDeps, id: ResourceId): Promise<AgentId | undefined> =>
-  (await findResource(deps, id))?.resource.operatorAgentId
+/** The agent that decides for a target: an agent for itself, and for a resource its operator agent by the current settings, if it has one. */
+export const findDecider = async (deps: FindResourceDeps, to: TargetId): Promise<AgentId | undefined> =>
+  isResourceId(to) ? (await findResource(deps, to))?.resource.operatorAgentId : to
 
 /** Maximum number of resources that one agent operates: its list of introductions reads each of them. */
 export const MAX_OPERATED = 32

@@ -256,8 +256,13 @@ describe('its server', () => {
     })
     const metadata = protectedResource({ verifier, scopes: ['files:read', 'files:write'], name: 'Files', resourceId })
     const protect = guard(verifier, { scope: 'files:read' })
+    const protectUpload = guard(verifier, { scope: 'files:write' })
     server.on('request', (request, response) =>
-      metadata.middleware(request, response, () => void protect(request, response, () => response.end('the file'))),
+      metadata.middleware(request, response, () =>
+        request.url === '/files/upload'
+          ? void protectUpload(request, response, () => response.end('uploaded'))
+          : void protect(request, response, () => response.end('the file')),
+      ),
     )
     return { server, uri, resourceId, close: () => new Promise((resolve) => server.close(resolve)) }
   }
@@ -287,6 +292,29 @@ describe('its server', () => {
     const client = await aClient(uri)
     const fetchFiles = client.fetchAs({ audience: uri, scope: 'files:read' })
     expect(await (await fetchFiles(uri)).text()).toBe('the file')
+    await close()
+  })
+
+  test('names the scopes that a token lacks, and fetchAs gets a token with them once, if the ceiling allows', async () => {
+    const operator = await registry.agent({ registeredBy: acme })
+    const { uri, close } = await aServer(operator, false)
+    const upload = `${uri}/upload`
+    const client = await aClient(uri)
+    const requested: string[] = []
+    const fetchFiles = client.fetchAs({ audience: uri, scope: 'files:read' })
+    const get = async (url: string, call = fetchFiles) => {
+      const response = await call(url)
+      requested.push(`${response.status}`)
+      return response.text()
+    }
+    expect(await get(uri)).toBe('the file')
+    // At once, so that the second one finds the wider token of the first one
+    expect(await Promise.all([get(upload), get(upload)])).toEqual(['uploaded', 'uploaded'])
+    const reader = await aClient(uri, { rights: [{ audience: uri, scope: 'files:read' }] })
+    const readFiles = reader.fetchAs({ audience: uri })
+    expect(JSON.parse(await get(upload, readFiles))).toMatchObject({ error: 'insufficient_scope' })
+    expect(await get(uri, readFiles)).toBe('the file')
+    expect(requested).toEqual(['200', '200', '200', '403', '200'])
     await close()
   })
 

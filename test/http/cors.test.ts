@@ -8,6 +8,7 @@ const allowed = (path: string, origin: string | undefined, origins: readonly str
 test.each([
   '/.well-known/jwks.json',
   '/.well-known/oauth-authorization-server',
+  '/.well-known/oauth-protected-resource/agents/agt_x',
   '/agents/agt_x/.well-known/agent-card.json',
   '/agents/agt_x/jwks.json',
   '/log/entries',

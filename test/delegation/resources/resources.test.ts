@@ -1,6 +1,7 @@
 // Protected resources: registration, proof, introductions, tokens by `resource` (RFC 8707), bearer tokens, and their end.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createVerifier, guard, protectedResource } from '../../../src/verifier/index.js'
 import { claimsOf } from '../../claims-of.js'
@@ -292,6 +293,19 @@ describe('its server', () => {
     const client = await aClient(uri)
     const fetchFiles = client.fetchAs({ audience: uri, scope: 'files:read' })
     expect(await (await fetchFiles(uri)).text()).toBe('the file')
+    await close()
+  })
+
+  test('a stock client (oauth4webapi) finds the registry by the metadata of the server', async () => {
+    const operator = await registry.agent({ registeredBy: acme })
+    const { uri, close } = await aServer(operator, false)
+    const insecure = { [oauth.allowInsecureRequests]: true }
+    const response = await oauth.resourceDiscoveryRequest(new URL(uri), insecure)
+    const { authorization_servers = [], scopes_supported } = await oauth.processResourceDiscoveryResponse(new URL(uri), response)
+    expect(scopes_supported).toEqual(['files:read', 'files:write'])
+    const issuer = new URL(authorization_servers[0] ?? '')
+    const server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }))
+    expect(server.token_endpoint).toBe(`${registry.issuer}/oauth/token`)
     await close()
   })
 

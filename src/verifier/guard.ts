@@ -2,7 +2,7 @@ import { admit, type RequestVerifier } from './admit.js'
 import type { IncomingRequest } from './incoming-request.js'
 import { type GuardNeeds, parseNeeds } from './needs.js'
 import { cutWhenInvalid, type OpenResponse } from './open-response.js'
-import type { Verified } from './verify-request.js'
+import type { Needs, Verified } from './verify-request.js'
 
 /** A request of node:http, or of a framework that extends it. The guard sets `credence` on a request that it accepts. */
 export interface GuardedRequest {
@@ -14,7 +14,8 @@ export interface GuardedRequest {
   credence?: Verified
 }
 
-interface GuardedResponse extends OpenResponse {
+/** A response of node:http, or of a framework that extends it. */
+export interface GuardedResponse extends OpenResponse {
   writeHead(status: number, headers: Record<string, string>): { end(body: string): unknown }
 }
 
@@ -28,17 +29,27 @@ export function guard(
 ): (request: GuardedRequest, response: GuardedResponse, next: () => unknown) => Promise<void> {
   const needs = parseNeeds(guardNeeds, 'guard')
   return async (request, response, next) => {
-    const { method = 'GET', originalUrl, url = '/', headers, socket } = request
-    const admitted = await admit(verifier, { method, url: originalUrl ?? url, headers, peer: socket?.remoteAddress }, needs)
-    if (admitted.response) {
-      const { status, headers, body } = admitted.response
-      response.writeHead(status, { ...headers }).end(body)
-      return
-    }
-    request.credence = admitted.verified
-    cutWhenInvalid(verifier, admitted.verified, response)
-    next()
+    if (await admitInto(verifier, request, response, needs)) next()
   }
+}
+
+/** Verifies a request and sets `credence` on it, or responds to it and returns undefined. */
+export async function admitInto(
+  verifier: RequestVerifier,
+  request: GuardedRequest,
+  response: GuardedResponse,
+  needs: Needs,
+): Promise<Verified | undefined> {
+  const { method = 'GET', originalUrl, url = '/', headers, socket } = request
+  const admitted = await admit(verifier, { method, url: originalUrl ?? url, headers, peer: socket?.remoteAddress }, needs)
+  if (admitted.response) {
+    const { status, headers, body } = admitted.response
+    response.writeHead(status, { ...headers }).end(body)
+    return undefined
+  }
+  request.credence = admitted.verified
+  cutWhenInvalid(verifier, admitted.verified, response)
+  return admitted.verified
 }
 
 /** Returns the verified request, in a handler behind a guard that sets it on the request object. */

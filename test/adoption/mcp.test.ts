@@ -1,0 +1,161 @@
+// The examples of MCP: stock clients of the MCP SDK, and a stock server behind guardMcp, with a registry on loopback.
+import { writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { PrivateKeyJwtProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+// @ts-expect-error the example is JavaScript
+import { steppingUp } from '../../examples/mcp-client/stepping-up.js'
+import { confirmAgent, createAgent, newPrivateJwk, signerFromJwk } from '../../src/client/index.js'
+import { freePort } from '../free-port.mjs'
+import { type Actor, aName, type Registry, startRegistry } from '../registry.js'
+import { runningClock } from '../set-clock.js'
+import { tempFolder } from '../storage/open-store.js'
+import { maxStaleness, register } from './peers.js'
+import { type Running, run } from './process.js'
+
+const EXAMPLES = resolve(import.meta.dirname, '../../examples')
+
+let registry: Registry
+let acme: Actor
+let folder: Awaited<ReturnType<typeof tempFolder>>
+beforeAll(async () => {
+  registry = await startRegistry({ clock: runningClock(), servers: 1 })
+  acme = await registry.organisation('Acme')
+  folder = await tempFolder()
+})
+afterAll(async () => {
+  await folder[Symbol.asyncDispose]()
+  await registry[Symbol.asyncDispose]()
+})
+
+interface NotesServer extends AsyncDisposable {
+  readonly url: string
+  readonly resourceId: string
+}
+
+/** The example server, as a resource that accepts bearer tokens or not. */
+async function notesServer({ bearer, allowBearer = bearer === 'allowed' }: { bearer: 'allowed' | 'refused'; allowBearer?: boolean }) {
+  const url = `http://127.0.0.1:${await freePort()}/mcp`
+  const operator = await register(registry, acme)
+  const scopes = ['notes:read', 'notes:write'].map((scope) => ({ scope, words: scope }))
+  const settings = { uri: url, name: 'Notes', scopes, policy: { mode: 'open' }, bearer, operatorAgentId: operator.agentId }
+  const { resourceId } = await acme.mutate<{ resourceId: string }>('resources.register', settings)
+  const { agentId, registrationToken } = operator
+  const server = { issuer: registry.issuer, agentId, registrationToken, resource: url, resourceId, allowBearer }
+  const running: Running = run(process.execPath, [join(EXAMPLES, 'mcp-server/server.js')], { SERVER: JSON.stringify(server) })
+  await running.wrote(/listening on \d+/)
+  return { url, resourceId, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() } satisfies NotesServer
+}
+
+/** An agent with a key file, whose ceiling allows these scopes of a server. */
+async function anAgent(server: NotesServer, scopes = ['notes:read', 'notes:write']) {
+  const rights = scopes.map((scope) => ({ audience: server.url, scope }))
+  const { agentId, registrationToken } = await register(registry, acme, { name: aName('notes client'), ceiling: { rights } })
+  const privateJwk = await newPrivateJwk()
+  const signer = await signerFromJwk(privateJwk)
+  await confirmAgent({ issuer: registry.issuer, agentId, registrationToken, signer, clock: registry.clock })
+  const keyFile = join(folder.path, `${agentId}.json`)
+  await writeFile(keyFile, JSON.stringify(privateJwk))
+  const agent = createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock })
+  return { agentId, agent, privateJwk, env: { MCP_URL: server.url, CLIENT_ID: agentId, KEY_FILE: keyFile } }
+}
+type NotesAgent = Awaited<ReturnType<typeof anAgent>>
+
+/** Runs an example client to its end and returns what it printed. */
+async function runClient(file: string, env: Record<string, string>, ...args: string[]): Promise<string> {
+  const running = run(process.execPath, [join(EXAMPLES, 'mcp-client', file), ...args], env)
+  const [code] = await new Promise<unknown[]>((done) => running.child.once('close', (...ended) => done(ended)))
+  return `${code} ${running.text()}`
+}
+
+/** A stock client in this process. */
+async function stockClient({ agentId, privateJwk }: NotesAgent, url: string, { stepUp = false, expectedIssuer = registry.issuer } = {}) {
+  const privateKey = privateJwk as Record<string, unknown>
+  const authProvider = new PrivateKeyJwtProvider({ clientId: agentId, privateKey, algorithm: 'ES256', scope: 'notes:read', expectedIssuer })
+  const client = new Client({ name: 'test', version: '1.0.0' })
+  const fetch = stepUp ? steppingUp(authProvider) : undefined
+  // The SDK is not written for exactOptionalPropertyTypes
+  await client.connect(new StreamableHTTPClientTransport(new URL(url), { authProvider, ...(fetch && { fetch }) }) as never)
+  return { client, scope: () => authProvider.tokens()?.scope }
+}
+const failure = (work: Promise<unknown>): Promise<string> => work.then(() => 'no failure', String)
+
+describe('a server that accepts bearer tokens', () => {
+  let server: NotesServer
+  beforeAll(async () => {
+    server = await notesServer({ bearer: 'allowed' })
+  })
+  afterAll(() => server[Symbol.asyncDispose]())
+
+  test('a stock client that knows neither the registry nor a token gets from the challenge to the answer of a tool', async () => {
+    const { env } = await anAgent(server)
+    const read = await runClient('bearer.js', env, 'read-notes')
+    expect(read).toMatch(/^0 .*\n$/s)
+    expect(read, 'the SDK advises to name the registry').toContain('expectedIssuer')
+  })
+  test('a client that names its registry sends its assertion to no other one', async () => {
+    const { env } = await anAgent(server)
+    expect(await runClient('bearer.js', { ...env, ISSUER: registry.issuer }, 'read-notes')).toBe('0 \n')
+    expect(await runClient('bearer.js', { ...env, ISSUER: 'http://127.0.0.1:9' }, 'read-notes')).toMatch(
+      /^1 .*bound to authorization server http:\/\/127\.0\.0\.1:9/s,
+    )
+  })
+  test('the stock provider repeats its scope after 403; with the fetch of the example it steps up, as far as the ceiling allows', async () => {
+    const agent = await anAgent(server)
+    const env = { ...agent.env, ISSUER: registry.issuer }
+    const write = (more: object) => runClient('bearer.js', { ...env, ...more }, 'write-note', '{"note":"milk"}')
+    expect(await write({})).toMatch(/^1 .*403 after trying upscoping/s)
+    expect(await write({ STEP_UP: '1' })).toBe('0 written\n')
+    const { client } = await stockClient(await anAgent(server, ['notes:read']), server.url, { stepUp: true })
+    expect(await failure(client.callTool({ name: 'write-note', arguments: { note: 'x' } }))).toContain('InvalidScopeError')
+    await client.close()
+  })
+  test('the token that a step-up gets has the scopes of the challenge', async () => {
+    const { client, scope } = await stockClient(await anAgent(server), server.url, { stepUp: true })
+    expect(scope()).toBe('notes:read')
+    await client.callTool({ name: 'write-note', arguments: { note: 'eggs' } })
+    expect(scope()).toBe('notes:read notes:write')
+    await client.close()
+  })
+  test('with fetchAs the same client sends bound tokens, and steps up', async () => {
+    const { env } = await anAgent(server)
+    const bound = { ...env, ISSUER: registry.issuer }
+    expect(await runClient('dpop.js', bound, 'write-note', '{"note":"bread"}')).toBe('0 written\n')
+    expect(await runClient('dpop.js', bound, 'read-notes')).toBe('0 bread\n')
+    const reader = await anAgent(server, ['notes:read'])
+    expect(await runClient('dpop.js', { ...reader.env, ISSUER: registry.issuer }, 'write-note', '{"note":"x"}')).toMatch(
+      /^1 .*insufficient_scope/s,
+    )
+  })
+  test('within a second after its introduction was revoked, a connected client is refused, by the server and by the registry', async () => {
+    const agent = await anAgent(server)
+    const { client } = await stockClient(agent, server.url)
+    const read = () => client.callTool({ name: 'read-notes', arguments: {} })
+    expect(await failure(read())).toBe('no failure')
+    const { items } = await acme.query<{ items: { introductionId: string; from: string; to: string }[] }>('introductions.list', {
+      role: 'to',
+      limit: 100,
+    })
+    const introductionId = items.find(({ from, to }) => from === agent.agentId && to === server.resourceId)?.introductionId
+    await acme.mutate('introductions.revoke', { introductionId })
+    await maxStaleness()
+    expect(await failure(read())).toContain('InvalidTargetError')
+    await client.close()
+  })
+})
+
+describe('a server or an operator that refuses bearer tokens', () => {
+  test('the registry issues none for a resource that does not allow them, and the stock client sees why', async () => {
+    // The server itself would accept them, so its challenge leads the client to the registry
+    await using server = await notesServer({ bearer: 'refused', allowBearer: true })
+    expect(await failure(stockClient(await anAgent(server), server.url))).toContain('proof')
+  })
+  test('the server accepts only bound tokens, which fetchAs sends', async () => {
+    await using server = await notesServer({ bearer: 'allowed', allowBearer: false })
+    const agent = await anAgent(server)
+    expect(await failure(stockClient(agent, server.url))).toContain('401')
+    expect(await runClient('dpop.js', { ...agent.env, ISSUER: registry.issuer }, 'read-notes')).toBe('0 \n')
+  })
+})

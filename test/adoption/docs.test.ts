@@ -78,12 +78,13 @@ afterAll(async () => {
   await stage.close()
 })
 
-/** A folder with the package and @trpc/client installed, an `npx` that runs the built command line, and the programs of the page and of README. */
+/** A folder with the package and what the pages install beside it, an `npx` that runs the built command line, and the programs of the page and of README. */
 async function folderFor(page: string) {
   const folder = await tempFolder()
   await mkdir(join(folder.path, 'node_modules'))
   await symlink(ROOT, join(folder.path, 'node_modules/credence'))
-  await symlink(join(ROOT, 'node_modules/@trpc'), join(folder.path, 'node_modules/@trpc'))
+  for (const name of ['@trpc', '@modelcontextprotocol', 'express', 'zod'])
+    await symlink(join(ROOT, 'node_modules', name), join(folder.path, 'node_modules', name))
   await mkdir(join(folder.path, 'bin'))
   const shim = `#!/bin/sh
 shift
@@ -144,6 +145,7 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'docs/QUICKSTART-publisher.md': /401\ngranted 200 hello agt_/,
   'docs/KEYS.md': /retiresAt.*revokedCount\s+0.*revokedCount\s+0.*rotated\n.*revoked.*retired.*active/s,
   'docs/QUICKSTART-operator.md': /registrationToken.*agents\.register/s,
+  'docs/QUICKSTART-mcp.md': /^.*401\n.*no note\nStreamableHTTPError 403\nwritten\nmilk\n401\n$/s,
   'docs/QUICKSTART-orchestrator.md': /ocr:read valid\n.*\[ true, true ]\n\[ false, false ]\n$/s,
 }
 

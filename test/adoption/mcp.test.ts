@@ -17,12 +17,18 @@ import { type Running, run } from './process.js'
 
 const EXAMPLES = resolve(import.meta.dirname, '../../examples')
 
+interface Site {
+  readonly registry: Registry
+  readonly acme: Actor
+}
+let site: Site
 let registry: Registry
 let acme: Actor
 let folder: Awaited<ReturnType<typeof tempFolder>>
 beforeAll(async () => {
   registry = await startRegistry({ clock: runningClock(), servers: 1 })
   acme = await registry.organisation('Acme')
+  site = { registry, acme }
   folder = await tempFolder()
 })
 afterAll(async () => {
@@ -36,7 +42,7 @@ interface NotesServer extends AsyncDisposable {
 }
 
 /** The example server, as a resource that accepts bearer tokens or not. */
-async function notesServer({ bearer, allowBearer = bearer === 'allowed' }: { bearer: 'allowed' | 'refused'; allowBearer?: boolean }) {
+async function notesServer(bearer: 'allowed' | 'refused', { allowBearer = bearer === 'allowed', at: { registry, acme } = site } = {}) {
   const url = `http://127.0.0.1:${await freePort()}/mcp`
   const operator = await register(registry, acme)
   const scopes = ['notes:read', 'notes:write'].map((scope) => ({ scope, words: scope }))
@@ -50,7 +56,7 @@ async function notesServer({ bearer, allowBearer = bearer === 'allowed' }: { bea
 }
 
 /** An agent with a key file, whose ceiling allows these scopes of a server. */
-async function anAgent(server: NotesServer, scopes = ['notes:read', 'notes:write']) {
+async function anAgent(server: NotesServer, { scopes = ['notes:read', 'notes:write'], at: { registry, acme } = site } = {}) {
   const rights = scopes.map((scope) => ({ audience: server.url, scope }))
   const { agentId, registrationToken } = await register(registry, acme, { name: aName('notes client'), ceiling: { rights } })
   const privateJwk = await newPrivateJwk()
@@ -59,7 +65,7 @@ async function anAgent(server: NotesServer, scopes = ['notes:read', 'notes:write
   const keyFile = join(folder.path, `${agentId}.json`)
   await writeFile(keyFile, JSON.stringify(privateJwk))
   const agent = createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock })
-  return { agentId, agent, privateJwk, env: { MCP_URL: server.url, CLIENT_ID: agentId, KEY_FILE: keyFile } }
+  return { agentId, agent, issuer: registry.issuer, privateJwk, env: { MCP_URL: server.url, CLIENT_ID: agentId, KEY_FILE: keyFile } }
 }
 type NotesAgent = Awaited<ReturnType<typeof anAgent>>
 
@@ -71,7 +77,7 @@ async function runClient(file: string, env: Record<string, string>, ...args: str
 }
 
 /** A stock client in this process. */
-async function stockClient({ agentId, privateJwk }: NotesAgent, url: string, { stepUp = false, expectedIssuer = registry.issuer } = {}) {
+async function stockClient({ agentId, privateJwk, issuer: expectedIssuer }: NotesAgent, url: string, { stepUp = false } = {}) {
   const privateKey = privateJwk as Record<string, unknown>
   const authProvider = new PrivateKeyJwtProvider({ clientId: agentId, privateKey, algorithm: 'ES256', scope: 'notes:read', expectedIssuer })
   const client = new Client({ name: 'test', version: '1.0.0' })
@@ -85,7 +91,7 @@ const failure = (work: Promise<unknown>): Promise<string> => work.then(() => 'no
 describe('a server that accepts bearer tokens', () => {
   let server: NotesServer
   beforeAll(async () => {
-    server = await notesServer({ bearer: 'allowed' })
+    server = await notesServer('allowed')
   })
   afterAll(() => server[Symbol.asyncDispose]())
 
@@ -108,7 +114,7 @@ describe('a server that accepts bearer tokens', () => {
     const write = (more: object) => runClient('bearer.js', { ...env, ...more }, 'write-note', '{"note":"milk"}')
     expect(await write({})).toMatch(/^1 .*403 after trying upscoping/s)
     expect(await write({ STEP_UP: '1' })).toBe('0 written\n')
-    const { client } = await stockClient(await anAgent(server, ['notes:read']), server.url, { stepUp: true })
+    const { client } = await stockClient(await anAgent(server, { scopes: ['notes:read'] }), server.url, { stepUp: true })
     expect(await failure(client.callTool({ name: 'write-note', arguments: { note: 'x' } }))).toContain('InvalidScopeError')
     await client.close()
   })
@@ -124,10 +130,12 @@ describe('a server that accepts bearer tokens', () => {
     const bound = { ...env, ISSUER: registry.issuer }
     expect(await runClient('dpop.js', bound, 'write-note', '{"note":"bread"}')).toBe('0 written\n')
     expect(await runClient('dpop.js', bound, 'read-notes')).toBe('0 bread\n')
-    const reader = await anAgent(server, ['notes:read'])
-    expect(await runClient('dpop.js', { ...reader.env, ISSUER: registry.issuer }, 'write-note', '{"note":"x"}')).toMatch(
-      /^1 .*insufficient_scope/s,
-    )
+    const { agent } = await anAgent(server, { scopes: ['notes:read'] })
+    const fetch = agent.fetchAs({ audience: server.url, scope: 'notes:read', stepUp: true })
+    const client = new Client({ name: 'test', version: '1.0.0' })
+    await client.connect(new StreamableHTTPClientTransport(new URL(server.url), { fetch }) as never)
+    expect(await failure(client.callTool({ name: 'write-note', arguments: { note: 'x' } }))).toContain('insufficient_scope')
+    await client.close()
   })
   test('within a second after its introduction was revoked, a connected client is refused, by the server and by the registry', async () => {
     const agent = await anAgent(server)
@@ -149,11 +157,19 @@ describe('a server that accepts bearer tokens', () => {
 describe('a server or an operator that refuses bearer tokens', () => {
   test('the registry issues none for a resource that does not allow them, and the stock client sees why', async () => {
     // The server itself would accept them, so its challenge leads the client to the registry
-    await using server = await notesServer({ bearer: 'refused', allowBearer: true })
+    await using server = await notesServer('refused', { allowBearer: true })
     expect(await failure(stockClient(await anAgent(server), server.url))).toContain('proof')
   })
+  test('an operator that has not switched them on issues none, whatever the resource allows', async () => {
+    await using strict = await startRegistry({ clock: runningClock(), servers: 1, bearerTokens: false })
+    const at = { registry: strict, acme: await strict.organisation('Strict') }
+    await using server = await notesServer('allowed', { at })
+    const agent = await anAgent(server, { at })
+    expect(await failure(stockClient(agent, server.url))).toContain('proof')
+    expect(await runClient('dpop.js', { ...agent.env, ISSUER: strict.issuer }, 'read-notes')).toBe('0 \n')
+  })
   test('the server accepts only bound tokens, which fetchAs sends', async () => {
-    await using server = await notesServer({ bearer: 'allowed', allowBearer: false })
+    await using server = await notesServer('allowed', { allowBearer: false })
     const agent = await anAgent(server)
     expect(await failure(stockClient(agent, server.url))).toContain('401')
     expect(await runClient('dpop.js', { ...agent.env, ISSUER: registry.issuer }, 'read-notes')).toBe('0 \n')

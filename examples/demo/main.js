@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { setTimeout as after } from 'node:timers/promises'
 import { createAgent, joinRegistry, newEs256Signer, proveDpop } from 'credence/client'
 import { importCards } from './cards.js'
+import { callMcpServer } from './mcp.js'
 import { overMongodb } from './over-mongodb.js'
 import { chapter, claim, claimed, freePort, newStage, refusal, refusedWithin, table, untilDone } from './stage.js'
 
@@ -213,6 +214,7 @@ async function play() {
     position.handles === before.handles + 1,
     `the subscriber resumed after entry ${before.seq} and is at entry ${position.seq}, without a gap`,
   )
+  await callMcpServer(stage, issuer, acme)
   return { issuer, operator, ocr: ocrRegistration }
 }
 

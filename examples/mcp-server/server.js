@@ -1,5 +1,5 @@
 // An MCP server, built with the MCP SDK, that keeps notes. It is a protected resource of a Credence registry: each tool requires a scope.
-// SERVER='{"issuer":…,"agentId":…,"registrationToken":…,"resource":"http://127.0.0.1:8080/mcp","resourceId":"res_…"}' node server.js
+// AGENT='{"issuer":…,"agentId":…,"registrationToken":…,"resource":"http://127.0.0.1:8080/mcp","resourceId":"res_…"}' node server.js
 // "allowBearer": true accepts bearer tokens too, which the resource must have been registered for (bearer: allowed).
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
@@ -8,7 +8,7 @@ import { createVerifier, guardMcp, protectedResource } from 'credence/verifier'
 import express from 'express'
 import { z } from 'zod'
 
-const { issuer, agentId, registrationToken, resource, resourceId, allowBearer = false } = JSON.parse(process.env.SERVER ?? '{}')
+const { issuer, agentId, registrationToken, resource, resourceId, allowBearer = false } = JSON.parse(process.env.AGENT ?? '{}')
 // The agent that follows revocations for this server (operatorAgentId of the resource)
 const signer = await newEs256Signer()
 await confirmAgent({ issuer, agentId, registrationToken, signer })
@@ -54,4 +54,8 @@ app.post(new URL(resource).pathname, async (request, response) => {
 // This server sends no messages of its own, so it has no stream for them
 app.all(new URL(resource).pathname, (_, response) => response.status(405).set('allow', 'POST').end())
 
-const listener = app.listen(Number(new URL(resource).port), '127.0.0.1', () => console.log(`listening on ${listener.address().port}`))
+const listener = app.listen(Number(new URL(resource).port), '127.0.0.1', () => {
+  // The demo starts this program as a child
+  if (process.send) process.send({ ready: true })
+  else console.log(`listening on ${listener.address().port}`)
+})

@@ -50,7 +50,7 @@ async function notesServer(bearer: 'allowed' | 'refused', { allowBearer = bearer
   const { resourceId } = await acme.mutate<{ resourceId: string }>('resources.register', settings)
   const { agentId, registrationToken } = operator
   const server = { issuer: registry.issuer, agentId, registrationToken, resource: url, resourceId, allowBearer }
-  const running: Running = run(process.execPath, [join(EXAMPLES, 'mcp-server/server.js')], { SERVER: JSON.stringify(server) })
+  const running: Running = run(process.execPath, [join(EXAMPLES, 'mcp-server/server.js')], { AGENT: JSON.stringify(server) })
   await running.wrote(/listening on \d+/)
   return { url, resourceId, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() } satisfies NotesServer
 }

@@ -1,11 +1,12 @@
 // npm run prove -- [model [seeds] | mutants [part of a rule's name] | kills [rounds [seed]] | backup [rounds [seed]] | faults [seconds of overload]]
-//                  [soak [seconds]]     (not among the parts that run without arguments)
+//                  [soak [seconds] | mcp]     (not among the parts that run without arguments)
 //                  [mongodb [seconds [seed]] | planted [part of a fault's name] | rolling [seconds]]     (a mongod: see docs/STORAGE.md)
 // Without arguments the first five parts run, about twenty minutes. Exits with 1 if a part failed.
 import { FAULTS, runModel } from '../model/one-commit.mjs'
 import { runBackups } from './backup.mjs'
 import { runFaults } from './faults.mjs'
 import { runKills } from './kills.mjs'
+import { runMcpConformance } from './mcp-conformance.mjs'
 import { runPlanted } from './mongo/planted.mjs'
 import { runMongodb } from './mongodb.mjs'
 import { runMutants } from './mutants.mjs'
@@ -69,6 +70,11 @@ const PARTS = {
     const { planted, escaped } = await runPlanted({ only, say })
     return [{ name: 'planted', tried: planted, held: planted - escaped.length, faults: escaped.map((name) => `not detected: ${name}`) }]
   },
+  mcp: async () => {
+    const { checks, faults } = await runMcpConformance()
+    const summary = `\n${checks.map(({ scenario, id, status }) => `  ${status.padEnd(8)} ${scenario}: ${id}`).join('\n')}`
+    return [{ name: 'mcp', tried: checks.length, held: checks.length - faults.length, faults, summary }]
+  },
   rolling: async (seconds = '120') =>
     Object.entries(await runRolling({ seconds: Number(seconds), say })).map(([name, { faults, figures }]) => ({
       name: `rolling: ${name}`,
@@ -78,8 +84,8 @@ const PARTS = {
       summary: `\n${inLines(figures)}`,
     })),
 }
-/** Parts that run only if named, because they need a MongoDB server or much time. */
-const NAMED_ONLY = ['soak', 'mongodb', 'planted', 'rolling']
+/** Parts that run only if named, because they need a MongoDB server, the package registry or much time. */
+const NAMED_ONLY = ['soak', 'mcp', 'mongodb', 'planted', 'rolling']
 
 const inLines = (figures) =>
   Object.entries(figures)

@@ -35,7 +35,7 @@ export async function callMcpServer(stage, issuer, acme) {
   await stock.close()
 
   const { taskId } = await agent.tasks.create({ description: 'the shopping list' })
-  const bound = await connect(resource, { fetch: agent.fetchAs({ audience: resource, scope: 'notes:read', taskId, stepUp: true }) })
+  const bound = await connect(resource, { fetch: agent.fetchAs({ audience: resource, scope: 'notes:read', taskId }) })
   await call(bound, 'write-note', { note: 'milk' })
   claim((await call(bound, 'read-notes')) === 'milk', 'with fetchAs its tokens are bound to its key and a task, and it stepped up to write')
   await agent.tasks.end(taskId)

@@ -12,7 +12,7 @@ const signer = await signerFromJwk(JSON.parse(readFileSync(KEY_FILE, 'utf8')))
 const agent = createAgent({ issuer: ISSUER, clientId: CLIENT_ID, signer })
 const client = new Client({ name: 'notes-client', version: '1.0.0' })
 // If a tool requires more than SCOPE, fetchAs requests a token with it. The registry grants it as far as the ceiling of the agent allows.
-const fetch = agent.fetchAs({ audience: MCP_URL, scope: SCOPE, stepUp: true })
+const fetch = agent.fetchAs({ audience: MCP_URL, scope: SCOPE })
 await client.connect(new StreamableHTTPClientTransport(new URL(MCP_URL), { fetch }))
 const { content } = await client.callTool({ name: tool, arguments: JSON.parse(input) })
 console.log(content[0].text)

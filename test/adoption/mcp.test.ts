@@ -131,7 +131,7 @@ describe('a server that accepts bearer tokens', () => {
     expect(await runClient('dpop.js', bound, 'write-note', '{"note":"bread"}')).toBe('0 written\n')
     expect(await runClient('dpop.js', bound, 'read-notes')).toBe('0 bread\n')
     const { agent } = await anAgent(server, { scopes: ['notes:read'] })
-    const fetch = agent.fetchAs({ audience: server.url, scope: 'notes:read', stepUp: true })
+    const fetch = agent.fetchAs({ audience: server.url, scope: 'notes:read' })
     const client = new Client({ name: 'test', version: '1.0.0' })
     await client.connect(new StreamableHTTPClientTransport(new URL(server.url), { fetch }) as never)
     expect(await failure(client.callTool({ name: 'write-note', arguments: { note: 'x' } }))).toContain('insufficient_scope')

@@ -24,7 +24,7 @@ export const RegistrationGrant = z.strictObject({
   uses: z.int().min(1).max(MAX_USES),
   /** Decremented in the commit of each registration. */
   usesLeft: z.int().min(0).max(MAX_USES),
-  /** The member that issued the grant. It must still belong to the organisation when the grant is used. */
+  /** The member that issued the grant. */
   issuer: ClientId,
   grantedBy: z.array(Handle).max(16),
   /** Identities of the issuer, the organisation and the epoch. The grant is void as soon as one of these handles ends. */

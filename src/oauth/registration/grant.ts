@@ -1,5 +1,4 @@
 import { refuse } from '../../errors.js'
-import { type InviterDeps, isMemberOf, isStillAuthorised } from '../../http/caller.js'
 import type { HttpRequest } from '../../http/route.js'
 import { findByCode } from '../../identity/keys/one-time-code.js'
 import type { RegistrationGrant, RegistrationGrantsStore } from '../../identity/registrations/store.js'
@@ -7,7 +6,7 @@ import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
-export interface UseGrantDeps extends InviterDeps {
+export interface UseGrantDeps {
   readonly registrationGrants: RegistrationGrantsStore
   readonly trustLog: TrustLog
 }
@@ -23,12 +22,11 @@ export const denyBearer = (text: string): never =>
 const denyGrant = (): never =>
   denyBearer('the initial access token is missing, wrong, used up, withdrawn or expired (send it as Authorization: Bearer …)')
 
-/** Returns the grant of an initial access token, if its member may still give it. Call after a read barrier. */
+/** Returns the grant of an initial access token. It stands as long as its member, the member's key and the organisation. Call after a read barrier. */
 export async function requireGrant(deps: UseGrantDeps, token: string | undefined, now: number): Promise<RegistrationGrant> {
   const grant = token === undefined ? undefined : await findByCode(token, deps.registrationGrants.get)
   if (!grant || grant.usesLeft === 0 || grant.expiresAt <= now || !stands(deps.trustLog.ended, grant.dependsOn)) return denyGrant()
-  const isAuthorised = await isStillAuthorised(deps, grant.issuer, (member) => isMemberOf(member, grant.orgId))
-  return isAuthorised ? grant : denyGrant()
+  return grant
 }
 
 /** The operation of a registration that uses the grant up by one. Of several registrations with the same number left, one commit succeeds. */

@@ -20,8 +20,7 @@ export function errorResponse(error: unknown, { requestId, issuer, errorBody = o
   const { dpopNonce, allow } = refusal?.detail ?? {}
   const status = REFUSALS[reason].http
   const challenge =
-    refusal?.detail.challenge ??
-    (reason === 'invalid_client' ? 'Credence realm="oauth"' : challengeOf({ error: reason, resource: issuer }))
+    refusal?.detail.challenge ?? (reason === 'invalid_client' ? 'Credence realm="oauth"' : challengeOf({ error: reason, resource: issuer }))
   return json(status, errorBody(refusal, requestId), {
     pragma: 'no-cache',
     ...(status === 401 && { 'www-authenticate': challenge }),

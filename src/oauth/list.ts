@@ -2,12 +2,21 @@ import type { AuditStore } from '../audit/store.js'
 import { findIntroduction } from '../delegation/introductions/capability/find.js'
 import { isAsk } from '../delegation/introductions/capability/store.js'
 import type { IntroductionDeps } from '../delegation/introductions/introduction-deps.js'
+import type { ResourcesStore } from '../delegation/resources/store.js'
 import { refuse } from '../errors.js'
 import { type Caller, maySee } from '../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../http/paging.js'
 import type { Client } from '../identity/clients/client.js'
 import type { Clients } from '../identity/clients/clients.js'
-import { type Audience, agentOfAudience, audienceOf, type ClientId, type IntroductionId, type TaskId } from '../protocol/ids.js'
+import {
+  type Audience,
+  agentOfAudience,
+  audienceOf,
+  type ClientId,
+  type IntroductionId,
+  isResourceId,
+  type TaskId,
+} from '../protocol/ids.js'
 import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
 import type { Cursor, Page, Query } from '../storage/storage.js'
@@ -15,7 +24,8 @@ import { isOwnTask, type LineageDeps, type LineageNode, nodeOf } from './lineage
 import type { TokenRecord } from './store.js'
 
 export type ListTokensDeps = LineageDeps &
-  Pick<IntroductionDeps, 'introductions' | 'capabilities'> & {
+  Pick<IntroductionDeps, 'introductions' | 'capabilities' | 'findDecider' | 'findResource'> & {
+    readonly resources: ResourcesStore
     readonly clients: Clients
     readonly audit: { readonly store: Pick<AuditStore, 'rows'> }
   }
@@ -68,9 +78,15 @@ async function readerOf(deps: ListTokensDeps, caller: Caller, filter: TokenFilte
     // A request that an agent was asked because of a capability has the id of the introduction that another agent may have granted
     if (!introduction || isAsk(introduction)) return undefined
     const { id, to } = introduction
-    return fromTokens(deps, 'audience', { audience: audienceOf(deps.issuer, to) }, ({ introductionId }) => introductionId === id)
+    const audience = isResourceId(to) ? (await deps.resources.get(to))?.uri : audienceOf(deps.issuer, to)
+    return audience && fromTokens(deps, 'audience', { audience }, ({ introductionId }) => introductionId === id)
   }
   const id = 'client' in filter ? filter.client : agentOfAudience(deps.issuer, filter.audience)
+  if ('audience' in filter && id === undefined) {
+    const resource = (await deps.findResource(filter.audience))?.resource
+    const isOwn = resource && (resource.operatorAgentId === caller.id || maySee(caller, resource.orgId))
+    return isOwn ? fromTokens(deps, 'audience', { audience: resource.uri }) : undefined
+  }
   const client = id && (await deps.clients.find(id))
   if (!client || !(client.id === caller.id || maySee(caller, client.orgId))) return undefined
   return 'client' in filter ? fromAuditLog(deps, client) : fromTokens(deps, 'audience', { audience: filter.audience })

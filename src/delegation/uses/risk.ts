@@ -41,7 +41,8 @@ export function riskOf(profile: AgentProfile | undefined, token: ProfiledToken):
     new_scope: !scopes.every((scope) => rights.some((right) => right.scope === scope)),
     rate: isFast,
     deeper: earlier(profile.depths, at).every(({ depth }) => depth < token.actors.length),
-    new_key: token.jkt !== undefined && !profile.keys.some(({ jkt, firstUsedAt }) => jkt === token.jkt && firstUsedAt <= at - NEW_KEY_SECONDS),
+    new_key:
+      token.jkt !== undefined && !profile.keys.some(({ jkt, firstUsedAt }) => jkt === token.jkt && firstUsedAt <= at - NEW_KEY_SECONDS),
   }
   const codes = (Object.keys(WEIGHTS) as (keyof typeof WEIGHTS)[]).filter((code) => applies[code])
   const parts = codes.map((code) => ({ code, weight: WEIGHTS[code] }))

@@ -11,13 +11,23 @@ import type { BulkReadableStorage } from '../../storage/bulk.js'
 import { anySpecs } from '../../storage/storage.js'
 import { documentsOf } from '../documents.js'
 
-const WITH_HANDLES = anySpecs([AGENTS, MEMBERS, REGISTERED_CLIENTS, REGISTERED_KEYS, INTRODUCTIONS, CAPABILITY_ASKS, CAPABILITY_REQUESTS, TASKS, SIGNING_KEYS])
+const WITH_HANDLES = anySpecs([
+  AGENTS,
+  MEMBERS,
+  REGISTERED_CLIENTS,
+  REGISTERED_KEYS,
+  INTRODUCTIONS,
+  CAPABILITY_ASKS,
+  CAPABILITY_REQUESTS,
+  TASKS,
+  SIGNING_KEYS,
+])
 
 /** The handles of the records that a quarantine ends, and of the registry's signing keys. */
 export async function handlesOfRecords(storage: BulkReadableStorage): Promise<readonly Handle[]> {
   const handles: Handle[] = []
+  // The record of a self-registered agent has no handle of its own
   for (const spec of WITH_HANDLES)
-    // The record of a self-registered agent has no handle of its own
     for await (const { doc } of documentsOf(storage, spec)) if (doc.handle !== undefined) handles.push(Handle.parse(doc.handle))
   return handles
 }

@@ -18,7 +18,7 @@ export async function agentIdOf(agent: Agent, text: string): Promise<string> {
     : ((await findAgentId(agent, text)) ?? refuseUsage(unknownText('agent', text, 'agt_', 'agent list')))
 }
 
-/** What an introduction is requested to: an agent by its id or name, or a resource by its id or URI. */
+/** The target of a request for an introduction: an agent by its id or name, or a resource by its id or URI. */
 export const targetOf = async (agent: Agent, text: string): Promise<string> =>
   isUri(text) || ResourceId.safeParse(text).success ? text : agentIdOf(agent, text)
 

@@ -33,7 +33,8 @@ import { witnessRoutes } from '../trust-log/witness/serve.js'
 import { runMaintenance } from './maintenance.js'
 import { metricsText, probeStore, readinessWarnings, whyNotAlive, whyNotReady } from './readiness.js'
 import { newRouter } from './router.js'
-import { type ServiceDeps, type Services, startServices } from './services.js'
+import { type Services, startServices } from './services.js'
+import type { ServiceDeps } from './stores.js'
 
 interface ServerDeps extends ServiceDeps {
   readonly host: string

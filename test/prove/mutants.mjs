@@ -892,7 +892,7 @@ export const MUTANTS = [
   [
     'a verification is limited to the parties of the token',
     'src/oauth/verify.ts',
-    'found && mayInspect(deps.issuer, caller, found.claims) ? found : undefined',
+    'found && (await mayInspect(deps, caller, found.claims)) ? found : undefined',
     'found',
     TOKENS,
   ],

@@ -54,7 +54,7 @@ async function checksOf(flags: DoctorFlags): Promise<readonly Check[]> {
   if (issuer === undefined && config === undefined)
     return refuseUsage('nothing to check: name a registry (--registry), or the data of one (--data, --store or --config)')
   const { checkRegistry, checkWitness } = await import('./remote.js')
-  const { version } = await import('../../server/services.js')
+  const { version } = await import('../../server/stores.js')
   const checks: Check[] = []
   if (issuer !== undefined) checks.push(...(await checkRegistry({ issuer, clock: clientClock, version, cosigners: flags.cosigner ?? [] })))
   if (issuer !== undefined && agentId !== undefined) {

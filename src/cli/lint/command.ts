@@ -52,7 +52,7 @@ const FORMATS: Readonly<Record<LintFlags['format'], (files: readonly LintedFile[
   text: (files, purpose) => files.flatMap((file) => linesOf(file, purpose)),
   json: (files) => [JSON.stringify(files.map(({ text: _, ...file }) => file))],
   sarif: async (files, purpose) => {
-    const { version } = await import('../../server/services.js')
+    const { version } = await import('../../server/stores.js')
     return [JSON.stringify(sarifOf(files, purpose, version))]
   },
 }

@@ -126,8 +126,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'administrators, operators',
   },
   'resources.register': {
-    summary:
-      'Register a protected resource (an API or an MCP server): its URI, scopes, introduction policy and whether it accepts bearer tokens.',
+    summary: 'Register a protected resource (an API or an MCP server): its URI, scopes, policy and whether it accepts bearer tokens.',
     caller: 'members',
   },
   'resources.change': {

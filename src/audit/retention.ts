@@ -1,6 +1,6 @@
 // How long the rows of an organisation are kept.
 //
-// Whoever can write to the store could shorten a retention, and remove rows as if by it. So each setting has an entry in the trust log with its digest. The
+// A writer to the store could shorten a retention, and remove rows as if by it. So each setting has an entry in the trust log with its digest. The
 // id of the entry follows from the organisation, the epoch and the number of the setting, so an earlier setting that is put back is noticed, too. A
 // setting without its entry does not count: no row is removed by it, and `audit.verify` accepts no row that is missing.
 //

@@ -111,7 +111,7 @@ export const AuditRetention = z.strictObject({
   number: z.int().min(0).optional(),
   /** Earlier settings have allowed the removal of rows that were created before. */
   removableBefore: z.int().optional(),
-  /** Of the digest in the log entry, which outsiders can read. */
+  /** Salt of the digest in the log entry, which outsiders can read. */
   salt: z.string().max(22).optional(),
   /** Only in documents of earlier builds. */
   removedBefore: z.int().optional(),

@@ -62,7 +62,7 @@ export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promis
     await deps.clock.after(Math.min(retryAfter, MAX_RETRY_SECONDS) * 1000)
     return true
   }
-  /** Of requests that lack scopes at the same time, the later ones see what the earlier ones have obtained. */
+  /** When several requests lack scopes at the same time, the later ones see what the earlier ones have obtained. */
   let stepUps: Promise<unknown> = Promise.resolve()
   const obtain = (needed: readonly Scope[]): Promise<boolean> => {
     const obtained = stepUps.then(async () => {

@@ -16,7 +16,7 @@ export function apiCommand(program: Command, common: (command: Command) => Comma
     })
 }
 
-/** Whether the router has the procedure as a query or as a mutation. Loading the router takes a moment, so only this command does it. */
+/** Finds out whether a procedure is a query or a mutation. Loading the router takes a moment, so only this command does it. */
 async function kindOf(path: string): Promise<'query' | 'mutate'> {
   const { describedProcedures } = await import('../../server/api/openapi.js')
   const procedures = describedProcedures()

@@ -49,7 +49,7 @@ export async function checkTls(clock: Clock, url: URL): Promise<Check> {
   }
 }
 
-/** Of the certificates from that of the server up to the root: the one that expires first, and how many they are. */
+/** The certificate that expires first, of those from that of the server up to the root, and how many they are. */
 function firstToExpire(socket: TLSSocket): { readonly until: string; readonly name: string; readonly length: number } {
   const chain: DetailedPeerCertificate[] = []
   // A root is its own issuer

@@ -1,4 +1,4 @@
-// What would end with each kind of thing, counted by queries that the registry has. What cannot be counted is named without a number.
+// Counts what would end with each kind of thing, by queries that the registry has. What cannot be counted is named without a number.
 import type { Agent } from '../../client/index.js'
 import type { IntroductionView } from '../../delegation/introductions/view.js'
 import type { ResourceView } from '../../delegation/resources/view.js'

@@ -1,4 +1,4 @@
-// One verify function per kind of JWT. The kind fixes algorithms, `typ`, size and required claims. Callers pass the time as `now`.
+// Each kind of JWT has one verify function. The kind fixes algorithms, `typ`, size and required claims. Callers pass the time as `now`.
 import { z } from 'zod'
 import type { Reason } from '../../errors.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'

@@ -32,7 +32,7 @@ export interface IntroductionDeps extends SideDeps {
   /** Commits a grant that counts for the pair and for the target. */
   readonly commitGrant: (granted: Introduction, commit: CountedCommit) => Promise<Committed>
   readonly findTarget: (id: TargetId) => Promise<IntroductionTarget | undefined>
-  /** By its URI or its id. */
+  /** Finds a resource by its URI or its id. */
   readonly findResource: (uriOrId: string) => Promise<ResourceAudience | undefined>
   /** Without a tier: what callers with an introduction can rely on. */
   readonly findReliance: (id: TargetId, tier?: Entitlement['tier']) => Promise<CardReliance | undefined>

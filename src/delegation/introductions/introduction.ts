@@ -20,7 +20,7 @@ type State = 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
 export function stateOf(trustLog: Pick<TrustLog, 'ended'>, introduction: Introduction, now: number): State {
   const { state, handle, boundsVersion, dependsOn = [], expiresAt = 0, pendingUntil } = introduction
   if (state === 'denied' || state === 'ended') return state
-  // What ended after the expiry does not count. What ended before is found in the audit log, because the ended set forgets it.
+  // An ending after the expiry does not count. One before it is found in the audit log, because the ended set forgets it.
   if ((state === 'pending' ? pendingUntil : expiresAt) <= now) return 'expired'
   return stands(trustLog.ended, [handle, boundsVersion, ...dependsOn]) ? state : 'ended'
 }

@@ -30,7 +30,7 @@ export const listIntroductions = (
       role === 'to' ? asks.find(index as 'to' | 'toOrg', query) : requests.find(index, query),
     ])
     const page = merged<Introduction | Ask | CapabilityRequest>(pages, paging.limit)
-    // One card may be read again for many introductions.
+    // Many introductions may need the same card.
     const findReliance = memoized(deps.findReliance)
     const [viewDeps, findHistory] = [{ ...deps, findReliance }, deps.audit.history(caller)]
     const views = await Promise.all(

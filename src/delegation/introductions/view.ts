@@ -31,7 +31,7 @@ export async function viewOf(deps: SortDeps, introduction: Introduction, now: nu
       : ending && state === 'expired'
         ? ('ended' as const)
         : state,
-    /** What the introduction relied on and the target's card no longer has. */
+    /** The parts that the introduction relied on and the target's card no longer has. */
     needsApproval: changes,
     pendingBecause: state === 'pending' ? introduction.pendingBecause : undefined,
     from,

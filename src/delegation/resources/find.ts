@@ -20,9 +20,9 @@ export interface FindResourceDeps {
 /** A protected resource as decisions read it. */
 export interface ResourceAudience {
   readonly resource: Resource
-  /** What introductions target. */
+  /** The target of introductions. */
   readonly target: IntroductionTarget
-  /** What its server offers, in place of the card of an agent. */
+  /** The offer of its server, in place of the card of an agent. */
   readonly offer: CardReliance
 }
 

@@ -11,7 +11,7 @@ import { type ResourceDeps, requireOwn, requireSeen, requireUnrevoked } from './
 import type { Resource } from './store.js'
 import { type ResourceView, viewOf } from './view.js'
 
-/** What the metadata of the server (RFC 9728) must say. */
+/** The members that the metadata of the server (RFC 9728) must have. */
 const Proof = z.object({
   resource: z.string(),
   authorization_servers: z.array(z.string()).max(16),

@@ -10,7 +10,7 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 /** A scope of a protected resource. */
 const ResourceScope = z.strictObject({
   scope: Scope,
-  /** What the scope allows, as the resource says it to people. */
+  /** Shown to people, as the resource's own prose. */
   words: z.string().trim().min(1).max(256),
   /** Lifetime of a token with this scope. */
   seconds: z.int().min(30).max(MAX_TOKEN_SECONDS).default(300),
@@ -29,9 +29,9 @@ export const ResourceSettings = z.strictObject({
     .min(1)
     .max(64)
     .refine((scopes) => new Set(scopes.map(({ scope }) => scope)).size === scopes.length, 'a scope appears twice'),
-  /** Which requests for an introduction are granted. */
+  /** Decides which requests for an introduction are granted. */
   policy: IntroductionPolicy.omit({ capabilities: true }).prefault({ mode: 'ask' }),
-  /** Whether clients without DPoP get bearer tokens, if the registry's operator allows them too. */
+  /** `allowed`: clients without DPoP get bearer tokens, if the registry's operator allows them too. */
   bearer: z.enum(['refused', 'allowed']).default('refused'),
   /** The agent under which the server of the resource follows revocations and introspects tokens. It decides on introductions, as members do. */
   operatorAgentId: AgentId.optional(),
@@ -74,7 +74,7 @@ type OpenPair = z.infer<typeof OpenPair>
 export interface ResourcesStore extends Collection<Resource> {
   readonly uris: Collection<ProvedUri>
   readonly openPairs: Collection<OpenPair>
-  /** By URI, those that may have tokens. */
+  /** Resources that may have tokens, by URI and by id. */
   readonly audiences: Cache<{ readonly resource: Resource; readonly organisation: Handle }>
 }
 

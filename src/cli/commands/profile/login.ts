@@ -56,7 +56,7 @@ async function joined(terms: Parameters<typeof joinRegistry>[0]) {
   return { clientId: memberId, memberId, ...more }
 }
 
-/** What the registry says about the client itself. An agent may ask only if its scopes allow it. */
+/** Reads the entry of the client itself. An agent may ask only if its scopes allow it. */
 async function identityOf(agent: Agent): Promise<object> {
   if (agent.clientId.startsWith('mem_')) {
     const { items } = await agent.query<{ items: readonly OrganisationView[] }>('organisations.list', { limit: 1 })

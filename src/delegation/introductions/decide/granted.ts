@@ -21,7 +21,7 @@ export interface GrantedIntroduction {
 /** The pointer of a change that says that the key was revoked. It needs no approval, but a card that another registered key has signed. */
 export const SIGNATURES = '/card/signatures'
 
-/** What the introduction relied on and the card no longer has. Unless it is empty, the introduction cannot be used. */
+/** The parts that the introduction relied on and the card no longer has. Unless there are none, the introduction cannot be used. */
 function changesFor(ended: Ended, relied: GrantedReliance, card: CardReliance | undefined): readonly Fault[] {
   if (card?.publication !== relied.publication)
     return [{ pointer: '/card', hint: 'the card was unpublished or yanked, or an unsigned card has replaced it' }]

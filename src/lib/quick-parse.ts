@@ -77,6 +77,14 @@ function typeCheckOf(def: Def): Check {
       const matches = checkOf(def.element)
       return combined((value) => Array.isArray(value) && value.every(matches), [matches])
     }
+    case 'tuple': {
+      const matches = def.items.map(checkOf)
+      if (def.rest !== null || matches.some((check) => check(undefined))) return zodDecides
+      return combined(
+        (value) => Array.isArray(value) && value.length === matches.length && matches.every((check, i) => check(value[i])),
+        matches,
+      )
+    }
     case 'record':
       // Another schema of the names may demand some of them
       return typeOf(def.keyType) === 'string' ? recordCheck(checkOf(def.keyType), checkOf(def.valueType)) : zodDecides

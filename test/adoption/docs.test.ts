@@ -88,7 +88,9 @@ async function folderFor(page: string) {
   await mkdir(join(folder.path, 'bin'))
   const shim = `#!/bin/sh
 shift
-[ "$1" = serve ] && exec ${process.execPath} ${MAIN} "$@"
+for last; do :; done
+# Commands that run on, or that read from standard input
+[ "$1" = serve ] || [ "$last" = - ] && exec ${process.execPath} ${MAIN} "$@"
 exec ${process.execPath} ${join(import.meta.dirname, 'npx.mjs')} ${(commands.address() as AddressInfo).port} "$@"
 `
   await writeFile(join(folder.path, 'bin/npx'), shim)

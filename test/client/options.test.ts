@@ -33,18 +33,23 @@ const FUNCTIONS: Record<string, Call> = {
   guardFetch: (more) => verifier.guardFetch(newVerifier(), { scope: 'x', ...more }, () => new Response()),
   guardHono: (more) => verifier.guardHono(newVerifier(), { scope: 'x', ...more }),
   guardA2A: (more) => verifier.guardA2A({} as never, { verifier: newVerifier(), needs: {}, ...more }),
+  guardMcp: (more) => verifier.guardMcp(newVerifier(), { scope: 'x', ...more }),
+  protectedResource: (more) => verifier.protectedResource({ verifier: newVerifier(), scopes: ['x'], ...more }),
   memoryStores: (more) => verifier.memoryStores({ now: () => 0 }, more),
 }
 /** Functions without options, and those whose members are all required, so that a misspelt one is missed at once. */
 const WITHOUT_OPTIONS = {
   client:
     'newEs256Signer newPrivateJwk proveDpop signerFromJwk logOrigin isConsistent isIncluded newLogCopy parseCheckpoint readCheckpoint readCosignedCheckpoint readVerifierKeys verifyWholeLog fetchRegistryKeys issuerOf credenceLink CredenceError',
-  verifier: 'CredenceError a2aUser verifiedOf needsForAll credenceOf refusalResponse',
+  verifier: 'CredenceError a2aUser verifiedOf needsForAll credenceOf refusalResponse mcpAuthOf',
 }
 
 const METHODS: Record<string, Call> = {
   token: (more) => agent.token([], more),
   exchange: (more) => agent.exchange({ audience: 'x', ...more }),
+  introspect: (more) => agent.introspect('x', more),
+  verifyToken: (more) => agent.verifyToken('x', more),
+  listTokens: (more) => agent.listTokens({ task: 'x', ...more } as never),
   revoke: (more) => agent.revoke('x', more),
   search: (more) => agent.search(more),
   publish: (more) => agent.publish({ card: {}, ...more }),
@@ -69,7 +74,7 @@ const METHODS: Record<string, Call> = {
   'tasks.list': (more) => agent.tasks.list(more),
 }
 const METHODS_WITHOUT_OPTIONS =
-  'query mutate introspect card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch tasks.get cardDiff suggest'
+  'query mutate card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch tasks.get cardDiff suggest'
 
 const functionsIn = (object: object, path = ''): string[] =>
   Object.entries(object).flatMap(([name, value]) => {
@@ -109,7 +114,7 @@ test('a text in the place of options is refused, not read as its characters', as
   for (const call of [() => agent.tasks.end('x', 'policy' as never), () => agent.revoke('x', 'policy' as never)])
     expect(await refusalOf(call)).toMatchObject({
       reason: 'bad_input',
-      message: expect.stringMatching(/: the options must be an object with the members reason, note$/),
+      message: expect.stringMatching(/: the options must be an object with the members reason, note(, |$)/),
     })
 })
 

@@ -43,6 +43,8 @@ function matching(schema: z.core.$ZodType): fc.Arbitrary<unknown> {
       return fc.oneof(...def.options.map(matching))
     case 'array':
       return fc.array(matching(def.element), { minLength: bound('min_length', 0), maxLength: Math.min(bound('max_length', 3), 3) })
+    case 'tuple':
+      return fc.tuple(...def.items.map(matching))
     case 'record':
       return fc.dictionary(matching(def.keyType) as fc.Arbitrary<string>, matching(def.valueType), { maxKeys: 3 })
     case 'object':

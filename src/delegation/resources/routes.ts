@@ -9,15 +9,15 @@ import { confirmResource, proveResource } from './prove.js'
 import { getResource, listResources } from './read.js'
 import { registerResource } from './register.js'
 import { revokeResource } from './revoke.js'
-import { ResourceSettings } from './store.js'
+import { ResourceInput } from './store.js'
 
 const ById = z.strictObject({ resourceId: ResourceId })
-const { shape } = ResourceSettings
+const { shape } = ResourceInput
 
 export const resourcesRoutes = (deps: ResourceDeps) =>
   router({
     register: creationFor('agents:write')
-      .input(ResourceSettings.extend({ uri: z.string().min(1).max(2048).describe('Its resource identifier (RFC 8707), an https URI.') }))
+      .input(ResourceInput.extend({ uri: z.string().min(1).max(2048).describe('Its resource identifier (RFC 8707), an https URI.') }))
       .mutation(({ ctx, input }) => registerResource(deps, ctx.caller, input)),
     change: procedureFor('agents:write')
       .input(

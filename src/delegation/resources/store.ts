@@ -11,13 +11,28 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 const ResourceScope = z.strictObject({
   scope: Scope,
   /** Shown to people, as the resource's own prose. */
-  words: z.string().trim().min(1).max(256),
+  words: z.string().min(1).max(256),
   /** Lifetime of a token with this scope. */
-  seconds: z.int().min(30).max(MAX_TOKEN_SECONDS).default(300),
+  seconds: z.int().min(30).max(MAX_TOKEN_SECONDS),
 })
 
 /** The settings of a protected resource that its organisation chooses. */
 export const ResourceSettings = z.strictObject({
+  name: z.string().min(1).max(128),
+  description: z.string().max(1024).optional(),
+  documentation: z.string().max(2048).optional(),
+  scopes: z.array(ResourceScope).min(1).max(64),
+  /** Decides which requests for an introduction are granted. */
+  policy: IntroductionPolicy.omit({ capabilities: true }),
+  /** `allowed`: clients without DPoP get bearer tokens, if the registry's operator allows them too. */
+  bearer: z.enum(['refused', 'allowed']),
+  /** The agent under which the server of the resource follows revocations and introspects tokens. */
+  operatorAgentId: AgentId.optional(),
+})
+export type ResourceSettings = z.infer<typeof ResourceSettings>
+
+/** The same as input, with defaults. */
+export const ResourceInput = ResourceSettings.extend({
   name: z.string().trim().min(1).max(128),
   description: z.string().trim().max(1024).optional(),
   documentation: z
@@ -25,18 +40,13 @@ export const ResourceSettings = z.strictObject({
     .max(2048)
     .optional(),
   scopes: z
-    .array(ResourceScope)
+    .array(ResourceScope.extend({ words: z.string().trim().min(1).max(256), seconds: ResourceScope.shape.seconds.default(300) }))
     .min(1)
     .max(64)
     .refine((scopes) => new Set(scopes.map(({ scope }) => scope)).size === scopes.length, 'a scope appears twice'),
-  /** Decides which requests for an introduction are granted. */
-  policy: IntroductionPolicy.omit({ capabilities: true }).prefault({ mode: 'ask' }),
-  /** `allowed`: clients without DPoP get bearer tokens, if the registry's operator allows them too. */
-  bearer: z.enum(['refused', 'allowed']).default('refused'),
-  /** The agent under which the server of the resource follows revocations and introspects tokens. It decides on introductions, as members do. */
-  operatorAgentId: AgentId.optional(),
+  policy: ResourceSettings.shape.policy.prefault({ mode: 'ask' }),
+  bearer: ResourceSettings.shape.bearer.default('refused'),
 })
-export type ResourceSettings = z.infer<typeof ResourceSettings>
 
 /** A protected resource: an API or an MCP server, which is not an agent. Tokens name it by its URI. */
 export const Resource = ResourceSettings.extend({

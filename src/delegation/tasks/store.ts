@@ -11,7 +11,7 @@ export const TaskReference = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^(?!tsk_)[^\p{C}\p{Zl}\p{Zp}]+$/u, 'must be printable text that does not begin with tsk_')
+  .refine((text) => !text.startsWith('tsk_') && !/[\p{C}\p{Zl}\p{Zp}]/u.test(text), 'must be printable text that does not begin with tsk_')
 
 /** A task names the work that tokens are issued for. Its owner creates and ends it; everything that depends on its handle ends with it. */
 export const Task = z.strictObject({

@@ -81,7 +81,10 @@ test('a start with a port in use or a file as data directory exits with one line
   const starts: readonly [readonly string[], string][] = [
     [['--data', folder.path, '--port', port, '--admin-port', '0'], `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`],
     [['--data', folder.path, '--port', '0', '--admin-port', port], `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`],
-    [['--data', file, '--port', '0', '--admin-port', '0'], `unavailable: ENOTDIR: not a directory, stat '${file}/credence.reserve'`],
+    [
+      ['--data', file, '--port', '0', '--admin-port', '0'],
+      `unavailable: ${file}/credence.reserve: a directory is needed, but a file is there`,
+    ],
   ]
   for (const [flags, expected] of starts) {
     const { code, err } = await runCommand(['serve', '--dev', '--log-level', 'error', ...flags])

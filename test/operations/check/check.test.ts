@@ -154,7 +154,14 @@ test.each([
     /matches no document/,
     true,
   ],
-  ['a changed expiry', `UPDATE "docs/tokens" SET expires = 1 WHERE ${anyDoc('tokens')}`, 'index', /^tokens\//, /expiry differs/, true],
+  [
+    'a changed expiry',
+    `UPDATE "docs/introductions" SET expires = 1 WHERE ${anyDoc('introductions')}`,
+    'index',
+    /^introductions\//,
+    /expiry differs/,
+    true,
+  ],
   ['a counter that is no number', "INSERT OR REPLACE INTO counters VALUES ('c', 'x', 1)", 'documents', 'counter c', /no number/, false],
   [
     'a summary that is no JSON',

@@ -132,6 +132,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     cnf: decision.jkt === undefined ? undefined : { jkt: decision.jkt },
     organization_id: client.orgId,
     client_type: client.kind,
+    agent_type: client.agentType,
     act: decision.act,
     task_id: decision.task?.id,
     parent_task_ids: decision.task && decision.task.ancestors.length > 0 ? [...decision.task.ancestors] : undefined,

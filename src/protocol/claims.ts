@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Handle, handleOfRegistryKey, handleOfToken } from './handles.js'
-import { AgentId, Audience, ClientId, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
+import { AgentId, AgentType, Audience, ClientId, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
 import { Delegation, ExchangeRights, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
@@ -35,6 +35,8 @@ export const AccessTokenClaims = z.object({
   /** The organisation of the client. */
   organization_id: OrgId,
   client_type: z.enum(['agent', 'member']),
+  /** The kind of the agent that presents the token, as its organisation calls it. */
+  agent_type: AgentType.optional(),
   act: Act.optional(),
   task_id: TaskId.optional(),
   /** Ancestors of the task, nearest first. */

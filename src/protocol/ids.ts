@@ -40,6 +40,9 @@ export type ClientUri = z.infer<typeof ClientUri>
 export const ClientId = z.union([AgentId, MemberId], 'not a client id (agt_ or mem_ + 22 characters)')
 export type ClientId = z.infer<typeof ClientId>
 
+/** The kind of an agent, such as `planner`. */
+export const AgentType = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'not 1 to 64 of the characters A-Z a-z 0-9 . _ -')
+
 /** What an agent can be introduced to: an agent or a protected resource. */
 export const TargetId = z.union([AgentId, ResourceId], 'not the id of an agent or a resource (agt_ or res_ + 22 characters)')
 export type TargetId = z.infer<typeof TargetId>

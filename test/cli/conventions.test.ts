@@ -48,7 +48,20 @@ const rowsOf = ({ out }: Run): string[][] =>
 describe('output', () => {
   test('a list in a pipe has tab-separated values with a head, the same columns, ISO times, and no colours', async () => {
     const [head = [], ...rows] = rowsOf(await line.run(['agent', 'list'], { env: { FORCE_COLOR: '1' } }))
-    expect(head).toEqual(['id', 'name', 'state', 'registered', 'introductions', 'parent', 'ended', 'reason', 'audience', 'organisation'])
+    expect(head).toEqual([
+      'id',
+      'name',
+      'state',
+      'registered',
+      'introductions',
+      'parent',
+      'ended',
+      'reason',
+      'type',
+      'description',
+      'audience',
+      'organisation',
+    ])
     expect(rows.map((cells) => cells.length)).toEqual([10, 10])
     expect(rows).toContainEqual([
       ocr.agentId,

@@ -40,7 +40,12 @@ interface TermsFlags extends CeilingFlags {
   readonly capabilityPolicy?: string
 }
 
-interface ChangeFlags {
+interface ProseFlags {
+  readonly description?: string
+  readonly type?: string
+}
+
+interface ChangeFlags extends ProseFlags {
   readonly name?: string
   readonly addCall?: readonly string[]
   readonly removeCall?: readonly string[]
@@ -57,6 +62,8 @@ const AGENTS: ListView<AgentView> = {
     { name: 'parent', value: ({ parent }) => parent, kind: 'id' },
     { name: 'ended', value: ({ endedAt }) => endedAt, kind: 'time' },
     { name: 'reason', value: ({ reason }) => reason },
+    { name: 'type', value: ({ agentType }) => agentType, kind: 'detail' },
+    { name: 'description', value: ({ description }) => description, kind: 'detail' },
     { name: 'audience', value: ({ audience }) => audience, kind: 'detail' },
     { name: 'organisation', value: ({ orgId }) => orgId, kind: 'detail' },
   ],
@@ -64,6 +71,8 @@ const AGENTS: ListView<AgentView> = {
     agentId: true,
     orgId: true,
     name: true,
+    description: true,
+    agentType: true,
     audience: true,
     state: true,
     parent: true,
@@ -83,8 +92,16 @@ export function agentCommands(program: Command, common: (command: Command) => Co
   const agent = program.command('agent').description('register, confirm, list, change, suspend, reinstate and revoke agents')
   termsOptions(common(agent.command('register <name>')))
     .description('register an agent and print its registration token; the agent is active once its own key confirms')
-    .action(async (name: string, flags: CommonFlags & TermsFlags) =>
-      call(flags, 'mutate', 'agents.register', { name, ceiling: {}, ...(await termsOf(flags)) }),
+    .option('--description <text>', 'for the people of the organisation')
+    .option('--type <type>', 'the kind of agent, such as planner; its tokens name it')
+    .action(async (name: string, { description, type, ...flags }: CommonFlags & TermsFlags & ProseFlags) =>
+      call(flags, 'mutate', 'agents.register', {
+        name,
+        ...(description !== undefined && { description }),
+        ...(type !== undefined && { agentType: type }),
+        ceiling: {},
+        ...(await termsOf(flags)),
+      }),
     )
   termsOptions(common(agent.command('admit <clientId>')))
     .description(
@@ -118,8 +135,10 @@ export function agentCommands(program: Command, common: (command: Command) => Co
       print(flags, shown, Object.keys(AGENTS.fields))
     })
   termsOptions(common(agent.command('change <agent>')))
-    .description('change the name, ceiling or introduction policy of an agent; a new ceiling replaces the old one as a whole')
+    .description('change an agent; a new ceiling replaces the old one as a whole')
     .option('--name <name>', 'display name')
+    .option('--description <text>', 'for the people of the organisation; an empty text removes it')
+    .option('--type <type>', 'the kind of agent; an empty text removes it')
     .option(
       '--add-call <agent=scope>',
       'add a right to the ceiling, towards an agent or the URI of a resource; the rest stays (repeatable)',
@@ -199,9 +218,12 @@ export async function ceilingOfFlags(flags: CommonFlags & CeilingFlags): Promise
 
 const policyOf = (mode: string, capabilities: string | undefined): object => ({ mode, ...(capabilities && { capabilities }) })
 
-async function changesOf({ name, addCall, removeCall, ...flags }: CommonFlags & ChangeFlags): Promise<object> {
+async function changesOf({ name, description, type, addCall, removeCall, ...flags }: CommonFlags & ChangeFlags): Promise<object> {
   return {
     ...(name && { name }),
+    // An empty text removes it
+    ...(description !== undefined && { description: description || null }),
+    ...(type !== undefined && { agentType: type || null }),
     ...(addCall && { addRights: await rightsOf(flags, addCall) }),
     ...(removeCall && { removeRights: await rightsOf(flags, removeCall) }),
   }

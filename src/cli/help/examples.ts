@@ -32,7 +32,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'resource prove': ['resource prove https://files.acme.com/mcp'],
   'resource confirm': ['resource confirm res_0123456789abcdefghijkl'],
   'resource revoke': ['resource revoke "Acme files" --dry-run', 'resource revoke https://files.acme.com/mcp --reason no_longer_needed'],
-  'agent register': ['agent register ocr --introduction-policy ask', 'agent register planner --call any=ocr:read --depth 1 --json'],
+  'agent register': [
+    'agent register ocr --introduction-policy ask',
+    'agent register planner --type planner --call any=ocr:read --depth 1 --json',
+  ],
   'agent admit': ['agent admit https://vendor.example/agents/planner.json --name planner --call any=ocr:read'],
   'agent confirm': ['agent confirm agt_0123456789abcdefghijkl --registry https://registry.example --token - --profile ocr < token.txt'],
   'agent list': ['agent list', 'agent list --all --json id,name,state'],

@@ -15,18 +15,21 @@ import type { Agent } from './store.js'
 interface AgentChange extends RightsChange {
   readonly agentId: AgentId
   readonly name?: string | undefined
+  /** Null removes it; so for the type. */
+  readonly description?: string | null | undefined
+  readonly agentType?: string | null | undefined
   readonly ceiling?: CeilingInput | undefined
   readonly introductionPolicy?: IntroductionPolicy | undefined
 }
 
 /**
- * Changes name, ceiling or introduction policy. Only an administrator may widen the ceiling; others may narrow it.
+ * Changes name, description, type, ceiling or introduction policy. Only an administrator may widen the ceiling; others may narrow it.
  * A new ceiling or policy ends the old version, even if the new one is wider, so every decision that depended on the old version is void.
  */
 export async function changeAgent(
   deps: AgentsDeps,
   caller: Caller,
-  { agentId, name, ceiling, introductionPolicy, ...rights }: AgentChange,
+  { agentId, name, description, agentType, ceiling, introductionPolicy, ...rights }: AgentChange,
 ): Promise<{ agentId: AgentId }> {
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
@@ -37,6 +40,8 @@ export async function changeAgent(
   const fresh = { ceilingVer: newHandle(deps.random, 'ver'), introductionPolicyVer: newHandle(deps.random, 'ver') }
   const next = {
     ...(name !== undefined && { name }),
+    ...(description !== undefined && { description: description ?? undefined }),
+    ...(agentType !== undefined && { agentType: agentType ?? undefined }),
     ...(nextCeiling && { ceiling: nextCeiling, ceilingVer: fresh.ceilingVer }),
     ...(introductionPolicy && { introductionPolicy, introductionPolicyVer: fresh.introductionPolicyVer }),
   }

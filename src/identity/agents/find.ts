@@ -57,6 +57,7 @@ export async function readAgentClient(
     id: agent.id,
     orgId: agent.orgId,
     role: 'agent',
+    agentType: agent.agentType,
     ceiling: await effectiveCeiling(
       deps,
       chain.map(({ ceiling }) => ceiling),

@@ -15,6 +15,8 @@ export interface AgentView extends Partial<HistoryView> {
   readonly agentId: AgentId
   readonly orgId: OrgId
   readonly name: string
+  readonly description?: string | undefined
+  readonly agentType?: string | undefined
   readonly audience: Audience
   /** `registered`: the agent has no active key. */
   readonly state: 'registered' | 'active' | 'suspended' | 'revoked'
@@ -41,12 +43,14 @@ export const getAgent = (deps: AgentsDeps, caller: Caller, { agentId, name = '',
   })
 
 export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory): Promise<AgentView> {
-  const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt, clientUri } = agent
+  const { id, orgId, name, description, agentType, parent, ceiling, introductionPolicy, createdAt, clientUri } = agent
   const audience = audienceOf(deps.issuer, id)
   return {
     agentId: id,
     orgId,
     name,
+    ...(description !== undefined && { description }),
+    ...(agentType !== undefined && { agentType }),
     audience,
     state: await stateOf(deps, agent),
     parent,

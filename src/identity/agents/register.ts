@@ -16,6 +16,8 @@ interface RegisterInput {
   /** Absent, or the caller's own organisation. */
   readonly orgId?: OrgId | undefined
   readonly name: string
+  readonly description?: string | undefined
+  readonly agentType?: string | undefined
   readonly ceiling: CeilingInput
   readonly introductionPolicy: IntroductionPolicy
 }
@@ -49,6 +51,8 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
   const agent = newAgent(deps.random, {
     orgId,
     name: input.name,
+    ...(input.description !== undefined && { description: input.description }),
+    ...(input.agentType !== undefined && { agentType: input.agentType }),
     ...(parent.success && { parent: parent.data }),
     ceiling: ceilingOf(deps.issuer, input.ceiling),
     introductionPolicy: input.introductionPolicy,
@@ -86,7 +90,10 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
 /** A new agent with an id and handles of its own. */
 export const newAgent = (
   random: Random,
-  terms: Pick<Agent, 'orgId' | 'name' | 'parent' | 'ceiling' | 'introductionPolicy' | 'grantedBy' | 'createdAt'>,
+  terms: Pick<
+    Agent,
+    'orgId' | 'name' | 'description' | 'agentType' | 'parent' | 'ceiling' | 'introductionPolicy' | 'grantedBy' | 'createdAt'
+  >,
 ): Agent => ({
   id: newId(random, 'agt'),
   handle: newHandle(random, 'agt'),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
-import { AgentId, OrgId } from '../../protocol/ids.js'
+import { AgentId, AgentType, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { CeilingRight, MAX_NAMES } from '../../protocol/rights.js'
 import type { Storage } from '../../storage/storage.js'
@@ -30,6 +30,7 @@ const ByIdOrName = z
   )
 const Rights = z.array(CeilingRight).min(1).max(MAX_NAMES)
 const Name = z.string().trim().min(1).max(128)
+const Description = z.string().trim().min(1).max(1024)
 
 export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly storage: Storage }) =>
   router({
@@ -38,6 +39,8 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly stor
         z.strictObject({
           orgId: OrgId.optional(),
           name: Name,
+          description: Description.optional(),
+          agentType: AgentType.optional(),
           ceiling: CeilingInput.prefault({}),
           introductionPolicy: IntroductionPolicy.prefault({ mode: 'ask' }),
         }),
@@ -66,6 +69,8 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly stor
       .input(
         ById.extend({
           name: Name.optional(),
+          description: Description.nullish(),
+          agentType: AgentType.nullish(),
           ceiling: CeilingInput.optional(),
           addRights: Rights.optional(),
           removeRights: Rights.optional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, ClientUri, OrgId } from '../../protocol/ids.js'
+import { AgentId, AgentType, ClientUri, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { Ceiling } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
@@ -12,6 +12,10 @@ export const Agent = z.strictObject({
   id: AgentId,
   orgId: OrgId,
   name: z.string().min(1).max(128),
+  /** For the people of its organisation. */
+  description: z.string().min(1).max(1024).optional(),
+  /** The kind of agent, as its organisation calls it. Tokens name it. */
+  agentType: AgentType.optional(),
   /** The agent that registered this one. */
   parent: AgentId.optional(),
   /** Handle of kind `agt:`. The two versions below have kind `ver:`. */

@@ -24,6 +24,7 @@ export interface Client {
   readonly id: AgentId | MemberId
   readonly orgId: OrgId
   readonly role: Role
+  readonly agentType?: string | undefined
   /** Effective ceiling: the intersection along the chain of parents. A member's ceiling has no rights towards agents. */
   readonly ceiling: Ceiling
   /** Handles of the agent or member, of the version of its ceiling or role, of its organisation, and of each parent and its ceiling. */

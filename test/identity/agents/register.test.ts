@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { claimsOf } from '../../claims-of.js'
 import { type Actor, aName, type Registry, startRegistry } from '../../registry.js'
+import { reasonOf } from '../../stories/actors.js'
 
 let registry: Registry
 let admin: Actor
@@ -30,4 +32,18 @@ test.each([
   ]
   const refusal = await register({ rights }).catch((error: unknown) => error)
   expect(refusal).toMatchObject({ reason: 'bad_input', faults: [{ pointer: '/ceiling/rights/1/audience' }] })
+})
+
+test('an agent has a description and a type; its tokens name the type, and null removes both', async () => {
+  const terms = { name: aName('x'), description: 'reads invoices', agentType: 'reader.v1' }
+  expect(await reasonOf(admin.mutate('agents.register', { ...terms, agentType: 'has space' }))).toBe('bad_input')
+  const { agentId } = await admin.mutate<{ agentId: string }>('agents.register', terms)
+  expect(await admin.query('agents.get', { agentId })).toMatchObject({ description: 'reads invoices', agentType: 'reader.v1' })
+  await admin.mutate('agents.change', { agentId, description: null, agentType: null })
+  const shown = await admin.query('agents.get', { agentId })
+  expect(shown).not.toHaveProperty('description')
+  expect(shown).not.toHaveProperty('agentType')
+  const agent = await registry.agent({ registeredBy: admin })
+  await admin.mutate('agents.change', { agentId: agent.agentId, agentType: 'planner' })
+  expect(claimsOf((await agent.token()).accessToken).agent_type).toBe('planner')
 })

@@ -19,7 +19,8 @@ export interface Task extends Ended {
   readonly taskId: TaskId
   /** Agent id or member id. */
   readonly owner: string
-  readonly state: 'active' | 'ended' | 'expired'
+  /** `paused`: the task or a parent is paused, and has no tokens until it is resumed. */
+  readonly state: 'active' | 'paused' | 'ended' | 'expired'
   readonly description: string
   readonly parentTaskId?: TaskId
   readonly deadline: number
@@ -45,6 +46,9 @@ export const PAGE_OPTIONS: OptionNames<PageOptions> = { limit: true, cursor: tru
 
 export interface Tasks {
   create(task: TaskOptions): Promise<{ taskId: TaskId; deadline: number }>
+  /** Ends the tokens of the task and of its child tasks; there are no new ones until it is resumed. */
+  pause(taskId: string): Promise<{ readonly taskId: TaskId; readonly isPaused: boolean }>
+  resume(taskId: string): Promise<{ readonly taskId: TaskId; readonly isPaused: boolean }>
   end(taskId: string, because?: Partial<RevocationReason>): Promise<{ position: string }>
   get(taskId: string): Promise<Task>
   /** The tasks of this agent, or of the organisation of this member, newest first. */
@@ -57,6 +61,8 @@ export const newTasks = (clock: Pick<Clock, 'now'>, { query, mutate }: Calls): T
     const { seconds, ...task } = options
     return mutate('tasks.create', { ...task, ...(seconds !== undefined && { deadline: clock.now() + seconds }) })
   },
+  pause: (taskId) => mutate('tasks.pause', { taskId }),
+  resume: (taskId) => mutate('tasks.resume', { taskId }),
   end: async (taskId, because = {}) => {
     requireOptions('tasks.end', because, REVOCATION_INPUT)
     return mutate('tasks.end', { taskId, ...because })

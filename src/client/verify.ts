@@ -39,7 +39,7 @@ export interface Verification {
   readonly task: {
     readonly id: string
     readonly description?: string
-    readonly state: 'active' | 'ended' | 'expired'
+    readonly state: 'active' | 'paused' | 'ended' | 'expired'
     readonly parents: readonly string[]
   } | null
   /** Uses of the token's client at this audience, and its earlier tasks there. */

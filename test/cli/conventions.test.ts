@@ -62,7 +62,7 @@ describe('output', () => {
       'audience',
       'organisation',
     ])
-    expect(rows.map((cells) => cells.length)).toEqual([10, 10])
+    expect(rows.map((cells) => cells.length)).toEqual([12, 12])
     expect(rows).toContainEqual([
       ocr.agentId,
       'ocr',

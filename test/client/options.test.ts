@@ -74,7 +74,7 @@ const METHODS: Record<string, Call> = {
   'tasks.list': (more) => agent.tasks.list(more),
 }
 const METHODS_WITHOUT_OPTIONS =
-  'query mutate card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch tasks.get cardDiff suggest'
+  'query mutate card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch tasks.get tasks.pause tasks.resume cardDiff suggest'
 
 const functionsIn = (object: object, path = ''): string[] =>
   Object.entries(object).flatMap(([name, value]) => {

@@ -18,7 +18,7 @@ test('queries and mutations are authenticated, and their inputs and results are 
   const client = clientOf()
   const { taskId } = await client.tasks.create.mutate({ description: 'by a typed client' })
   const task = await client.tasks.get.query({ taskId })
-  expectTypeOf(task.state).toEqualTypeOf<'active' | 'ended' | 'expired'>()
+  expectTypeOf(task.state).toEqualTypeOf<'active' | 'paused' | 'ended' | 'expired'>()
   expect(task).toMatchObject({ description: 'by a typed client', state: 'active' })
   expect((await client.system.info.query()).issuer).toBe(registry.issuer)
   // @ts-expect-error a number is not an id

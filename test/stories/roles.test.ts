@@ -240,6 +240,8 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'tasks.create':
       return { description: 'x' }
     case 'tasks.get':
+    case 'tasks.pause':
+    case 'tasks.resume':
     case 'tasks.end':
     case 'tokens.lineage':
       return { taskId: await aTaskOf(agent) }

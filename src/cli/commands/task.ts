@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { TaskView } from '../../delegation/tasks/get.js'
-import { type CommonFlags, endingOptions, type ListFlags, listOptions, openAgent, secondsOf, showOptions } from '../context.js'
+import { type CommonFlags, call, endingOptions, type ListFlags, listOptions, openAgent, secondsOf, showOptions } from '../context.js'
 import { callEnding } from '../endings/confirm.js'
 import { endingOfTask } from '../endings/describe.js'
 import { type ListView, printList, readOf } from '../lists/list.js'
@@ -48,7 +48,7 @@ interface CreateFlags extends CommonFlags {
 
 /** `credence task …`. */
 export function taskCommands(program: Command, common: (command: Command) => Command): void {
-  const task = program.command('task').description('create, list, show and end tasks')
+  const task = program.command('task').description('create, list, show, pause, resume and end tasks')
   common(task.command('create <description>'))
     .description('create a task, the purpose for which tokens are issued')
     .option('--parent <taskId>', 'parent task; the new task ends with it')
@@ -76,6 +76,12 @@ export function taskCommands(program: Command, common: (command: Command) => Com
       const { agent } = await openAgent(flags)
       print(flags, await agent.query<TaskView>('tasks.get', { taskId }), Object.keys(TASKS.fields))
     })
+  common(task.command('pause <taskId>'))
+    .description('end the tokens of a task and of its child tasks, and issue no new ones until it is resumed')
+    .action((taskId: string, flags: CommonFlags) => call(flags, 'mutate', 'tasks.pause', { taskId }))
+  common(task.command('resume <taskId>'))
+    .description('let a paused task have tokens again')
+    .action((taskId: string, flags: CommonFlags) => call(flags, 'mutate', 'tasks.resume', { taskId }))
   endingOptions(common(task.command('end <taskId>')))
     .description('end a task with its child tasks and every token issued for them')
     .action((taskId: string, flags: CommonFlags) =>

@@ -92,6 +92,8 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'task create': ['task create "read the invoices of May" --life 2h'],
   'task list': ['task list'],
   'task show': ['task show tsk_0123456789abcdefghijkl'],
+  'task pause': ['task pause tsk_0123456789abcdefghijkl'],
+  'task resume': ['task resume tsk_0123456789abcdefghijkl'],
   'task end': ['task end tsk_0123456789abcdefghijkl --dry-run'],
   lineage: ['lineage tsk_0123456789abcdefghijkl'],
   'token list': ['token list --alive', 'token list --task tsk_0123456789abcdefghijkl'],

@@ -10,7 +10,7 @@ import type { Cursor } from '../../storage/storage.js'
 import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Task, TasksStore } from './store.js'
-import { dependenciesOfTask, type TaskDependencies } from './task-dependencies.js'
+import { type TaskDependencies, taskForTokens } from './task-dependencies.js'
 
 interface FindTaskDeps {
   readonly tasks: TasksStore
@@ -19,16 +19,13 @@ interface FindTaskDeps {
 /** Finds a task as an exchange reads it. The caller must check that its dependencies stand. */
 export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskDependencies | undefined> {
   const task = await deps.tasks.get(id)
-  return (
-    task && {
-      id,
-      reference: task.reference,
-      owner: task.owner,
-      orgId: task.orgId,
-      ancestors: task.ancestors,
-      dependencies: dependenciesOfTask(task),
-    }
-  )
+  return task && taskForTokens(task, await ancestorsOf(deps, task))
+}
+
+/** The parent of a task, and its parents, nearest first. */
+export async function ancestorsOf({ tasks }: FindTaskDeps, { ancestors }: Pick<Task, 'ancestors'>): Promise<readonly Task[]> {
+  const found = await Promise.all(ancestors.map((id) => tasks.get(id)))
+  return found.filter((task) => task !== undefined)
 }
 
 interface CountTasksDeps extends FindTaskDeps {

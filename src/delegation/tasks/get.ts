@@ -3,7 +3,9 @@ import type { Caller } from '../../http/caller.js'
 import type { ClientId, TaskId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import { requireTask, type TaskDeps } from './authority.js'
+import { ancestorsOf } from './find.js'
 import type { Task } from './store.js'
+import { taskForTokens } from './task-dependencies.js'
 
 /** A task as its owner and the owner's organisation see it. */
 export interface TaskView extends Partial<HistoryView> {
@@ -13,7 +15,8 @@ export interface TaskView extends Partial<HistoryView> {
   readonly parentTaskId?: TaskId | undefined
   readonly deadline: number
   readonly createdAt: number
-  readonly state: 'active' | 'expired' | 'ended'
+  /** `paused`: it or a parent is paused. */
+  readonly state: 'active' | 'paused' | 'expired' | 'ended'
 }
 
 /** Returns a task to its owner and to members of the owner's organisation. */
@@ -24,7 +27,7 @@ export const getTask = (deps: TaskDeps, caller: Caller, id: TaskId): Promise<Tas
 
 /** After the deadline the ended set may have forgotten the task's handles, and what ended later does not count. */
 export async function viewOf(
-  { trustLog }: Pick<TaskDeps, 'trustLog'>,
+  deps: Pick<TaskDeps, 'trustLog' | 'tasks'>,
   now: number,
   task: Task,
   findHistory: FindHistory,
@@ -32,8 +35,11 @@ export async function viewOf(
   const { id, owner, description, parentTaskId, deadline, createdAt, handle, dependsOn } = task
   const handles = [handle, ...dependsOn]
   const isPast = deadline <= now
-  const hasEnded = !isPast && !stands(trustLog.ended, handles)
+  const hasEnded = !isPast && !stands(deps.trustLog.ended, handles)
   const ending = hasEnded || isPast ? await findHistory(handles, deadline) : undefined
-  const state = hasEnded || ending ? 'ended' : isPast ? 'expired' : 'active'
+  const state = hasEnded || ending ? 'ended' : isPast ? 'expired' : (await isPaused(deps, task)) ? 'paused' : 'active'
   return { taskId: id, owner, description, parentTaskId, deadline, createdAt, state, ...ending }
 }
+
+const isPaused = async (deps: Pick<TaskDeps, 'tasks'>, task: Task): Promise<boolean> =>
+  taskForTokens(task, await ancestorsOf(deps, task)).isPaused

@@ -33,6 +33,7 @@ export function newTask({ random }: { readonly random: Random }, { owner, descri
     owner: owner.id,
     orgId: owner.orgId,
     handle: newHandle(random, 'tsk'),
+    stateVer: newHandle(random, 'ver'),
     ancestors,
     ...(parent && { parentTaskId: parent.id }),
     dependsOn: dependenciesToStore(dependencies, { now, expiresAt: bounded }),

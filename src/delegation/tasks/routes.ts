@@ -8,6 +8,7 @@ import { createTask } from './create.js'
 import { endTask } from './end.js'
 import { getTask } from './get.js'
 import { listTasks } from './list.js'
+import { pauseTask, resumeTask, type TaskPaused } from './pause.js'
 
 const ById = z.strictObject({ taskId: TaskId })
 
@@ -28,6 +29,12 @@ export const tasksRoutes = (deps: TaskDeps) =>
     list: procedureFor('tasks:write')
       .input(PageInput.prefault({}))
       .query(({ ctx, input }) => listTasks(deps, ctx.caller, input)),
+    pause: procedureFor('tasks:write')
+      .input(ById)
+      .mutation(({ ctx, input }): Promise<TaskPaused> => pauseTask(deps, ctx.caller, input.taskId)),
+    resume: procedureFor('tasks:write')
+      .input(ById)
+      .mutation(({ ctx, input }): Promise<TaskPaused> => resumeTask(deps, ctx.caller, input.taskId)),
     end: procedureFor('tasks:write')
       .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { taskId, ...because } }) => endTask(deps, ctx.caller, taskId, because)),

@@ -20,6 +20,11 @@ export const Task = z.strictObject({
   orgId: OrgId,
   /** Handle of kind `tsk:`. Its horizon is the deadline. */
   handle: Handle,
+  /**
+   * Version of its state, a handle of kind `ver:`, which tokens depend on. A pause ends it. Absent in a task of an earlier build that was never paused.
+   */
+  stateVer: Handle.optional(),
+  isPaused: z.literal(true).optional(),
   /** Nearest first. */
   ancestors: z.array(TaskId).max(MAX_TASK_DEPTH),
   parentTaskId: TaskId.optional(),

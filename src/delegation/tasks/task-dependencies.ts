@@ -1,5 +1,5 @@
 import type { ClientId, OrgId, TaskId } from '../../protocol/ids.js'
-import { type Dependencies, dependenciesOf } from '../../protocol/standing.js'
+import { type Dependencies, dependenciesOf, joinDependencies } from '../../protocol/standing.js'
 import type { Task } from './store.js'
 
 /** A task as an exchange reads it. */
@@ -10,9 +10,29 @@ export interface TaskDependencies {
   readonly orgId: OrgId
   /** Parent tasks, nearest first. */
   readonly ancestors: readonly TaskId[]
-  /** Handles of the task and its ancestors, and the identities of the owner. They expire at the task's deadline. */
+  /** True if it or an ancestor is paused: there are no tokens for it then. */
+  readonly isPaused: boolean
+  /** Handles of the task and its ancestors, versions of their states, and the identities of the owner. They expire at the task's deadline. */
   readonly dependencies: Dependencies
 }
 
 /** What depends on a task depends on its ancestors and its owner too, and expires by its deadline. */
 export const dependenciesOfTask = ({ handle, dependsOn, deadline }: Task): Dependencies => dependenciesOf([handle, ...dependsOn], deadline)
+
+/** A task and its ancestors as tokens depend on them: also on their states. */
+export function taskForTokens(task: Task, ancestors: readonly Task[]): TaskDependencies {
+  const { id, reference, owner, orgId } = task
+  const chain = [task, ...ancestors]
+  return {
+    id,
+    reference,
+    owner,
+    orgId,
+    ancestors: task.ancestors,
+    isPaused: chain.some(({ isPaused }) => isPaused === true),
+    dependencies: joinDependencies(
+      dependenciesOfTask(task),
+      dependenciesOf(chain.flatMap(({ stateVer }) => (stateVer === undefined ? [] : [stateVer]))),
+    ),
+  }
+}

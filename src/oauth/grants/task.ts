@@ -1,7 +1,8 @@
 import { isTaskStanding, requireTaskToWorkUnder, type TaskDeps } from '../../delegation/tasks/authority.js'
+import { ancestorsOf } from '../../delegation/tasks/find.js'
 import { DEFAULT_TASK_SECONDS, newTask } from '../../delegation/tasks/new-task.js'
 import type { Task } from '../../delegation/tasks/store.js'
-import { dependenciesOfTask, type TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
+import { type TaskDependencies, taskForTokens } from '../../delegation/tasks/task-dependencies.js'
 import { isRefusal, refuse } from '../../errors.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { type ClientId, TaskId } from '../../protocol/ids.js'
@@ -77,7 +78,7 @@ export async function findRequestedTask(
   })
   const naming = taskId === undefined ? [] : await namingOf(deps, task, taskId)
   return {
-    task: { id: task.id, owner, orgId: task.orgId, reference: taskId, ancestors: task.ancestors, dependencies: dependenciesOfTask(task) },
+    task: taskForTokens(task, parent ? [parent, ...(await ancestorsOf(deps, parent))] : []),
     creation: { task, naming },
   }
 }
@@ -163,6 +164,7 @@ export function requireTask(
       'invalid_request',
       'the task must be that of the subject token, or a child task of it that you created, and must not have ended',
     )
+  if (task.isPaused) refuse('invalid_request', 'the task or a parent of it is paused: its owner can resume it (tasks.resume)')
   if (introductionTask !== undefined && ![task.id, ...task.ancestors].includes(introductionTask))
     return refuse('invalid_request', `the introduction is only for the task ${introductionTask} and its child tasks`)
   return task

@@ -1,12 +1,11 @@
+const ENDERS = 'its owner, administrators of its organisation, operators'
+
 /** Describes the tRPC procedures for docs/API.md and schemas/openapi.json. A test compares this list with the router. */
 export const PROCEDURES: Readonly<Record<string, { readonly summary: string; readonly caller: string }>> = {
   'organisations.create': { summary: 'Create an organisation.', caller: 'operators' },
   'organisations.get': { summary: 'Show one organisation.', caller: 'its members, operators' },
   'organisations.list': { summary: 'List organisations.', caller: 'operators see all organisations, members their own' },
-  'organisations.revoke': {
-    summary: 'Permanently deactivate an organisation and revoke everything that it owns.',
-    caller: 'operators',
-  },
+  'organisations.revoke': { summary: 'Permanently revoke an organisation and everything that it owns.', caller: 'operators' },
   'limits.get': {
     summary: 'Show the limits in force of an organisation and the most that the caller may set.',
     caller: 'administrators; operators for any `organisation`',
@@ -234,9 +233,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'tasks.create': { summary: 'Create a task or a child task.', caller: 'agents and members' },
   'tasks.get': { summary: 'Show one task.', caller: 'its owner, members of its organisation, operators' },
   'tasks.list': { summary: 'List tasks, newest first.', caller: 'agents see their own tasks, members those of their organisation' },
+  'tasks.pause': { summary: 'End the tokens of a task and of its child tasks, and issue none until it is resumed.', caller: ENDERS },
+  'tasks.resume': { summary: 'Let a paused task have tokens again.', caller: ENDERS },
   'tasks.end': {
     summary: 'End a task with its child tasks and every token issued for them.',
-    caller: 'its owner, administrators of its organisation, operators',
+    caller: ENDERS,
   },
   'tokens.lineage': {
     summary: 'Show which token came from which, for a task or a token.',

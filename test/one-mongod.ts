@@ -14,6 +14,11 @@ export async function setup(): Promise<() => Promise<void>> {
   const client = await MongoClient.connect(uri)
   const admin = client.db('admin')
   const { version } = await admin.command({ buildInfo: 1 })
+  // Otherwise the workers create it at once by their first write, which sometimes ends a server that runs under wine (exit code 5)
+  await client
+    .db(POOL)
+    .createCollection('free')
+    .catch(() => undefined)
   const before = await inserts(client)
   return async () => {
     const after = await inserts(client)

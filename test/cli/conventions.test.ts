@@ -72,6 +72,8 @@ describe('output', () => {
       '',
       '',
       '',
+      '',
+      '',
       ocr.audience,
       acme.orgId,
     ])

@@ -23,6 +23,9 @@ const newName = () => `credence-${process.pid}-${databases++}`
 const found = findMongod()
 export const hasMongod = found !== undefined
 
+/** Connections of one instance. A thread for each is what costs a server under wine most, and many at once have ended one (exit code 5). */
+const POOL_SIZE = 12
+
 /** This document of `schemas` stays in a database that is emptied. */
 const SCHEMA_VERSION = '(version)'
 
@@ -35,14 +38,18 @@ export async function startMongod(): Promise<Mongod> {
   const own = there === undefined ? await startMembers() : undefined
   const uri = there ?? own?.getUri() ?? ''
   const client = await MongoClient.connect(uri)
+  const ofDatabase = (name: string): string => {
+    const url = urlOf(uri, name)
+    return `${url}${url.includes('?') ? '&' : '?'}maxPoolSize=${POOL_SIZE}`
+  }
   return {
-    url: () => urlOf(uri, newName()),
+    url: () => ofDatabase(newName()),
     drop: async (url) => {
       await client.db(databaseOf(url)).dropDatabase()
     },
     lease: async () => {
       const free = await client.db(POOL).collection<{ _id: string }>('free').findOneAndDelete({})
-      return urlOf(uri, free?._id ?? newName())
+      return ofDatabase(free?._id ?? newName())
     },
     release: async (url) => {
       const name = databaseOf(url) ?? ''

@@ -6,7 +6,7 @@ export const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\//.tes
 /** Refuses a URL without a database, and options that would weaken durability, consistency or TLS. */
 export function requireSafeUrl(url: string): void {
   databaseOf(url)
-  const options = new Map([...withoutHosts(url).searchParams].map(([name, value]) => [name.toLowerCase(), value]))
+  const options = optionsOf(url)
   const allowed: readonly (readonly [string, string])[] = [
     ['w', 'majority'],
     ['journal', 'true'],
@@ -34,6 +34,12 @@ export function requireSafeUrl(url: string): void {
   if (options.get('compressors')?.split(',').includes('zlib'))
     refuse('bad_input', 'the store URL enables zlib compression: use snappy or zstd')
 }
+
+/** Names are in lower case, because the driver ignores their case. */
+const optionsOf = (url: string): ReadonlyMap<string, string> =>
+  new Map([...withoutHosts(url).searchParams].map(([name, value]) => [name.toLowerCase(), value]))
+
+export const hasOption = (url: string, name: string): boolean => optionsOf(url).has(name.toLowerCase())
 
 /** The name of the database in the URL. Refuses a URL without one, for which the driver would use the database `test`. */
 export function databaseOf(url: string): string {

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { shardCommands } from '../../../src/storage/mongo/admin/shard-commands.js'
 import { openMongo } from '../../../src/storage/mongo/open.js'
-import { patchedReleaseFor, unsupportedReason } from '../../../src/storage/mongo/session/connect.js'
+import { connect, patchedReleaseFor, unsupportedReason } from '../../../src/storage/mongo/session/connect.js'
 import { freePort } from '../../free-port.mjs'
 import { setClock } from '../../set-clock.js'
 import { findMongod, HOW, mongodProgram } from '../find-mongod.mjs'
+import { hasMongod, startMongod } from '../open-mongo.js'
 import { tempFolder } from '../open-store.js'
 
 const open = (url: string) => openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
@@ -120,4 +121,17 @@ test.each([
   ['8.3.0', undefined],
 ])('for MongoDB %s the release to upgrade to is %s', (version, upgradeTo) => {
   expect(patchedReleaseFor({ version })).toBe(upgradeTo)
+})
+
+test.skipIf(!hasMongod)('maxPoolSize of the URL replaces the default size of the pool', async () => {
+  const mongod = await startMongod()
+  const sizeOf = async (url: string) => {
+    const client = await connect({ url, warn: () => undefined })
+    await client.close()
+    return client.options.maxPoolSize
+  }
+  const url = mongod.url().replace(/[?&]maxPoolSize=\d+/, '')
+  expect(await sizeOf(url)).toBe(64)
+  expect(await sizeOf(`${url}${url.includes('?') ? '&' : '?'}MaxPoolSize=7`)).toBe(7)
+  await mongod[Symbol.asyncDispose]()
 })

@@ -2,7 +2,7 @@
 import { MongoClient, type MongoClientOptions, MongoError, MongoServerSelectionError } from 'mongodb'
 import { refuse } from '../../../errors.js'
 import type { Log } from '../../../lib/log.js'
-import { refuseUrl, requireSafeUrl } from '../url.js'
+import { hasOption, refuseUrl, requireSafeUrl } from '../url.js'
 
 /** Bounds for every operation, retries included, in milliseconds. With the driver's defaults a write to a suspended primary waits for 33 s. */
 const TIMEOUTS = {
@@ -38,10 +38,11 @@ const OPTIONS: MongoClientOptions = {
   readPreference: 'primary',
   retryReads: true,
   retryWrites: true,
-  // All callers share the pool. waitQueueTimeoutMS bounds the wait for a connection
-  maxPoolSize: 64,
   ignoreUndefined: true,
 }
+
+/** All callers share the pool, and `waitQueueTimeoutMS` bounds the wait for a connection. The URL may set another size. */
+const DEFAULT_POOL_SIZE = 64
 
 /** The oldest supported release. */
 const MIN_VERSION: Version = [7, 0, 0]
@@ -63,7 +64,8 @@ interface ConnectOptions {
 /** Returns a connected client. Refuses a URL or a server that would weaken durability or security. */
 export async function connect({ url, warn, isLongRunning = false }: ConnectOptions): Promise<MongoClient> {
   requireSafeUrl(url)
-  const client = newClient(url, { ...OPTIONS, ...(isLongRunning && ADMIN_TIMEOUTS) })
+  const ownPoolSize = !hasOption(url, 'maxPoolSize') && { maxPoolSize: DEFAULT_POOL_SIZE }
+  const client = newClient(url, { ...OPTIONS, ...ownPoolSize, ...(isLongRunning && ADMIN_TIMEOUTS) })
   try {
     await client.connect()
     const admin = client.db('admin')

@@ -25,20 +25,22 @@ export type Viewer = Pick<Caller, 'id' | 'kind' | 'orgId' | 'role'>
 export async function mayInspect(
   deps: AudienceDeps,
   viewer: Viewer,
-  claims: Pick<AccessTokenClaims, 'aud' | 'act' | 'sub' | 'organization_id'>,
+  claims: Pick<AccessTokenClaims, 'aud' | 'act' | 'sub' | 'organization_id' | 'standing'>,
 ): Promise<boolean> {
   return presenterOf(claims) === viewer.id || mayOversee(viewer, claims.organization_id) || isAudience(deps, viewer, claims)
 }
 
-/** True for the agent that the token is for, and for the agent under which the server of its resource works. */
+/** True for the agent that the token is for, and for the agent under which the server of its resource works; not for that of a later resource of the URI. */
 export async function isAudience(
   { issuer, findResource }: AudienceDeps,
   viewer: Viewer,
-  { aud }: Pick<AccessTokenClaims, 'aud'>,
+  { aud, standing }: Pick<AccessTokenClaims, 'aud' | 'standing'>,
 ): Promise<boolean> {
   const agent = AgentId.safeParse(viewer.id)
   if (!agent.success) return false
-  return aud === audienceOf(issuer, agent.data) || (await findResource(aud))?.resource.operatorAgentId === agent.data
+  if (aud === audienceOf(issuer, agent.data)) return true
+  const resource = (await findResource(aud))?.resource
+  return resource?.operatorAgentId === agent.data && standing.dependsOn.includes(resource.handle)
 }
 
 /** Verifies an access token of this registry. Returns undefined, without a reason, for a text that is not a valid token or has expired. */

@@ -85,7 +85,9 @@ async function readerOf(deps: ListTokensDeps, caller: Caller, filter: TokenFilte
   if ('audience' in filter && id === undefined) {
     const resource = (await deps.findResource(filter.audience))?.resource
     const isOwn = resource && (resource.operatorAgentId === caller.id || maySee(caller, resource.orgId))
-    return isOwn ? fromTokens(deps, 'audience', { audience: resource.uri }) : undefined
+    return isOwn
+      ? fromTokens(deps, 'audience', { audience: resource.uri }, ({ dependsOn }) => dependsOn.includes(resource.handle))
+      : undefined
   }
   const client = id && (await deps.clients.find(id))
   if (!client || !(client.id === caller.id || maySee(caller, client.orgId))) return undefined

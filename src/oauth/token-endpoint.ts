@@ -48,7 +48,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
         isRefusal(proof) || consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil)),
       ])
       // A replayed assertion may come from a thief, so the request counts for the client only after a first use
-      if (isFirstUse && isFirstProof && !isRefusal(proof)) {
+      if (isFirstUse && isFirstProof && (!isRefusal(proof) || request.headers.dpop === undefined)) {
         requireRate(rate.take(id, tokenRequestsPerSecond))
         await request.enterAs?.(id)
       }

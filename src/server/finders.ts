@@ -4,8 +4,10 @@ import { findGranted, introductionsGrantedBy } from '../delegation/introductions
 import { findDecider, findOperated, findResource } from '../delegation/resources/find.js'
 import { findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
 import type { Caller } from '../http/caller.js'
+import { requireCreationRate } from '../http/limits/rate-limit.js'
 import { agentsGrantedBy, findIntroductionTarget } from '../identity/agents/find.js'
 import { orgOfOwner } from '../identity/agents/owner.js'
+import type { Client } from '../identity/clients/client.js'
 import { keysGrantedBy } from '../identity/keys/find.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
@@ -24,6 +26,10 @@ export const newFinders = (stores: Stores) => ({
   ...newIntroductionFinders(stores),
   findTarget: async (id: TargetId) => (isResourceId(id) ? (await findResource(stores, id))?.target : findIntroductionTarget(stores, id)),
   findResource: (uriOrId: string) => findResource(stores, uriOrId),
+  requireCreation: async (creator: Pick<Client, 'kind' | 'id' | 'orgId'>) => {
+    stores.requireRoom('creation')
+    requireCreationRate(stores.rateLimits, creator, (await stores.limits.ofClient(creator)).creationsPerSecond)
+  },
   findTask: (id: TaskId) => findTask(stores, id),
   findTokenRecord: (id: TokenId) => stores.tokens.get(id),
   orgOfOwner: (owner: KeyOwner) => orgOfOwner(stores, owner),

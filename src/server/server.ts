@@ -5,7 +5,6 @@ import { refuse } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import { startHealthServer } from '../http/health.js'
 import { landingPage } from '../http/landing-page.js'
-import { requireCreationRate } from '../http/limits/rate-limit.js'
 import type { HttpRequest } from '../http/route.js'
 import { type HttpServer, startHttp } from '../http/server.js'
 import { staleIfError } from '../http/stale-if-error.js'
@@ -240,10 +239,7 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
       if (reason !== 'rate_limited' && reason !== 'unavailable')
         await services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, tokenId })
     },
-    requireCreationRate: async (creator) => {
-      services.requireRoom('creation')
-      requireCreationRate(services.rateLimits, creator, (await services.limits.ofClient(creator)).creationsPerSecond)
-    },
+    requireCreationRate: services.requireCreation,
     onBug: (path, error) => log.error('a procedure failed', error, { 'request.id': request.requestId, 'trpc.path': path }),
   }
 }

@@ -316,7 +316,7 @@ export const MUTANTS = [
   [
     'a used assertion does not count for its client',
     'src/oauth/token-endpoint.ts',
-    'if (isFirstUse && isFirstProof && !isRefusal(proof)) {',
+    'if (isFirstUse && isFirstProof && (!isRefusal(proof) || request.headers.dpop === undefined)) {',
     'if (true) {',
     ['test/oauth/token-endpoint.test.ts'],
   ],
@@ -951,6 +951,34 @@ export const MUTANTS = [
     'return credence_resource === id ? undefined : `',
     'return true ? undefined : `',
     ['test/delegation/resources'],
+  ],
+  [
+    'a resource is bound by its current policy',
+    'src/oauth/grants/target.ts',
+    "resource?.policy.mode === 'closed' || ",
+    '',
+    ['test/delegation/resources'],
+  ],
+  [
+    'a pair whose introduction the resource has revoked must ask',
+    'src/delegation/introductions/request.ts',
+    "byPolicy.outcome === 'open' && (await mustAsk(deps, introduction.pair))",
+    'false',
+    ['test/delegation/resources'],
+  ],
+  [
+    'a refused request creates no introduction',
+    'src/oauth/grants/target.ts',
+    'const introductions = [prospectiveTo(found.open, presenter.data, now)]',
+    'const introductions = [prospectiveTo(found.open, presenter.data, now)]; await deps.introduceToOpen(client, found.open, { now } as Barrier)',
+    ['test/delegation/resources'],
+  ],
+  [
+    'tokens depend on the state of their task',
+    'src/delegation/tasks/task-dependencies.ts',
+    'chain.flatMap(({ stateVer }) => (stateVer === undefined ? [] : [stateVer]))',
+    '[]',
+    ['test/delegation/tasks'],
   ],
   [
     'an open policy introduces a pair once',

@@ -97,9 +97,20 @@ function grantedOf({
   handle,
   boundsVersion,
   expiresAt,
+  pendingBecause,
 }: Introduction): GrantedIntroduction | undefined {
   if (state !== 'granted' || !bounds || !reliance || !dependsOn || expiresAt === undefined) return undefined
-  return { id, from, to, bounds, taskId, reliance, dependencies: dependenciesOf([handle, boundsVersion, ...dependsOn], expiresAt) }
+  const byPolicy = pendingBecause === undefined
+  return {
+    id,
+    from,
+    to,
+    bounds,
+    taskId,
+    reliance,
+    byPolicy,
+    dependencies: dependenciesOf([handle, boundsVersion, ...dependsOn], expiresAt),
+  }
 }
 
 const isStanding = ({ trustLog }: FindIntroductionDeps, { dependencies }: GrantedIntroduction): boolean =>

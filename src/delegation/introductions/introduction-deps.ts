@@ -10,6 +10,7 @@ import type { Storage } from '../../storage/storage.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { InboxStore } from '../inbox/store.js'
 import type { ResourceAudience } from '../resources/find.js'
+import type { ResourcesStore } from '../resources/store.js'
 import type { TasksStore } from '../tasks/store.js'
 import type { UsesStore } from '../uses/store.js'
 import type { CapabilityStore } from './capability/store.js'
@@ -22,6 +23,7 @@ export interface IntroductionDeps extends SideDeps {
   readonly capabilities: CapabilityStore
   readonly inbox: InboxStore
   readonly tasks: TasksStore
+  readonly resources: Pick<ResourcesStore, 'openPairs'>
   readonly uses: UsesStore
   readonly storage: Storage
   readonly trustLog: TrustLog

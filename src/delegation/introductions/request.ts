@@ -8,6 +8,7 @@ import type { Scope } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import { withNotifications } from '../inbox/post.js'
+import { mustAsk } from '../resources/open-pair.js'
 import { requireStanding, requireTaskToWorkUnder } from '../tasks/authority.js'
 import { requestCapability } from './capability/request.js'
 import { grantByPolicy } from './decide/grant.js'
@@ -67,7 +68,9 @@ async function requestTarget(deps: IntroductionDeps, caller: Caller, input: Intr
   const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
   if (task) requireStanding(deps, task, now)
   const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: target.orgId, input, now })
-  const decision = policyDecision(target, caller.orgId, introduction.requested)
+  const byPolicy = policyDecision(target, caller.orgId, introduction.requested)
+  const asks = byPolicy.outcome === 'open' && (await mustAsk(deps, introduction.pair))
+  const decision = asks ? ({ outcome: 'ask', because: ['policy'] } as const) : byPolicy
   switch (decision.outcome) {
     case 'closed':
       return refuse('forbidden', 'it accepts no introductions from your organisation')

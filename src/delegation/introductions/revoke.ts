@@ -4,11 +4,13 @@ import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { withNotifications } from '../inbox/post.js'
+import { markingRevoked } from '../resources/open-pair.js'
 import { findIntroduction, requireCapabilityRequest } from './capability/find.js'
+import { isAsk } from './capability/store.js'
 import { withdrawCapabilityRequest } from './capability/withdraw.js'
 import { auditDraftOf, closePending } from './decide/pending.js'
 import { endingOfIntroduction } from './find.js'
-import { RETENTION_SECONDS, stateOf } from './introduction.js'
+import { isRequester, RETENTION_SECONDS, stateOf } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import { nextRevision, notifying } from './view.js'
 
@@ -41,12 +43,14 @@ async function tryRevoke(
   const fields = { state: 'ended', purgeAt: deps.trustLog.now() + RETENTION_SECONDS, ...nextRevision(introduction, now) } as const
   const ends = [endingOfIntroduction(introduction)]
   const draft = auditDraftOf(caller, introduction, 'introductions.revoke')
+  const marking = isRequester(caller, introduction) || isAsk(introduction) ? [] : await markingRevoked(deps, introduction, now)
   const committed = await deps.trustLog.commit({
     type: 'introduction.revoked',
     ends,
     dependsOn: [],
     operations: [
       deps.introductions.changing(id, { revision }, fields),
+      ...marking,
       ...deps.audit.recordingEnd(draft, { ends, ...because }),
       ...(await notifying(deps, { ...introduction, ...fields }, 'ended')),
     ],

@@ -9,6 +9,8 @@ import type { ResourceAudience } from './find.js'
 import type { ResourcesStore } from './store.js'
 
 interface OpenDeps extends IntroductionDeps {
+  /** Refuses a client past its rate of creations, and every one while the disk has room for more important writes only. */
+  readonly requireCreation: (client: Client) => Promise<void>
   readonly resources: ResourcesStore
 }
 
@@ -22,17 +24,20 @@ export async function introduceToOpen(
   client: Client,
   { resource, target, offer }: ResourceAudience,
   { now }: Barrier,
-): Promise<void> {
+): Promise<'introduced' | 'refused'> {
   const scopes = resource.policy.scopes ?? offer.scopes
-  if (policyDecision(target, client.orgId, { scopes: [...scopes] }).outcome !== 'open') return
+  if (policyDecision(target, client.orgId, { scopes: [...scopes] }).outcome !== 'open') return 'refused'
   const seconds = Math.min(DEFAULT_SECONDS, resource.policy.maxSeconds)
   const input = { to: resource.id, purpose: PURPOSE, scopes, seconds }
   const from = AgentId.parse(client.id)
   const introduction = newIntroduction(deps, { from, fromOrg: client.orgId, toOrg: resource.orgId, input, now })
   const { openPairs } = deps.resources
-  if ((await openPairs.get(introduction.pair)) !== undefined) return
+  // It was revoked, or another request creates it now
+  if ((await openPairs.get(introduction.pair)) !== undefined) return 'refused'
+  await deps.requireCreation(client)
   const taking = [openPairs.inserting({ id: introduction.pair, from, expiresAt: now + seconds })]
   await grantWithoutCaller(deps, introduction, { task: undefined, target, card: offer, now }, taking)
+  return 'introduced'
 }
 
 const PURPOSE = 'The policy of the resource is open: created by the first token request.'

@@ -72,11 +72,15 @@ export type Resource = z.infer<typeof Resource>
 const ProvedUri = z.strictObject({ id: Audience, resourceId: ResourceId, orgId: OrgId })
 type ProvedUri = z.infer<typeof ProvedUri>
 
-/** The introduction that the policy `open` granted to a pair at its first token request. There is at most one at a time, also after it was revoked. */
+/**
+ * The introduction that the policy `open` granted to a pair at its first token request, of which there is one at a time; or the mark that the
+ * resource has revoked an introduction of the pair, which must ask from then on.
+ */
 const OpenPair = z.strictObject({
   /** `<agent> <resource>`. */
   id: z.string().max(64),
   from: AgentId,
+  isRevoked: z.literal(true).optional(),
   expiresAt: z.int(),
 })
 type OpenPair = z.infer<typeof OpenPair>

@@ -5,15 +5,16 @@ import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { Client } from '../../identity/clients/client.js'
 import { type Handle, identitiesOf } from '../../protocol/handles.js'
-import { AgentId, Audience, agentOfAudience, type TargetId } from '../../protocol/ids.js'
-import { type Barrier, stands } from '../../protocol/standing.js'
+import { AgentId, Audience, agentOfAudience, IntroductionId, type TargetId } from '../../protocol/ids.js'
+import { intersectNames, type Scope } from '../../protocol/rights.js'
+import { type Barrier, dependenciesOf, stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import type { SubjectDeps } from './subject.js'
 
 export interface TargetDeps extends SubjectDeps {
   readonly findResource: (uri: string) => Promise<ResourceAudience | undefined>
   /** Introduces a client to a resource whose policy is open, unless it was introduced before. */
-  readonly introduceToOpen: (client: Client, audience: ResourceAudience, barrier: Barrier) => Promise<void>
+  readonly introduceToOpen: (client: Client, audience: ResourceAudience, barrier: Barrier) => Promise<'introduced' | 'refused'>
   /** Notifies both sides of introductions that need another approval. */
   readonly notifyOfRefusal: (affected: readonly GrantedIntroduction[]) => Promise<void>
 }
@@ -30,6 +31,8 @@ export interface Target {
   readonly offer: CardReliance
   /** Introductions of the client to it that stand and whose reliance holds, newest first. */
   readonly introductions: readonly GrantedIntroduction[]
+  /** Present if the introduction must be created first. */
+  readonly prospective?: ResourceAudience | undefined
 }
 
 /**
@@ -49,25 +52,56 @@ export const refuseTarget = (): never =>
     'no valid introduction to this audience: it was not requested, is pending, or has ended. Name exactly one agent or resource',
   )
 
-/** Finds the audience and the introductions of the client to it. The audience itself must stand. */
-export async function requireTarget(deps: TargetDeps, client: Client, barrier: Barrier, name: string): Promise<Target> {
+/**
+ * Finds the audience and the introductions of the client to it. The audience itself must stand. A resource is bound by its current policy: without an
+ * introduction, an open one would grant the one that `prospective` describes.
+ */
+export async function requireTarget(deps: TargetDeps, client: Client, now: number, name: string): Promise<Target> {
   const presenter = AgentId.safeParse(client.id)
   const found = await findAudience(deps, name)
-  if (!presenter.success || !found) return refuseTarget()
+  if (!presenter.success || !found || isClosedTo(found.resource, client)) return refuseTarget()
   const { id, handles, resource } = found
-  let granted = await deps.findGranted(presenter.data, id)
-  if (granted.length === 0 && found.open) {
-    await deps.introduceToOpen(client, found.open, barrier)
-    granted = await deps.findGranted(presenter.data, id)
+  const granted = await deps.findGranted(presenter.data, id)
+  if (!stands(deps.trustLog.ended, handles)) return refuseTarget()
+  if (granted.length === 0) {
+    if (!found.open) return refuseTarget()
+    const { offer, resource } = found.open
+    const introductions = [prospectiveTo(found.open, presenter.data, now)]
+    return { id, audience: offer.audience, resource, handles, offer, introductions, prospective: found.open }
   }
-  if (granted.length === 0 || !stands(deps.trustLog.ended, handles)) return refuseTarget()
   const { valid, affected, card: offer } = await sortByReliance(deps, id, granted)
-  if (valid.length > 0 && offer) return { id, audience: offer.audience, resource, handles, offer, introductions: valid }
+  if (valid.length > 0 && offer) {
+    const introductions = resource ? valid.map((introduction) => boundBy(resource, offer, introduction)) : valid
+    return { id, audience: offer.audience, resource, handles, offer, introductions }
+  }
   await deps.notifyOfRefusal(affected.map(({ introduction }) => introduction))
-  return refuse('invalid_target', 'what this audience offers has changed: it must approve the introduction again (introductions.approve)', {
+  return refuse('invalid_target', 'the card of this audience changed: it must approve the introduction again (introductions.approve)', {
     faults: affected[0]?.changes ?? [],
   })
 }
+
+const isClosedTo = (resource: Resource | undefined, { orgId }: Client): boolean =>
+  resource?.policy.mode === 'closed' || resource?.policy.organisations?.includes(orgId) === false
+
+/** The introduction with the scopes that the resource offers now; without an approval, with those that its open policy grants now. */
+function boundBy({ policy }: Resource, offer: CardReliance, introduction: GrantedIntroduction): GrantedIntroduction {
+  const { bounds, byPolicy } = introduction
+  const scopes =
+    byPolicy && policy.mode === 'open' ? [...(policy.scopes ?? offer.scopes)] : intersectNames<Scope>(bounds.scopes, offer.scopes)
+  return { ...introduction, bounds: { ...bounds, scopes } }
+}
+
+/** The introduction that an open policy would grant. It decides a request before it is created, so that a refused request creates none. */
+const prospectiveTo = ({ resource, offer }: ResourceAudience, from: AgentId, now: number): GrantedIntroduction => ({
+  id: PROSPECTIVE_ID,
+  from,
+  to: resource.id,
+  bounds: { scopes: [...(resource.policy.scopes ?? offer.scopes)] },
+  reliance: { ...offer, versions: [...offer.versions] },
+  byPolicy: true,
+  dependencies: dependenciesOf([], now + resource.policy.maxSeconds),
+})
+const PROSPECTIVE_ID = IntroductionId.parse(`int_${'A'.repeat(22)}`)
 
 interface FoundAudience extends Pick<Target, 'id' | 'handles' | 'resource'> {
   readonly open?: ResourceAudience | undefined

@@ -4,8 +4,10 @@ import { DEFAULT_TASK_SECONDS, newTask } from '../../delegation/tasks/new-task.j
 import type { Task } from '../../delegation/tasks/store.js'
 import { type TaskDependencies, taskForTokens } from '../../delegation/tasks/task-dependencies.js'
 import { isRefusal, refuse } from '../../errors.js'
+import type { Client } from '../../identity/clients/client.js'
 import { identitiesOf } from '../../protocol/handles.js'
-import { type ClientId, TaskId } from '../../protocol/ids.js'
+import { Audience, type ClientId, TaskId } from '../../protocol/ids.js'
+import { scopesFor } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import type { Ended } from '../../trust-log/trust-log.js'
@@ -35,6 +37,8 @@ export interface TaskCreation {
 
 type TaskGrantDeps = Pick<TaskDeps, 'tasks' | 'isCalledFor' | 'random'> & {
   readonly trustLog: TaskDeps['trustLog']
+  readonly issuer: string
+  readonly requireCreation: (client: Client) => Promise<void>
   readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
 }
 
@@ -64,6 +68,7 @@ export async function findRequestedTask(
       return subjectTask === undefined ? undefined : { task: await deps.findTask(subjectTask) }
     return refuse('invalid_request', 'you have no task with this reference: send task_description to create one, or the id of a task')
   }
+  await requireMayCreate(deps, authenticated.client)
   const parentId = parentTaskId === undefined ? subjectTask : await idOf(deps, owner, parentTaskId)
   const parent = parentId === undefined ? undefined : await requireParentTask(deps, owner, parentId, now)
   const { client, key } = authenticated
@@ -81,6 +86,12 @@ export async function findRequestedTask(
     task: taskForTokens(task, parent ? [parent, ...(await ancestorsOf(deps, parent))] : []),
     creation: { task, naming },
   }
+}
+
+async function requireMayCreate({ issuer, requireCreation }: TaskGrantDeps, client: Client): Promise<void> {
+  const own: readonly string[] = scopesFor(client.ceiling.rights, Audience.parse(issuer))
+  if (!own.includes('tasks:write')) refuse('invalid_scope', 'a new task needs the scope tasks:write in the ceiling of the client')
+  await requireCreation(client)
 }
 
 const nameOf = (owner: ClientId, reference: string): string => `${owner} ${reference}`

@@ -11,11 +11,13 @@
 
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
+import type { ResourceAudience } from '../../delegation/resources/find.js'
 import type { Resource } from '../../delegation/resources/store.js'
 import type { TaskDeps } from '../../delegation/tasks/authority.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { type Fault, isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
+import type { Client } from '../../identity/clients/client.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
 import { INTRODUCED_TOKEN_SECONDS } from '../../protocol/claims.js'
 import { AgentId, type Audience, type Jkt, type TaskId } from '../../protocol/ids.js'
@@ -30,7 +32,7 @@ import {
   type Scope,
   scopesFor,
 } from '../../protocol/rights.js'
-import { dependenciesOf } from '../../protocol/standing.js'
+import { type Barrier, dependenciesOf } from '../../protocol/standing.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
@@ -47,6 +49,8 @@ export interface ExchangeDeps extends IssueDeps, TargetDeps {
   /** Refuses while the disk has room for more important writes only. */
   readonly requireRoom: (isFor: 'token') => void
   readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
+  /** Refuses a client past its rate of creations, and every one while the disk has room for more important writes only. */
+  readonly requireCreation: (client: Client) => Promise<void>
   readonly tasks: TaskDeps['tasks']
   readonly isCalledFor: TaskDeps['isCalledFor']
 }
@@ -87,7 +91,7 @@ async function tryGrantForAudience(
   requested: AudienceRequest,
   { subject, actor }: Parties,
 ): Promise<IssuedToken | 'retry'> {
-  const target = await requireTarget(deps, authenticated.client, barrier, requested.audience)
+  const target = await requireTarget(deps, authenticated.client, barrier.now, requested.audience)
   const request = { ...requested, target, audience: target.audience }
   if (jkt === undefined) requireBearer(deps, request)
   const subjectTask = subject.claims.task_id
@@ -102,6 +106,7 @@ async function tryGrantForAudience(
     requireNoCycle(authenticated, subject, request)
     return { ...rights, task }
   })
+  if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)
   const { task, scopes } = decision
   const presenter = AgentId.parse(authenticated.client.id)
   return issueToken(deps, barrier, {
@@ -128,6 +133,13 @@ async function tryGrantForAudience(
       ...(task ? [task.dependencies] : []),
     ],
   })
+}
+
+/** Creates the introduction of an open policy for a request that it allows, which is then decided again. If another request has just created it, too. */
+async function introduceFirst(deps: ExchangeDeps, client: Client, audience: ResourceAudience, barrier: Barrier): Promise<'retry'> {
+  const isIntroduced = (await deps.introduceToOpen(client, audience, barrier)) === 'introduced'
+  const { id } = audience.resource
+  return isIntroduced || (await deps.findGranted(AgentId.parse(client.id), id)).length > 0 ? 'retry' : refuseTarget()
 }
 
 /** A token without a proof is a bearer token: only for a resource that accepts them, where the operator allows it, and not to be passed on. */

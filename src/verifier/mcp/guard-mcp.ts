@@ -1,7 +1,7 @@
 import { Refusal, refuse } from '../../errors.js'
 import { isJsonObject } from '../../lib/json.js'
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
-import { Scope } from '../../protocol/rights.js'
+import { coveredBySome, Scope } from '../../protocol/rights.js'
 import type { RequestVerifier } from '../admit.js'
 import { admitInto, type GuardedRequest, type GuardedResponse } from '../guard.js'
 import { refusalResponse } from '../refusal-response.js'
@@ -45,7 +45,7 @@ export const mcpAuthOf = (verified: Verified): McpAuth => ({
 
 /**
  * Middleware for an MCP server with Streamable HTTP in Express: `app.use('/mcp', express.json(), guardMcp(verifier, needs))`. A call of a tool
- * requires the scope of that tool, and a token that is restricted to tools must allow it. The refusal is 403 with the scopes that are missing, so
+ * requires the scope of that tool; a token that is restricted to tools or resources must allow the tool that is called or the resource that is read. The refusal is 403 with the scopes that are missing, so
  * that a client can request a token with them. Pass the parsed body on: `transport.handleRequest(req, res, req.body)`.
  */
 export function guardMcp(
@@ -57,12 +57,13 @@ export function guardMcp(
   for (const scope of [needs.scope, ...(tools?.values() ?? [])])
     if (!Scope.safeParse(scope).success) refuse('bad_input', `guardMcp: ${JSON.stringify(scope)} is not a scope`)
   return async (request, response, next) => {
-    const { tool, fault } = request.method === 'POST' ? readCall(request.body, tools) : {}
+    const { tool, uri, fault } = request.method === 'POST' ? readCall(request.body, tools) : {}
     const scope = tools?.get(tool ?? '') ?? needs.scope
     const verified = await admitInto(verifier, request, response, { scope, ...(tool !== undefined && { tool }) })
     if (!verified) return
-    if (fault !== undefined) {
-      const { status, headers, body } = refusalResponse(new Refusal('bad_input', fault))
+    const refusal = fault === undefined ? refusalOfResource(verified, uri) : new Refusal('bad_input', fault)
+    if (refusal) {
+      const { status, headers, body } = refusalResponse(refusal)
       response.writeHead(status, { ...headers }).end(body)
       return
     }
@@ -71,9 +72,28 @@ export function guardMcp(
   }
 }
 
-/** The tool that a message calls, or why the message cannot be judged. The MCP SDK would read a body that was not parsed before. */
-function readCall(body: unknown, tools: ReadonlyMap<string, string> | undefined): { readonly tool?: string; readonly fault?: string } {
+/** A token that is restricted to resources must allow the one that a message reads. */
+function refusalOfResource({ claims: { allowed_resources } }: Verified, uri: string | undefined): Refusal | undefined {
+  const isAllowed = uri === undefined || allowed_resources === undefined || coveredBySome(allowed_resources, uri)
+  return isAllowed ? undefined : new Refusal('insufficient_scope', 'the token does not allow this resource')
+}
+
+interface ReadCall {
+  readonly tool?: string
+  /** The resource that the message reads. */
+  readonly uri?: string
+  readonly fault?: string
+}
+
+const READS: readonly unknown[] = ['resources/read', 'resources/subscribe']
+
+/** The tool that a message calls, the resource that it reads, or why the message cannot be judged. The MCP SDK would read a body that was not parsed before. */
+function readCall(body: unknown, tools: ReadonlyMap<string, string> | undefined): ReadCall {
   if (!isJsonObject(body)) return { fault: 'send one JSON-RPC message as application/json; MCP has no batches since version 2025-06-18' }
+  if (READS.includes(body.method)) {
+    const uri = isJsonObject(body.params) ? body.params.uri : undefined
+    return typeof uri === 'string' ? { uri } : { fault: '/params/uri: must be the URI of a resource' }
+  }
   if (body.method !== 'tools/call') return {}
   const tool = isJsonObject(body.params) ? body.params.name : undefined
   if (typeof tool !== 'string') return { fault: '/params/name: must be the name of a tool' }

@@ -179,7 +179,7 @@ describe('changes', () => {
     expect(await isActive()).toBe(true)
     await acme.mutate('resources.change', { resourceId, scopes: SCOPES.slice(0, 1) })
     expect(await isActive()).toBe(false)
-    expect((await clientCredentials(client, { resource: uri, scope: 'files:write' })).body.error).toBe('invalid_target')
+    expect((await clientCredentials(client, { resource: uri, scope: 'files:write' })).body.error).toBe('invalid_scope')
   })
 
   test('null removes an optional setting, and of changes at once none is lost unnoticed', async () => {
@@ -352,4 +352,80 @@ describe('its server', () => {
     await expect.poll(async () => (await get(`Bearer ${access_token}`)).status).toBe(401)
     await close()
   })
+})
+
+describe('the current policy of a resource', () => {
+  const scopeOf = async (client: Actor, uri: string) => (await clientCredentials(client, { resource: uri })).body.scope
+  const errorOf = async (client: Actor, uri: string) => (await clientCredentials(client, { resource: uri })).body.error
+  const introductionsTo = async (resourceId: string) => {
+    const { items } = await acme.query<{ items: { introductionId: string; to: string }[] }>('introductions.list', {
+      role: 'to',
+      limit: 100,
+    })
+    return items.filter(({ to }) => to === resourceId)
+  }
+
+  test('bounds clients that were introduced before: closed, other organisations, fewer scopes', async () => {
+    const { uri, resourceId } = await register({ policy: { mode: 'open' } })
+    const client = await aClient(uri)
+    expect(await scopeOf(client, uri)).toBe('files:read files:write')
+    const change = (policy: object) => acme.mutate('resources.change', { resourceId, policy })
+    await change({ mode: 'open', scopes: ['files:read'] })
+    expect(await scopeOf(client, uri)).toBe('files:read')
+    await change({ mode: 'open', organisations: [acme.orgId] })
+    expect(await errorOf(client, uri)).toBe('invalid_target')
+    await change({ mode: 'closed' })
+    expect(await errorOf(client, uri)).toBe('invalid_target')
+    await change({ mode: 'open' })
+    expect(await scopeOf(client, uri)).toBe('files:read files:write')
+  })
+
+  test('a scope that the resource adds or removes changes what clients get, and locks out none', async () => {
+    const { uri, resourceId } = await register({ policy: { mode: 'open' }, scopes: SCOPES.slice(0, 2) })
+    const client = await aClient(uri)
+    await scopeOf(client, uri)
+    await acme.mutate('resources.change', { resourceId, scopes: SCOPES.slice(0, 1) })
+    expect(await scopeOf(client, uri)).toBe('files:read')
+    await acme.mutate('resources.change', { resourceId, scopes: SCOPES })
+    expect(await scopeOf(client, uri)).toBe('files:read files:write')
+  })
+
+  test('a pair whose introduction the resource has revoked must ask, also after the introduction would have expired', async () => {
+    const { uri, resourceId } = await register({ policy: { mode: 'open', maxSeconds: 60 } })
+    const client = await aClient(uri)
+    await scopeOf(client, uri)
+    const [introduction] = await introductionsTo(resourceId)
+    await acme.mutate('introductions.revoke', { introductionId: introduction?.introductionId, reason: 'compromised' })
+    const ask = () => client.introductions.request({ to: uri, scopes: ['files:read'], purpose: 'again' })
+    expect((await ask()).state).toBe('pending')
+    registry.clock.advance(61)
+    expect(await errorOf(client, uri)).toBe('invalid_target')
+    const { introductionId } = await ask()
+    await acme.mutate('introductions.approve', { introductionId })
+    expect(await scopeOf(client, uri)).toBe('files:read')
+  })
+
+  test('a refused request creates no introduction', async () => {
+    const { uri, resourceId } = await register({ policy: { mode: 'open' } })
+    const without = await registry.agent()
+    expect(await errorOf(without, uri)).toBe('invalid_scope')
+    const client = await aClient(uri)
+    const unproved = await formWithAssertion(registry, client, { grant_type: 'client_credentials', resource: uri })
+    expect((await postForm(registry, '/oauth/token', unproved)).body.error).toBe('invalid_dpop_proof')
+    expect(await introductionsTo(resourceId)).toEqual([])
+  })
+})
+
+test('requests for bearer tokens count for the rate of the client', async () => {
+  await using limited = await startRegistry({ servers: 1, limits: { tokenRequestsPerSecond: 2 } })
+  const owner = await limited.organisation('Owner')
+  const { uri } = await register({ policy: { mode: 'open' }, bearer: 'allowed' }, owner)
+  const client = await limited.agent({ registeredBy: owner, ceiling: { rights: [{ audience: uri, scope: 'files:read' }] } })
+  const statuses = await Promise.all(
+    Array.from({ length: 30 }, async () => {
+      const form = await formWithAssertion(limited, client, { grant_type: 'client_credentials', resource: uri })
+      return (await postForm(limited, '/oauth/token', form)).status
+    }),
+  )
+  expect(statuses).toContain(429)
 })

@@ -153,3 +153,14 @@ test('an agent that is called for a task creates a child of it by its exchange',
   await planner.tasks.end(parent.task_id)
   expect(await ocr.introspect(child.body.access_token)).toEqual({ active: false })
 })
+
+test('a new task needs the scope tasks:write, and counts as a creation', async () => {
+  await using limited = await startRegistry({ servers: 1, limits: { creationsPerSecond: 1 } })
+  const owner = await limited.organisation('Owner')
+  const exchanger = await limited.agent({ registeredBy: owner, ceiling: { scopes: ['tokens:exchange'] } })
+  const request = (client: Actor) => tokenRequest(limited, client, { grant_type: 'client_credentials', task_description: 'x' })
+  expect((await request(exchanger)).body.error).toBe('invalid_scope')
+  const agent = await limited.agent({ registeredBy: owner })
+  const responses = await Promise.all(Array.from({ length: 30 }, () => request(agent)))
+  expect(responses.map(({ status }) => status)).toContain(429)
+})

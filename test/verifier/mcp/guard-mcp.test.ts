@@ -9,14 +9,18 @@ const verified = { claims: CLAIMS, accessToken: 'the token' } as unknown as Veri
 const NEEDS = { scope: 'notes:read', tools: { 'write-note': 'notes:write', constructor: 'notes:write' } }
 
 /** Sends a message through the guard. The verifier records what the request needs. */
-async function send(body: unknown, { method = 'POST', needs = NEEDS as Parameters<typeof guardMcp>[1], isValid = true } = {}) {
+async function send(
+  body: unknown,
+  { method = 'POST', needs = NEEDS as Parameters<typeof guardMcp>[1], isValid = true, resources = undefined as string[] | undefined } = {},
+) {
+  const restricted = { ...verified, claims: { ...CLAIMS, allowed_resources: resources } } as unknown as Verified
   const needed: Needs[] = []
   const verifier = {
     audience: CLAIMS.aud,
     allowBearer: true,
     verify: async (_: object, need: Needs = {}) => {
       needed.push(need)
-      return isValid ? verified : refuse('invalid_token', 'refused')
+      return !isValid ? refuse('invalid_token', 'refused') : resources ? restricted : verified
     },
     watch: () => () => undefined,
     onBug: (error: unknown) => {
@@ -69,6 +73,17 @@ test.each([
   const { sent, isPassedOn, needed } = await send(body)
   expect([sent.status, isPassedOn, needed.length]).toEqual([400, false, 1])
   expect((await send(body, { isValid: false })).sent.status, 'an anonymous caller learns nothing').toBe(401)
+})
+
+test('a token that is restricted to resources reads these only', async () => {
+  const read = (uri: unknown, method = 'resources/read') => ({ jsonrpc: '2.0', id: 1, method, params: { uri } })
+  const resources = ['docs/public']
+  const statusOf = async (body: object) => (await send(body, { resources })).sent.status
+  expect((await send(read('docs/public/a'), { resources })).isPassedOn).toBe(true)
+  expect(await statusOf(read('docs/secret'))).toBe(403)
+  expect(await statusOf(read('docs/public/../secret', 'resources/subscribe'))).toBe(403)
+  expect(await statusOf(read(undefined))).toBe(400)
+  expect((await send(read('file:///any'))).isPassedOn).toBe(true)
 })
 
 test('a missing or bad scope and a misspelt option are refused when the guard is created', async () => {

@@ -1,5 +1,5 @@
 import type { Fault } from '../../../errors.js'
-import type { AgentId, IntroductionId, TargetId, TaskId } from '../../../protocol/ids.js'
+import { type AgentId, type IntroductionId, isResourceId, type TargetId, type TaskId } from '../../../protocol/ids.js'
 import type { Bounds } from '../../../protocol/rights.js'
 import { type Dependencies, stands } from '../../../protocol/standing.js'
 import { type CardReliance, connectionLosses, type GrantedReliance, offerLosses } from '../../../registry/cards/reliance/reliance.js'
@@ -14,6 +14,8 @@ export interface GrantedIntroduction {
   /** An exchange under the introduction must be for this task or a child of it. */
   readonly taskId?: TaskId | undefined
   readonly reliance: GrantedReliance
+  /** The policy of the target granted it, nobody approved it. */
+  readonly byPolicy: boolean
   /** `int:`, the `ver:` of the bounds and the identities of both sides; they expire with the introduction. */
   readonly dependencies: Dependencies
 }
@@ -56,8 +58,8 @@ interface SortedIntroductions<T extends Relying> {
 }
 
 /**
- * Sorts granted introductions to one agent by whether what they rely on still holds. Before anything is missed in a cached card, the card is read
- * again.
+ * Sorts granted introductions to one target by whether what they rely on still holds. Before anything is missed in a cached card, the card is read
+ * again. One to a resource always holds: what the resource offers now bounds its tokens.
  */
 export async function sortByReliance<T extends Relying>(
   deps: SortDeps,
@@ -69,6 +71,7 @@ export async function sortByReliance<T extends Relying>(
     const isValid = ({ changes }: (typeof all)[number]) => changes.length === 0
     return { valid: all.filter(isValid).map(({ introduction }) => introduction), affected: all.filter((one) => !isValid(one)), card }
   }
+  if (isResourceId(to)) return { valid: granted, affected: [], card: await deps.cachedReliance(to) }
   const cached = sortedWith(granted.length === 0 ? undefined : await deps.cachedReliance(to))
   return cached.affected.length === 0 ? cached : sortedWith(await deps.findReliance(to))
 }

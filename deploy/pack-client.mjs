@@ -1,6 +1,6 @@
 // Packs `credence-client`: the client and the verifier without the server, for agents that should not install a database driver.
 //
-// The package is cut from dist/, so run `npm run build` first. esbuild bundles the two entries; zod, jose and ws stay dependencies, in the
+// The package is cut from dist/, so run `npm run build` first. esbuild bundles the two entries; zod and ws stay dependencies, in the
 // versions of package.json, and the small packages are bundled, because each file of a package takes at least one block of a disk. The
 // declaration files that the entries reach are copied.
 // Usage: node deploy/pack-client.mjs [folder for the tarball, default: the current one]. It prints the path of the tarball.
@@ -13,7 +13,7 @@ import { build } from 'esbuild'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const ENTRIES = { '.': 'dist/client/index', './verifier': 'dist/verifier/index' }
-const DEPENDENCIES = ['jose', 'ws', 'zod']
+const DEPENDENCIES = ['ws', 'zod']
 /** The look-behind skips the text `'from'` in a type. */
 const IMPORT = /(?:(?<!['"])\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g
 const README = `# credence-client
@@ -26,7 +26,7 @@ import { createVerifier, guard } from 'credence-client/verifier'
 \`\`\`
 
 Version and source are those of the package \`credence\`: this package's entries are its \`credence/client\` and \`credence/verifier\`.
-The code contains @noble/hashes (MIT), @opentelemetry/api (Apache-2.0) and parts of @sd-jwt (Apache-2.0).
+The code contains jose (MIT), @noble/hashes (MIT), @opentelemetry/api (Apache-2.0) and parts of @sd-jwt (Apache-2.0).
 `
 
 const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))

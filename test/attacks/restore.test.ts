@@ -105,6 +105,11 @@ test.each([
     'conflict',
     sql(`UPDATE "docs/registered-keys" SET doc = json_set(doc, '$.jwk.x', json_extract(doc, '$.jwk.y')) WHERE ${ANY_KEY}`),
   ],
+  [
+    'a slot that gives the key of one owner to another',
+    'conflict',
+    sql(`UPDATE "docs/key-slots" SET doc = json_set(doc, '$.owner', 'mem_0123456789abcdefghijkl') WHERE key LIKE 'mem_% 0'`),
+  ],
   ['a row of another form', 'conflict', sql(`UPDATE "docs/agents" SET doc = json_set(doc, '$.isOperator', true, '$.handle', 1)`)],
   [
     'a row under the key of another',

@@ -18,7 +18,8 @@ interface FindDeps {
 export async function findRegisteredKeys({ registeredKeys }: FindDeps, owner: KeyOwner): Promise<readonly RegisteredKey[]> {
   const slots = await numberedSlots(registeredKeys, owner)
   const found = await Promise.all(slots.map(({ keyId }) => registeredKeys.get(keyId)))
-  return found.filter((key) => key !== undefined).sort((a, b) => a.registeredAt - b.registeredAt)
+  // A slot grants nothing by itself: the log vouches for the owner of the key, and for no slot
+  return found.flatMap((key) => (key?.owner === owner ? [key] : [])).sort((a, b) => a.registeredAt - b.registeredAt)
 }
 
 /** The keys that may sign an agent's card: publisher keys of its organisation, and its own keys. */

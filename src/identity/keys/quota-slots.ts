@@ -54,6 +54,10 @@ const freeSlot = (id: string, previous: KeySlot | undefined): FreeSlot => ({ id,
 const isTaken = async ({ registeredKeys, trustLog }: SlotDeps, { keyId, handle }: KeySlot): Promise<boolean> =>
   !trustLog.ended.has(handle) && (await registeredKeys.get(keyId)) !== undefined
 
+/** The ids that a slot of a key may have: one with a number, or one without. */
+export const slotIdsOf = ({ owner, jkt }: Pick<RegisteredKey, 'owner' | 'jkt'>, number: number | undefined): readonly string[] =>
+  number === undefined ? [`${owner} ${jkt}`, bannedSlotId(jkt)] : [`${owner} ${number}`]
+
 const bannedSlotId = (jkt: Jkt): string => `compromised ${jkt}`
 
 /** Bans a compromised key permanently and for every owner, because an attacker may have it. Banning a key again has no effect. */

@@ -2,10 +2,9 @@
 //
 // A SQLite file is examined completely: the store of a registry that is stopped, or a backup. Over MongoDB, instances may run; the log, the documents
 // the keys and the audit chains are examined, and MongoDB's own `validate` examines its indexes.
-// Cost: everything is read once, audit rows and index rows of a file twice, and blocks of the log for each page of registered keys. Memory holds one page, and the ended handles.
+// Cost: everything is read once, audit rows and index rows of a file twice, and blocks of the log for each page of registered keys. Memory holds one page, the ended handles, and the owner of each registered key.
 import { auditStore } from '../../audit/store.js'
 import { DamagedStore, refuse } from '../../errors.js'
-import { REGISTERED_KEYS } from '../../identity/keys/store.js'
 import { systemClock } from '../../lib/clock.js'
 import { connectToSocket } from '../../lib/io/unix-socket.js'
 import type { Log } from '../../lib/log.js'
@@ -145,7 +144,7 @@ async function check(examined: Examined, onProgress: CheckOptions['onProgress'])
       }),
     )
   onProgress({ step: 'keys', done: 0 })
-  if (stored.includes(REGISTERED_KEYS.name)) await collect('keys', registeredKeyFaults(bulk, log))
+  await collect('keys', registeredKeyFaults(bulk, log))
   const hasAudit = AUDIT_COLLECTIONS.every(examined.hasCollection)
   const onRows = progress('audit rows')
   if (hasAudit && end !== undefined) {

@@ -1,43 +1,73 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
 import { statementOf } from '../../identity/keys/find.js'
-import { REGISTERED_KEYS, RegisteredKey } from '../../identity/keys/store.js'
+import { slotIdsOf } from '../../identity/keys/quota-slots.js'
+import { KEY_SLOTS, type KeySlot, REGISTERED_KEYS, type RegisteredKey } from '../../identity/keys/store.js'
+import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Entry } from '../../protocol/log/entry.js'
 import type { BulkReader, StoreFault } from '../../storage/bulk.js'
-import { anySpec, type LogPort } from '../../storage/storage.js'
+import { anySpec, type Doc, type LogPort, type Spec } from '../../storage/storage.js'
 import { pages } from '../pages.js'
 import { findEntries } from './log-entries.js'
 
 const PAGE = 500
 
+/** The members of a registered key that its slots repeat. */
+type SlotKey = Pick<RegisteredKey, 'owner' | 'handle' | 'jkt'>
+
 /**
- * Compares every registered key with the log entry of its registration, which has the digest of the key's statement. Finds a key that was written into the
- * store, and one that was changed there. A document that is no key is left to the check of the documents.
+ * Compares every registered key with the log entry of its registration, which has the digest of the key's statement, and every slot with its key. Finds
+ * what was written into the store, and what was changed there. A document that does not match its schema is left to the check of the documents.
+ * Memory holds the owner, handle and thumbprint of every key.
  */
 export async function* registeredKeyFaults(
-  bulk: Pick<BulkReader, 'documents'>,
+  bulk: Pick<BulkReader, 'collections' | 'documents'>,
   log: Pick<LogPort, 'has' | 'read'>,
 ): AsyncGenerator<StoreFault> {
-  for await (const page of pages((after) => bulk.documents(anySpec(REGISTERED_KEYS), { ...after, limit: PAGE, now: 0 }))) {
-    const keys = page.flatMap(({ text }) => keyIn(text) ?? [])
+  const registered = new Map<RegisteredKeyId, SlotKey>()
+  for await (const keys of documentsOf(bulk, REGISTERED_KEYS)) {
     const entries = await findEntries(
       log,
       keys.map(({ entry }) => entry),
     )
     for (const key of keys) {
-      const text = faultOf(key, entries.get(key.entry))
-      if (text !== undefined) yield { part: 'keys', where: `${REGISTERED_KEYS.name}/${key.id}`, text, isDerived: false }
+      const { id, owner, handle, jkt } = key
+      registered.set(id, { owner, handle, jkt })
+      yield* faultsAt(REGISTERED_KEYS, id, keyFault(key, entries.get(key.entry)))
     }
   }
+  for await (const slots of documentsOf(bulk, KEY_SLOTS))
+    for (const slot of slots) yield* faultsAt(KEY_SLOTS, slot.id, slotFault(slot, registered.get(slot.keyId)))
 }
 
-function faultOf(key: RegisteredKey, entry: Entry | undefined): string | undefined {
+function keyFault(key: RegisteredKey, entry: Entry | undefined): string | undefined {
   if (entry === undefined) return `the log has no entry ${key.entry} of its registration`
   return entry.digest === digestOfJson(statementOf(key)) ? undefined : `it differs from what entry ${key.entry} of the log says`
 }
 
-function keyIn(text: string): RegisteredKey | undefined {
+/** A slot without a key is free. */
+function slotFault({ id, number, owner, handle, keyId }: KeySlot, key: SlotKey | undefined): string | undefined {
+  if (key === undefined) return undefined
+  if (key.owner !== owner) return `its owner ${owner} differs from the owner ${key.owner} of its key ${keyId}`
+  if (key.handle !== handle) return `its handle ${handle} differs from the handle ${key.handle} of its key ${keyId}`
+  return slotIdsOf(key, number).includes(id) ? undefined : `its id does not belong to its key ${keyId}`
+}
+
+const faultsAt = ({ name }: { readonly name: string }, key: string, text: string | undefined): readonly StoreFault[] =>
+  text === undefined ? [] : [{ part: 'keys', where: `${name}/${key}`, text, isDerived: false }]
+
+/** The documents of a collection that match its schema, page by page. */
+async function* documentsOf<D extends Doc>(
+  bulk: Pick<BulkReader, 'collections' | 'documents'>,
+  spec: Spec<D>,
+): AsyncGenerator<readonly D[]> {
+  if (!(await bulk.collections()).includes(spec.name)) return
+  for await (const page of pages((after) => bulk.documents(anySpec(spec), { ...after, limit: PAGE, now: 0 })))
+    yield page.flatMap(({ text }) => parsed(spec, text) ?? [])
+}
+
+function parsed<D extends Doc>({ schema }: Spec<D>, text: string): D | undefined {
   try {
-    return RegisteredKey.safeParse(JSON.parse(text)).data
+    return schema.safeParse(JSON.parse(text)).data
   } catch {
     return undefined
   }

@@ -1,5 +1,4 @@
 import { refuse } from '../../errors.js'
-import { REGISTERED_KEYS } from '../../identity/keys/store.js'
 import type { BulkReadableStorage, StoreFault } from '../../storage/bulk.js'
 import { COLLECTIONS } from '../collections.js'
 import { documentFaults } from './documents.js'
@@ -12,7 +11,7 @@ export async function requireSound({ log, bulk }: Pick<BulkReadableStorage, 'log
   const stored = await bulk.collections()
   for (const spec of COLLECTIONS.filter(({ name }) => stored.includes(name)))
     for await (const fault of documentFaults(bulk, spec, () => undefined)) refuseFault(fault)
-  if (stored.includes(REGISTERED_KEYS.name)) for await (const fault of registeredKeyFaults(bulk, log)) refuseFault(fault)
+  for await (const fault of registeredKeyFaults(bulk, log)) refuseFault(fault)
 }
 
 const refuseFault = ({ part, where, text }: StoreFault): never =>

@@ -10,7 +10,7 @@ import { MAX_KEYS } from '../../../src/identity/keys/quota-slots.js'
 import { type RegisterKeyDeps, saveRegisteredKey } from '../../../src/identity/keys/register.js'
 import { registeredKeysStore } from '../../../src/identity/keys/store.js'
 import { systemRandom as random } from '../../../src/lib/random.js'
-import { newId } from '../../../src/protocol/ids.js'
+import { MemberId, newId } from '../../../src/protocol/ids.js'
 import { verifyClientAssertion } from '../../credentials/verify-client-assertion.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
@@ -100,4 +100,16 @@ test('more revoked registrations than a list holds do not displace the key that 
   const list = await listRegisteredKeys({ ...deps, orgOfOwner: async () => terms.orgId }, caller, owner)
   expect(list.items).toHaveLength(101)
   expect(list.items[0]).toMatchObject({ keyId: first?.id, state: 'active' })
+})
+
+test('a slot that was put into the store gives an owner no key of another owner', async () => {
+  await using registry = await startRegistry({ clock: runningClock() })
+  const acme = await registry.organisation('Acme')
+  const registeredKeys = registeredKeysStore({ storage: registry.storage })
+  const [own] = await findRegisteredKeys({ registeredKeys }, MemberId.parse(acme.clientId))
+  const owner = MemberId.parse(registry.operator.clientId)
+  if (own === undefined) throw new Error('the administrator has no key')
+  expect(await registeredKeys.slots.insert({ id: `${owner} 1`, owner, number: 1, keyId: own.id, handle: own.handle })).toBe('inserted')
+  const found = await findRegisteredKeys({ registeredKeys }, owner)
+  expect(found.map((key) => key.owner)).toEqual([owner])
 })

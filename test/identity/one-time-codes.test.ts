@@ -1,14 +1,20 @@
 // An invitation or registration token gives no more than its issuer may give at the moment when it is redeemed.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { confirmAgent, newEs256Signer } from '../../src/client/index.js'
-import type { AgentId } from '../../src/protocol/ids.js'
+import { confirmAgent, newEs256Signer, redeemKeyCode } from '../../src/client/index.js'
+import { digestOfText } from '../../src/credentials/jose/digest.js'
+import { KEY_CODES } from '../../src/identity/keys/store.js'
+import { INVITATIONS } from '../../src/identity/members/store.js'
+import { REGISTRATION_GRANTS } from '../../src/identity/registrations/store.js'
+import { type AgentId, MemberId, OrgId } from '../../src/protocol/ids.js'
+import type { Spec } from '../../src/storage/storage.js'
+import { registerAgent } from '../conformance/registration.js'
 import { type Actor, aName, type Registry, startRegistry } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
 
 let registry: Registry
 let acme: Actor
 beforeAll(async () => {
-  registry = await startRegistry()
+  registry = await startRegistry({ registration: 'token' })
   acme = await registry.organisation('Acme')
 })
 afterAll(() => registry[Symbol.asyncDispose]())
@@ -41,4 +47,34 @@ test.each([0, 3600])('a registration token is void %i s after the member that re
   expect(await confirm(unused)).toBe('code_invalid')
   // An agent that was confirmed before belongs to the organisation and stays active.
   expect(await acme.query('agents.get', { agentId: used.agentId })).toMatchObject({ state: 'active' })
+})
+
+/** Puts a code into the store that depends on nothing, as an attacker with access to the store may. */
+const plant = async <D extends { readonly id: string; readonly codeHash: string }>(spec: Spec<D>, code: D): Promise<string> => {
+  const secret = 'a'.repeat(27)
+  expect(await registry.storage.collection(spec).insert({ ...code, codeHash: digestOfText(secret) })).toBe('inserted')
+  return `${code.id}.${secret}`
+}
+const planted = (id: string) => ({ id, codeHash: '', grantedBy: [], dependsOn: [], expiresAt: registry.clock.now() + 600 })
+const FORGED = '0123456789abcdefghijkl'
+
+test('a planted invitation, key code and initial access token that name no epoch are refused', async () => {
+  const orgId = OrgId.parse(acme.orgId)
+  const clientId = MemberId.parse(acme.clientId)
+  const invitation = await plant(INVITATIONS, { ...planted(`inv_${FORGED}`), orgId, role: 'administrator' })
+  expect(await reasonOf(registry.join(invitation, 'Mallory'))).toBe('code_invalid')
+  const keyCode = await plant(KEY_CODES, { ...planted(`kcd_${FORGED}`), orgId, clientId, issuer: clientId, revokeOthers: false })
+  const signer = await newEs256Signer()
+  expect(await reasonOf(redeemKeyCode({ issuer: registry.issuer, clock: registry.clock, code: keyCode, signer }))).toBe('code_invalid')
+  const initialAccessToken = await plant(REGISTRATION_GRANTS, {
+    ...planted(`reg_${FORGED}`),
+    orgId,
+    ceiling: { rights: [], tokenSeconds: 60, delegationDepth: 0 },
+    grantTypes: ['client_credentials'],
+    uses: 1,
+    usesLeft: 1,
+    issuer: clientId,
+    createdAt: registry.clock.now(),
+  })
+  expect((await registerAgent(registry, initialAccessToken)).status).toBe(401)
 })

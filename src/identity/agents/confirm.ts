@@ -5,6 +5,7 @@ import { identitiesOf } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
+import { codeStands } from '../keys/one-time-code.js'
 import { type KeyRegistered, type RegisterKeyDeps, requireOfferedKey, saveRegisteredKey } from '../keys/register.js'
 import type { FindAgentDeps } from './find.js'
 import { findIntroductionTarget } from './find.js'
@@ -34,7 +35,7 @@ export async function confirmAgent(
     )
   const registration = await deps.agents.registrations.get(agentId)
   const target = await findIntroductionTarget(deps, agentId)
-  if (!registration || !target || !stands(deps.trustLog.ended, [...target.dependencies.handles, registration.epoch])) return deny()
+  if (!registration || !target || !codeStands(deps.trustLog, [...target.dependencies.handles, registration.epoch])) return deny()
   if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_ATTEMPTS, registration.expiresAt)) === undefined) return deny()
   const tokenHash = digestOfText(registrationToken)
   if (registration.tokenHash === undefined || !equalTexts(tokenHash, registration.tokenHash)) return deny()

@@ -2,7 +2,10 @@ import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import { equalTexts } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
+import type { Handle } from '../../protocol/handles.js'
+import { stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
 
 /** The stored part of a one-time code: its id, and the digest of its secret. */
 interface StoredCode {
@@ -20,6 +23,13 @@ export function newOneTimeCode(random: Random, prefix: string): { readonly id: s
   const secret = random.token(SECRET_BYTES)
   return { id, codeHash: digestOfText(secret), code: `${id}.${secret}` }
 }
+
+/**
+ * True while everything stands that a code, invitation or grant depends on. Each of them depends on the epoch in which it was issued, so a restore makes
+ * it void. One that names no epoch was not issued by the registry.
+ */
+export const codeStands = ({ ended, epoch }: Pick<TrustLog, 'ended' | 'epoch'>, dependsOn: readonly Handle[]): boolean =>
+  dependsOn.includes(epoch) && stands(ended, dependsOn)
 
 /** One refusal for every fault of a code, so that the sender cannot find out which codes exist. */
 export const denyCode = (): never => refuse('code_invalid', 'the code is wrong, used or expired')

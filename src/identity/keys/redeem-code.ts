@@ -1,11 +1,10 @@
 import type { AuditDraft } from '../../audit/audit.js'
 import { isStillAuthorised } from '../../http/caller.js'
 import type { ClientId, RegisteredKeyId } from '../../protocol/ids.js'
-import { stands } from '../../protocol/standing.js'
 import { mayRegister } from './authority.js'
 import { findRegisteredKeys } from './find.js'
 import type { KeyCodeDeps } from './issue-code.js'
-import { denyCode, requireOneTimeCode } from './one-time-code.js'
+import { codeStands, denyCode, requireOneTimeCode } from './one-time-code.js'
 import { type KeyRegistered, requireOfferedKey, saveRegisteredKey } from './register.js'
 import { indexingCardsOf } from './revoke.js'
 import type { KeyCode, RegisteredKey } from './store.js'
@@ -62,7 +61,7 @@ async function requireKeyCode(deps: KeyCodeDeps, code: string, now: number): Pro
   const { issuer, clientId, orgId } = keyCode
   const isAuthorised = await isStillAuthorised(deps, issuer, (client) => mayRegister({ ...client, id: issuer }, clientId, orgId))
   const { generation } = await requireGeneration(deps, clientId)
-  return isAuthorised && generation === keyCode.generation && stands(deps.trustLog.ended, keyCode.dependsOn) ? keyCode : denyCode()
+  return isAuthorised && generation === keyCode.generation && codeStands(deps.trustLog, keyCode.dependsOn) ? keyCode : denyCode()
 }
 
 const standingKeys = async (deps: KeyCodeDeps, owner: ClientId, except?: RegisteredKeyId): Promise<readonly RegisteredKey[]> =>

@@ -9,7 +9,7 @@ import { type Dependencies, dependenciesOf, stands } from '../../protocol/standi
 import type { Storage } from '../../storage/storage.js'
 import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import { denyCode, newOneTimeCode, requireOneTimeCode } from '../keys/one-time-code.js'
+import { codeStands, denyCode, newOneTimeCode, requireOneTimeCode } from '../keys/one-time-code.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import { hasAdministrator } from './find.js'
 import type { Invitation, MemberRole, MembersStore } from './store.js'
@@ -101,5 +101,5 @@ export async function requireInvitation(
   const invitation = await requireOneTimeCode(deps, code, { find: deps.members.invitations.get, now })
   const { inviter } = invitation
   const isAuthorised = inviter === undefined || (await isStillAuthorised(deps, inviter, (client) => mayInvite(deps, client, invitation)))
-  return isAuthorised && stands(deps.trustLog.ended, invitation.dependsOn) ? invitation : denyCode()
+  return isAuthorised && codeStands(deps.trustLog, invitation.dependsOn) ? invitation : denyCode()
 }

@@ -2,8 +2,8 @@ import type { Caller } from '../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
 import type { ClientId } from '../../protocol/ids.js'
 import type { Ceiling } from '../../protocol/rights.js'
-import { stands } from '../../protocol/standing.js'
 import type { GrantType } from '../clients/metadata.js'
+import { codeStands } from '../keys/one-time-code.js'
 import type { RegistrationGrantsDeps } from './issue.js'
 
 /** A registration grant in the response of `registrations.list`. */
@@ -34,7 +34,7 @@ export const listGrants = (deps: RegistrationGrantsDeps, caller: Caller, paging:
       page,
       ({ id, uses, usesLeft, grantTypes, redirectHosts, ceiling, issuer, createdAt, expiresAt, dependsOn }): GrantView => ({
         registrationId: id,
-        state: stands(deps.trustLog.ended, dependsOn) ? (usesLeft > 0 ? 'usable' : 'spent') : 'void',
+        state: codeStands(deps.trustLog, dependsOn) ? (usesLeft > 0 ? 'usable' : 'spent') : 'void',
         uses,
         usesLeft,
         grantTypes,

@@ -1,8 +1,7 @@
 import { refuse } from '../../errors.js'
 import type { HttpRequest } from '../../http/route.js'
-import { findByCode } from '../../identity/keys/one-time-code.js'
+import { codeStands, findByCode } from '../../identity/keys/one-time-code.js'
 import type { RegistrationGrant, RegistrationGrantsStore } from '../../identity/registrations/store.js'
-import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
@@ -25,7 +24,7 @@ const denyGrant = (): never =>
 /** Returns the grant of an initial access token. It stands as long as its member, the member's key and the organisation. Call after a read barrier. */
 export async function requireGrant(deps: UseGrantDeps, token: string | undefined, now: number): Promise<RegistrationGrant> {
   const grant = token === undefined ? undefined : await findByCode(token, deps.registrationGrants.get)
-  if (!grant || grant.usesLeft === 0 || grant.expiresAt <= now || !stands(deps.trustLog.ended, grant.dependsOn)) return denyGrant()
+  if (!grant || grant.usesLeft === 0 || grant.expiresAt <= now || !codeStands(deps.trustLog, grant.dependsOn)) return denyGrant()
   return grant
 }
 

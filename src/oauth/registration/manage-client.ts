@@ -7,6 +7,7 @@ import type { ClientMetadata } from '../../identity/clients/metadata.js'
 import { keysOfMetadata } from '../../identity/clients/metadata-keys.js'
 import type { RegisteredClient } from '../../identity/clients/store.js'
 import { findRegisteredKeys } from '../../identity/keys/find.js'
+import { codeStands } from '../../identity/keys/one-time-code.js'
 import { indexingCardsOf, type RevokeKeyDeps } from '../../identity/keys/revoke.js'
 import type { RegisteredKey } from '../../identity/keys/store.js'
 import { equalTexts } from '../../lib/bytes.js'
@@ -14,7 +15,7 @@ import { isJsonObject } from '../../lib/json.js'
 import { type Handle, newHandle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { coveredBySome, parseScope } from '../../protocol/rights.js'
-import { type Barrier, stands } from '../../protocol/standing.js'
+import type { Barrier } from '../../protocol/standing.js'
 import { denyBearer } from './grant.js'
 import { actsAlone, readMetadata, refuseMember } from './read-metadata.js'
 import { type ClientRegistered, ceilingWithin, namingOperations, type RegisterClientDeps } from './register-client.js'
@@ -46,7 +47,7 @@ export async function requireManaged(deps: ManageClientDeps, clientId: string, t
   const agent = agentId.success ? await deps.agents.get(agentId.data) : undefined
   const organisation = client.orgId && (await deps.organisations.get(client.orgId))
   const handle = agent?.handle ?? client.handle
-  const isStanding = handle && stands(deps.trustLog.ended, [handle, client.epoch, ...(organisation ? [organisation.handle] : [])])
+  const isStanding = handle && codeStands(deps.trustLog, [handle, client.epoch, ...(organisation ? [organisation.handle] : [])])
   return isStanding ? { client, handle, ...(agent && { agent }) } : deny()
 }
 

@@ -1,7 +1,10 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
 import { statementOf } from '../../identity/keys/find.js'
 import { slotIdsOf } from '../../identity/keys/quota-slots.js'
-import { KEY_SLOTS, type KeySlot, REGISTERED_KEYS, type RegisteredKey } from '../../identity/keys/store.js'
+import { KEY_CODES, KEY_SLOTS, type KeySlot, REGISTERED_KEYS, type RegisteredKey } from '../../identity/keys/store.js'
+import { INVITATIONS } from '../../identity/members/store.js'
+import { REGISTRATION_GRANTS } from '../../identity/registrations/store.js'
+import type { Handle } from '../../protocol/handles.js'
 import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Entry } from '../../protocol/log/entry.js'
 import type { BulkReader, StoreFault } from '../../storage/bulk.js'
@@ -15,8 +18,8 @@ const PAGE = 500
 type SlotKey = Pick<RegisteredKey, 'owner' | 'handle' | 'jkt'>
 
 /**
- * Compares every registered key with the log entry of its registration, which has the digest of the key's statement, and every slot with its key. Finds
- * what was written into the store, and what was changed there. A document that does not match its schema is left to the check of the documents.
+ * Compares every registered key with the log entry of its registration, which has the digest of the key's statement, and every slot with its key.
+ * Requires an epoch of every one-time code. Finds what was written into the store, and what was changed there. A document that does not match its schema is left to the check of the documents.
  * Memory holds the owner, handle and thumbprint of every key.
  */
 export async function* registeredKeyFaults(
@@ -37,6 +40,9 @@ export async function* registeredKeyFaults(
   }
   for await (const slots of documentsOf(bulk, KEY_SLOTS))
     for (const slot of slots) yield* faultsAt(KEY_SLOTS, slot.id, slotFault(slot, registered.get(slot.keyId)))
+  yield* codeFaults(bulk, KEY_CODES)
+  yield* codeFaults(bulk, INVITATIONS)
+  yield* codeFaults(bulk, REGISTRATION_GRANTS)
 }
 
 function keyFault(key: RegisteredKey, entry: Entry | undefined): string | undefined {
@@ -50,6 +56,20 @@ function slotFault({ id, number, owner, handle, keyId }: KeySlot, key: SlotKey |
   if (key.owner !== owner) return `its owner ${owner} differs from the owner ${key.owner} of its key ${keyId}`
   if (key.handle !== handle) return `its handle ${handle} differs from the handle ${key.handle} of its key ${keyId}`
   return slotIdsOf(key, number).includes(id) ? undefined : `its id does not belong to its key ${keyId}`
+}
+
+/** The registry issues each code in an epoch, whose end makes the code void. */
+async function* codeFaults<D extends { readonly id: string; readonly dependsOn: readonly Handle[] }>(
+  bulk: Pick<BulkReader, 'collections' | 'documents'>,
+  spec: Spec<D>,
+): AsyncGenerator<StoreFault> {
+  for await (const codes of documentsOf(bulk, spec))
+    for (const { id, dependsOn } of codes)
+      yield* faultsAt(
+        spec,
+        id,
+        dependsOn.some((handle) => handle.startsWith('epo:')) ? undefined : 'it names no epoch in which it was issued',
+      )
 }
 
 const faultsAt = ({ name }: { readonly name: string }, key: string, text: string | undefined): readonly StoreFault[] =>

@@ -4,21 +4,27 @@ import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { expect, test } from 'vitest'
+import { KEY_CODES } from '../../../src/identity/keys/store.js'
+import { INVITATIONS } from '../../../src/identity/members/store.js'
+import { REGISTRATION_GRANTS } from '../../../src/identity/registrations/store.js'
 import { silentLog } from '../../../src/lib/log.js'
 import { checkStore } from '../../../src/operations/check/check.js'
+import { MemberId, OrgId } from '../../../src/protocol/ids.js'
 import { parseDataConfig } from '../../../src/server/config.js'
 import { openSqlite } from '../../../src/storage/sqlite/open.js'
+import type { Doc, Spec } from '../../../src/storage/storage.js'
 import { setClock } from '../../set-clock.js'
 import { tempFolder } from '../../storage/open-store.js'
 
+const FORGED = '0123456789abcdefghijkl'
 const FIXTURE = gunzipSync(readFileSync(resolve(import.meta.dirname, '../../storage/fixtures/format-6.db.gz')))
 
 /** Writes the store, damages it, and returns what the check finds. */
-async function checkOf(damage: (file: string) => void) {
+async function checkOf(damage: (file: string) => void | Promise<void>) {
   await using folder = await tempFolder()
   const file = join(folder.path, 'credence.db')
   writeFileSync(file, FIXTURE, { mode: 0o600 })
-  damage(file)
+  await damage(file)
   const before = readFileSync(file)
   const result = await checkStore({ config: parseDataConfig({}, undefined, {}), file, log: silentLog, onProgress: () => undefined })
   expect(readFileSync(file).equals(before)).toBe(true)
@@ -216,6 +222,34 @@ test.each([
     isDerived,
   })
   expect(faults).toContainEqual(matching)
+})
+
+const [orgId, clientId] = [OrgId.parse(`org_${FORGED}`), MemberId.parse(`mem_${FORGED}`)]
+const code = { codeHash: 'x'.repeat(43), grantedBy: [], dependsOn: [], expiresAt: 4e9 }
+test.each([
+  [KEY_CODES, { ...code, id: `kcd_${FORGED}`, orgId, clientId, revokeOthers: false, issuer: clientId }],
+  [INVITATIONS, { ...code, id: `inv_${FORGED}`, orgId, role: 'operator' }],
+  [
+    REGISTRATION_GRANTS,
+    {
+      ...code,
+      id: `reg_${FORGED}`,
+      orgId,
+      ceiling: { rights: [], tokenSeconds: 60, delegationDepth: 0 },
+      grantTypes: ['client_credentials'],
+      uses: 1,
+      usesLeft: 1,
+      issuer: clientId,
+      createdAt: 1,
+    },
+  ],
+] as const)('a code without an epoch is named: $name', async (spec, planted) => {
+  const { faults } = await checkOf(async (file) => {
+    const storage = await openSqlite({ file, clock: setClock() })
+    expect(await storage.collection(spec as unknown as Spec<Doc>).insert(planted)).toBe('inserted')
+    await storage.close()
+  })
+  expect(faults).toMatchObject([{ part: 'keys', where: `${spec.name}/${planted.id}`, text: 'it names no epoch in which it was issued' }])
 })
 
 test('flipped bytes of a page are named, and the check ends', async () => {

@@ -2,7 +2,8 @@
 //
 // 1. The lines are checked and written, in the order of the parts. The log is checked against its Merkle trees.
 // 2. The last line must have the counts, digests and root of the lines before it.
-// 3. The store is read back and compared with what was written.
+// 3. The store is read back and compared with what was written, and the registered keys with the log: anybody who changes a dump can also correct the
+//    digests in its last line.
 // 4. After a sealed dump, an entry resumes the log: the registry has moved, and the witness gets the new head.
 //
 // Until the end the store is marked as incomplete: it is not served, and another run removes what was written. Cost: memory holds one batch, and the
@@ -20,6 +21,7 @@ import { newAppliedLog } from '../../trust-log/apply.js'
 import { leafOfEntry } from '../../trust-log/proofs/leaf.js'
 import { resumeLog } from '../../trust-log/recovery/freeze.js'
 import { requireHead, requireWitnessed, type WitnessStore } from '../../trust-log/witness/witness.js'
+import { registeredKeyFaults } from '../check/registered-keys.js'
 import { openCollections } from '../collections.js'
 import { linesIn, type OnProgress, snapshotOf } from './dump.js'
 import { newLoadWriter, storedText } from './load-writer.js'
@@ -58,6 +60,8 @@ export async function loadStore(deps: LoadDeps): Promise<LoadResult> {
   onProgress({ step: 'verify', done: 0 })
   const differing = differingPart(written, await digestsIn(storage, now))
   if (differing !== undefined) refuse('conflict', `${differing}: the store does not hold what was written`)
+  for await (const { where, text } of registeredKeyFaults(storage.bulk, storage.log))
+    refuse('bad_input', `the dump was changed: ${where}: ${text}`)
   const loaded = { position, documents: end.documents, root: end.root }
   if (!isSealed) {
     await target.finish()

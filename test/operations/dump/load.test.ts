@@ -7,8 +7,10 @@ import { systemRandom } from '../../../src/lib/random.js'
 import { openCollections } from '../../../src/operations/collections.js'
 import { loadFromFile } from '../../../src/operations/dump/command.js'
 import { digestsIn } from '../../../src/operations/dump/load.js'
+import { lineValue, type PartLine, PartSums, partOf } from '../../../src/operations/dump/parts.js'
 import { newId } from '../../../src/protocol/ids.js'
 import { openStore } from '../../../src/server/open-store.js'
+import type { Doc } from '../../../src/storage/storage.js'
 import { FILE, killTests, moveTests, rewrite } from './move.js'
 import { newWorld, type World } from './world.js'
 
@@ -114,6 +116,36 @@ describe('a dump that is not as it was written', () => {
     ],
   ])('is refused if it %s, and nothing is served', async (_, change, message) => {
     expect(await loadOf(change)).toMatch(message)
+  })
+
+  /** Adds a document to a collection, and corrects the counts and digests in the last line. */
+  const adding = (collection: string, docOf: (first: Doc) => object) => (lines: string[]) => {
+    const at = indexOf(lines, `"collection":"${collection}"`)
+    const { doc } = JSON.parse(lines[at] ?? '') as { readonly doc: Doc }
+    const changed = lines.toSpliced(at, 0, JSON.stringify({ collection, doc: { ...doc, ...docOf(doc) } }))
+    const sums = new PartSums()
+    for (const text of changed.slice(1, -1)) {
+      const line = JSON.parse(text) as PartLine
+      sums.add(partOf(line), JSON.stringify(lineValue(line)))
+    }
+    return [...changed.slice(0, -1), JSON.stringify({ ...JSON.parse(changed.at(-1) ?? ''), ...sums.digests() })]
+  }
+  const FORGED = '0123456789abcdefghijkl'
+  test.each<[string, string, (first: Doc) => object, RegExp]>([
+    [
+      'a registered key that the log lacks',
+      'registered-keys',
+      () => ({ id: `key_${FORGED}` }),
+      /changed: registered-keys\/key_\w+: it differs from what entry/,
+    ],
+    [
+      'a slot that gives a key to another owner',
+      'key-slots',
+      () => ({ id: `mem_${FORGED} 1`, owner: `mem_${FORGED}` }),
+      /changed: key-slots\/mem_\w+ 1: its owner/,
+    ],
+  ])('is refused with %s, although its digests are right', async (_, collection, docOf, message) => {
+    expect(await loadOf(adding(collection, docOf))).toMatch(message)
   })
 
   test('is refused if it is not UTF-8 or a line is too long', async () => {

@@ -100,7 +100,12 @@ export async function checkUpgrade(clock: Clock, url: URL): Promise<Check> {
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest
   const request = send(new URL('/revocations', url), { headers })
   const response = new Promise<IncomingMessage>((resolve, reject) => {
-    request.once('response', resolve).once('upgrade', resolve).once('error', reject)
+    request.once('response', resolve).once('error', reject)
+    // After an upgrade the request does not destroy its socket
+    request.once('upgrade', (message, socket) => {
+      socket.destroy()
+      resolve(message)
+    })
     request.end()
   })
   response.catch(() => undefined)

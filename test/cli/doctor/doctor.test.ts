@@ -134,6 +134,23 @@ describe('from outside', () => {
     expect(hung).toMatchObject({ state: 'fail', text: expect.stringContaining('got no response') })
     for (const socket of sockets) socket.destroy()
   }, 30_000)
+  test('a server that accepts the handshake: the connection is closed', async () => {
+    const sockets: Duplex[] = []
+    const accepting = createServer(forward).on('upgrade', (_, socket) => {
+      // It keeps its side open until the other side ends
+      sockets.push(
+        socket
+          .on('error', () => undefined)
+          .on('end', () => socket.end())
+          .resume(),
+      )
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    })
+    await using server = await listening(accepting)
+    const accepted = await checkUpgrade(clientClock, new URL(`http://127.0.0.1:${server.port}`))
+    expect(accepted).toMatchObject({ state: 'fail', text: expect.stringContaining('status 101') })
+    await expect.poll(() => sockets.map(({ destroyed }) => destroyed)).toEqual([true])
+  })
   test('a name without an address, and a port on which nothing listens', async () => {
     expect(await checkDns(new URL('https://registry.invalid'))).toMatchObject({ state: 'fail' })
     const checks = await remote({ issuer: `http://127.0.0.1:${await freePort()}` })

@@ -87,12 +87,14 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
       const clientId = await clientIdOf((await openAgent(flags)).agent, named)
       return call(flags, 'mutate', 'keys.issueCode', { clientId, ...(flags.revokeOthers && { revokeOthers: true }) })
     })
-  common(key.command('withdraw-codes <client>'))
+  confirmationOptions(common(key.command('withdraw-codes <client>')))
     .description('withdraw all open one-time codes of an agent or member (id or name), which `key code` has printed')
-    .action(async (named: string, flags: CommonFlags) => {
-      const clientId = await clientIdOf((await openAgent(flags)).agent, named)
-      return call(flags, 'mutate', 'keys.withdrawCodes', { clientId })
-    })
+    .action((named: string, flags: CommonFlags) =>
+      callEnding(flags, 'keys.withdrawCodes', {
+        inputOf: async (agent) => ({ clientId: await clientIdOf(agent, named) }),
+        describe: async (_, { clientId }: { readonly clientId: string }) => ({ revokes: `all open one-time codes of ${clientId}` }),
+      }),
+    )
   confirmationOptions(common(key.command('retire <keyId>')))
     .description('stop accepting new uses of the key after the overlap; tokens already issued stay valid until they expire')
     .option('--overlap <duration>', 'time for which the key is still accepted, such as 1h', '1h')

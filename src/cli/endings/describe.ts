@@ -7,6 +7,7 @@ import type { AgentView } from '../../identity/agents/get.js'
 import type { RegisteredKeyList } from '../../identity/keys/list.js'
 import type { MemberList } from '../../identity/members/list.js'
 import type { OrganisationView } from '../../identity/organisations/get.js'
+import type { GrantList } from '../../identity/registrations/list.js'
 import type { KeyView } from '../../signing-keys/key-view.js'
 import { readOf } from '../lists/list.js'
 import { ownOrgId } from '../names.js'
@@ -98,6 +99,15 @@ export async function endingOfIntroduction(agent: Agent, { introductionId }: { r
   return {
     revokes: `introduction ${introductionId} (${state}) of ${from} to ${to ?? `agents with ${capability}`}${scopes && ` for ${scopes}`}`,
     endsWithIt: { 'tokens that depend on it': NOT_COUNTED },
+  }
+}
+
+export async function endingOfRegistration(agent: Agent, { registrationId }: { readonly registrationId: string }): Promise<Ending> {
+  const grants = await firstItems<GrantList['items'][number]>(agent, 'registrations.list', {})
+  const found = grants.find((one) => one.registrationId === registrationId)
+  return {
+    revokes: `initial access token ${registrationId} (${found ? `${found.state}, ${found.usesLeft} of ${found.uses} uses left` : 'not found'})`,
+    endsWithIt: { 'clients that were registered with it': 'none; they stay' },
   }
 }
 

@@ -53,6 +53,21 @@ test('a lost key: key code prints a code, login redeems it on the other machine,
   await expect(run('key', 'rotate', '--profile', 'ocr')).rejects.toMatchObject({ stderr: expect.stringContaining('invalid_client') })
 })
 
+test('key withdraw-codes asks, and makes an open code void', async () => {
+  const { agentId, registrationToken } = await run('agent', 'register', 'scanner')
+  await run('agent', 'confirm', agentId, '--registry', registry.issuer, '--token', registrationToken, '--profile', 'scanner')
+  const { code } = await run('key', 'code', agentId)
+  await expect(run('key', 'withdraw-codes', 'scanner')).rejects.toMatchObject({ code: 2 })
+  expect(await run('key', 'withdraw-codes', 'scanner', '--dry-run')).toEqual({
+    dryRun: true,
+    revokes: `all open one-time codes of ${agentId}`,
+  })
+  expect(await run('key', 'withdraw-codes', 'scanner', '--yes')).toEqual({ clientId: agentId })
+  await expect(run('login', '--registry', registry.issuer, '--code', code, '--profile', 'late')).rejects.toMatchObject({
+    stderr: expect.stringContaining('code_invalid'),
+  })
+})
+
 test('key register keeps the private half of every key, and a second publisher key does not displace the first', async () => {
   const first = await run('key', 'register', orgId)
   const second = await run('key', 'register', orgId)

@@ -36,7 +36,13 @@ test('credence registration issues, lists and revokes initial access tokens', as
   expect(registered.status).toBe(201)
   const { items } = await run('registration', 'list')
   expect(items).toMatchObject([{ registrationId: issued.registrationId, state: 'usable', uses: 3, usesLeft: 2, issuedBy: memberId }])
-  expect(await run('registration', 'revoke', issued.registrationId)).toEqual({ registrationId: issued.registrationId })
+  await expect(run('registration', 'revoke', issued.registrationId)).rejects.toMatchObject({ code: 2 })
+  expect(await run('registration', 'revoke', issued.registrationId, '--dry-run')).toEqual({
+    dryRun: true,
+    revokes: `initial access token ${issued.registrationId} (usable, 2 of 3 uses left)`,
+    endsWithIt: { 'clients that were registered with it': 'none; they stay' },
+  })
+  expect(await run('registration', 'revoke', issued.registrationId, '--yes')).toEqual({ registrationId: issued.registrationId })
   expect((await registerAgent(registry, issued.initialAccessToken)).status).toBe(401)
   await expect(run('registration', 'issue', '--for', '1h')).rejects.toMatchObject({ code: 2 })
   await rm(home, { recursive: true })

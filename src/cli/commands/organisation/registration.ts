@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import type { GrantList } from '../../../identity/registrations/list.js'
 import { systemClock } from '../../../lib/clock.js'
-import { type CommonFlags, call, collect, type ListFlags, listOptions, secondsOf, wholeNumber } from '../../context.js'
+import { type CommonFlags, call, collect, confirmationOptions, type ListFlags, listOptions, secondsOf, wholeNumber } from '../../context.js'
+import { callEnding } from '../../endings/confirm.js'
+import { endingOfRegistration } from '../../endings/describe.js'
 import { refuseUsage } from '../../errors.js'
 import { type ListView, list } from '../../lists/list.js'
 import { type CeilingFlags, ceilingOfFlags, ceilingOptions } from '../agent.js'
@@ -57,9 +59,11 @@ export function registrationCommands(program: Command, common: (command: Command
   listOptions(registration.command('list'))
     .description('list the initial access tokens of the organisation that have not expired')
     .action((flags: ListFlags) => list(flags, GRANTS))
-  common(registration.command('revoke <registrationId>'))
+  confirmationOptions(common(registration.command('revoke <registrationId>')))
     .description('withdraw an initial access token; the clients that were registered with it stay')
-    .action((registrationId: string, flags: CommonFlags) => call(flags, 'mutate', 'registrations.revoke', { registrationId }))
+    .action((registrationId: string, flags: CommonFlags) =>
+      callEnding(flags, 'registrations.revoke', { inputOf: async () => ({ registrationId }), describe: endingOfRegistration }),
+    )
 }
 
 async function issue(flags: CommonFlags & IssueFlags): Promise<void> {

@@ -70,6 +70,13 @@ test('no alert holds for a healthy registry; a lost witness and a wrong clock ra
   expect(await adminText(registry, '/readyz')).toMatch(/^not ready: the clock of this machine says/)
 })
 
+test('an alert holds for one instance that is not scraped, under the job name of the scrape configurations', () => {
+  const { expr = '' } = rules.find(({ alert }) => alert === 'CredenceInstanceDown') ?? {}
+  const [, job] = /^up\{job="(\w+)"\} == 0$/.exec(expr) ?? []
+  for (const file of ['deploy/prometheus.yml', 'docs/OPERATIONS.md'])
+    expect(/job_name: (\w+)/.exec(readFileSync(join(ROOT, file), 'utf8'))?.[1], file).toBe(job)
+})
+
 /** The commands in the table of alerts, which docs/OPERATIONS.md writes for the places of a usual registry. */
 const [, section = ''] = /\n## Alerts\n(.*?)\n## /s.exec(readFileSync(join(ROOT, 'docs/OPERATIONS.md'), 'utf8')) ?? []
 const TOOLS = ['curl', 'df', 'du', 'findmnt', 'iostat', 'journalctl', 'ls', 'mongosh', 'npx', 'timedatectl', 'top']

@@ -2,14 +2,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { confirmAgent, newEs256Signer, redeemKeyCode } from '../../src/client/index.js'
 import { digestOfText } from '../../src/credentials/jose/digest.js'
+import { AGENT_REGISTRATIONS } from '../../src/identity/agents/store.js'
+import { REGISTERED_CLIENTS } from '../../src/identity/clients/store.js'
 import { KEY_CODES } from '../../src/identity/keys/store.js'
 import { INVITATIONS } from '../../src/identity/members/store.js'
 import { REGISTRATION_GRANTS } from '../../src/identity/registrations/store.js'
 import { type AgentId, MemberId, OrgId } from '../../src/protocol/ids.js'
 import type { Spec } from '../../src/storage/storage.js'
-import { registerAgent } from '../conformance/registration.js'
+import { issueGrant, registerAgent, send } from '../conformance/registration.js'
 import { type Actor, aName, type Registry, startRegistry } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
+import { aHandle } from '../trust-log/open-logs.js'
 
 let registry: Registry
 let acme: Actor
@@ -77,4 +80,17 @@ test('a planted invitation, key code and initial access token that name no epoch
     createdAt: registry.clock.now(),
   })
   expect((await registerAgent(registry, initialAccessToken)).status).toBe(401)
+})
+
+test('a registration token and a registration access token of an epoch that the log does not have are refused', async () => {
+  const epoch = aHandle('epo')
+  const registration = await register(acme)
+  await registry.storage.collection(AGENT_REGISTRATIONS).change(registration.agentId, {}, { epoch })
+  expect(await confirm(registration)).toBe('code_invalid')
+  const { initialAccessToken } = await issueGrant(registry, acme)
+  const client = await registerAgent(registry, initialAccessToken)
+  const path = `/oauth/register/${client.clientId}`
+  expect((await send(registry, 'GET', path, { token: client.token })).status).toBe(200)
+  await registry.storage.collection(REGISTERED_CLIENTS).change(client.clientId, {}, { epoch })
+  expect((await send(registry, 'GET', path, { token: client.token })).status).toBe(401)
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { redeemKeyCode } from '../../src/client/index.js'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import type { OAuthResponse } from '../oauth/requests.js'
@@ -174,4 +175,48 @@ test('§2.2 a key that was reported as compromised cannot be proved by another c
   await acme.mutate('keys.compromise', { keyId: items[0]?.keyId, since: registry.clock.now() - 1 })
   const { body } = await register(registry, aClient(client.signer, { client_name: 'Thief' }), initial)
   expect(errorOf(await requestToken(registry, { clientId: body.client_id, signer: client.signer }))).toEqual([401, 'invalid_client'])
+})
+
+const withdrawals: [string, (client: Managed, keyId: string) => Promise<unknown>][] = [
+  ['keys.compromise', (_, keyId) => acme.mutate('keys.compromise', { keyId, since: registry.clock.now() })],
+  ['keys.revoke with the reason compromised', (_, keyId) => acme.mutate('keys.revoke', { keyId, reason: 'compromised' })],
+  ['keys.withdrawCodes', ({ clientId }) => acme.mutate('keys.withdrawCodes', { clientId })],
+  [
+    'a redeemed code that revokes the other keys',
+    async ({ clientId }) => {
+      const { code } = await acme.mutate<{ code: string }>('keys.issueCode', { clientId, revokeOthers: true })
+      return redeemKeyCode({ issuer: registry.issuer, clock: registry.clock, code, signer: await newEs256Signer() })
+    },
+  ],
+]
+test.each(
+  withdrawals,
+)('§5 %s makes the registration access token void, and the listed keys that are not proved yet', async (what, withdraw) => {
+  const client = await registerAgent(registry, initial, { client_name: `Robbed by ${what}`.slice(0, 60) })
+  expect((await requestToken(registry, client)).status).toBe(200)
+  const thiefs = await newEs256Signer()
+  const listed = await update(client, { jwks: { keys: [client.signer.publicJwk, thiefs.publicJwk] } })
+  const token = String(listed.body.registration_access_token)
+  expect((await read(client, token)).status).toBe(200)
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: client.clientId })
+  await withdraw(client, String(items[0]?.keyId))
+  const further = await newEs256Signer()
+  expect([
+    errorOf(await requestToken(registry, { clientId: client.clientId, signer: thiefs })),
+    errorOf(await read(client, token)),
+    errorOf(await update(client, { jwks: { keys: [further.publicJwk] } }, token)),
+    errorOf(await send(registry, 'DELETE', pathOf(client), { token })),
+  ]).toEqual([[401, 'invalid_client'], UNAUTHORISED, UNAUTHORISED, UNAUTHORISED])
+})
+
+test('§5 a key that was revoked for another reason leaves the token valid; a withdrawn token leaves the proved key valid', async () => {
+  const client = await registerAgent(registry, initial, { client_name: 'Careful' })
+  expect((await requestToken(registry, client)).status).toBe(200)
+  await acme.mutate('keys.withdrawCodes', { clientId: client.clientId })
+  expect((await requestToken(registry, client)).status).toBe(200)
+  const other = await registerAgent(registry, initial, { client_name: 'Tidy' })
+  expect((await requestToken(registry, other)).status).toBe(200)
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: other.clientId })
+  await acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
+  expect((await read(other, other.token)).status).toBe(200)
 })

@@ -82,17 +82,22 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
     .description(
       'print a one-time code with which an agent or member (id or name) registers a further key by `login`: on a second machine, or after it lost its key',
     )
-    .option('--revoke-others', 'redeeming the code revokes all other keys of the client, and withdraws its other codes')
+    .option(
+      '--revoke-others',
+      'redeeming the code revokes all other keys of the client, and withdraws its other codes and its registration access token',
+    )
     .action(async (named: string, flags: CommonFlags & { revokeOthers?: true }) => {
       const clientId = await clientIdOf((await openAgent(flags)).agent, named)
       return call(flags, 'mutate', 'keys.issueCode', { clientId, ...(flags.revokeOthers && { revokeOthers: true }) })
     })
   confirmationOptions(common(key.command('withdraw-codes <client>')))
-    .description('withdraw all open one-time codes of an agent or member (id or name), which `key code` has printed')
+    .description(
+      'withdraw all open one-time codes of an agent or member (id or name), which `key code` has printed, and the registration access token of an agent that registered itself',
+    )
     .action((named: string, flags: CommonFlags) =>
       callEnding(flags, 'keys.withdrawCodes', {
         inputOf: async (agent) => ({ clientId: await clientIdOf(agent, named) }),
-        describe: async (_, { clientId }: { readonly clientId: string }) => ({ revokes: `all open one-time codes of ${clientId}` }),
+        describe: async (_, { clientId }: { readonly clientId: string }) => ({ revokes: `all open one-time codes of ${clientId}, and its registration access token if it registered itself` }),
       }),
     )
   confirmationOptions(common(key.command('retire <keyId>')))
@@ -109,7 +114,7 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
     )
   confirmationOptions(common(key.command('compromise <keyId>')))
     .description(
-      'revoke a stolen key and everything that it has granted since the theft, and withdraw the open codes of its owner; the key is never accepted again',
+      'revoke a stolen key and everything that it has granted since the theft, and withdraw the open codes and the registration access token of its owner; the key is never accepted again',
     )
     .option('--note <text>', NOTE)
     .requiredOption('--since <time>', 'when the key may have been stolen: a duration such as 2d, or a time such as 2026-01-31T12:00:00Z')

@@ -30,6 +30,7 @@ export async function registerProvedKey(deps: ProveKeyDeps, client: Client, { jw
   if (!agent || !registered || typeof key === 'string' || (await isCompromised(deps, jkt))) return false
   if (!keysOfMetadata(registered.metadata, agent.handle).some((listed) => listed.jkt === jkt)) return false
   const { tokenHash } = registered
+  if (tokenHash === undefined) return false
   const isFirst = registered.expiresAt !== undefined
   // As with agents.confirm: an unconfirmed registration does not outlive the member that allowed it.
   const granting = isFirst ? [...identitiesOf(agent.grantedBy), registered.epoch] : []
@@ -42,7 +43,7 @@ export async function registerProvedKey(deps: ProveKeyDeps, client: Client, { jw
         dependsOn: [...client.dependencies.handles, ...granting],
         also: [
           ...(isFirst ? [deps.agents.registrations.taking(agentId, {})] : []),
-          // Fails if the metadata were changed meanwhile: they may list the key no more
+          // Fails if the metadata were changed, or the token withdrawn, meanwhile
           deps.registeredClients.changing(agentId, { tokenHash }, { tokenHash, ...(isFirst && { expiresAt: undefined }) }),
           deps.audit.recording({
             orgId,

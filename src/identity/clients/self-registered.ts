@@ -28,12 +28,13 @@ export async function readOwnKeys(
 ): Promise<Pick<Client, 'keys' | 'grantTypes'>> {
   const client = await deps.registeredClients.get(id)
   if (!client) return { keys: registered }
-  const { metadata, epoch, expiresAt = Number.POSITIVE_INFINITY } = client
+  const { metadata, epoch, tokenHash, expiresAt = Number.POSITIVE_INFINITY } = client
   const listed = keysOfMetadata(metadata, handle)
   const named = registered.map((key) => ({ ...key, jwk: listed.find(({ jkt }) => jkt === key.jkt)?.jwk ?? key.jwk }))
   // A key that was ever registered for the agent has a slot, also after it was revoked: then listing it again does not bring it back.
   const slots = await Promise.all(listed.map(({ jkt }) => deps.registeredKeys.slots.get(`${id} ${jkt}`)))
-  const unproved = stands(deps.trustLog.ended, [epoch]) ? listed.filter((_, i) => slots[i] === undefined) : []
+  const mayProve = tokenHash !== undefined && stands(deps.trustLog.ended, [epoch])
+  const unproved = mayProve ? listed.filter((_, i) => slots[i] === undefined) : []
   return {
     keys: [...named, ...unproved.map((key) => ({ ...key, usableUntil: expiresAt, isUnproved: true as const }))],
     grantTypes: metadata.grant_types,

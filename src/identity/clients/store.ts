@@ -15,8 +15,11 @@ export const RegisteredClient = z.strictObject({
   metadata: ClientMetadata,
   /** The hosts that the registration grant allows in redirect URIs. Absent: every host. */
   redirectHosts: z.array(z.string().max(253)).max(16).optional(),
-  /** Digest of the registration access token (RFC 7592 §3). */
-  tokenHash: z.string().length(43),
+  /**
+   * Digest of the registration access token (RFC 7592 §3). Absent after the credentials of the agent were withdrawn: then there is no valid token, and
+   * no listed key can be proved any more.
+   */
+  tokenHash: z.string().length(43).optional(),
   /**
    * The epoch in which metadata and token were written. After a restore the record may be old, so the token is void, and no key of the metadata can
    * be proved any more.

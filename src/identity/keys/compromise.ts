@@ -4,11 +4,12 @@ import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import { requireRegisteredKey } from './authority.js'
 import { banKey } from './quota-slots.js'
-import { indexingCardsBelow, keyAuditDraft, type RevokeKeyDeps, withdrawingCodesOf } from './revoke.js'
+import { indexingCardsBelow, keyAuditDraft, type RevokeKeyDeps, withdrawingForOwner } from './revoke.js'
 
 /**
  * Declares that a key has been compromised since `since` (epoch seconds). Revokes the key and everything that it has granted since then,
- * directly or through a member or key that it admitted. Withdraws the open one-time codes of the key's owner. The key can never be registered again.
+ * directly or through a member or key that it admitted. Withdraws the open one-time codes and the
+ * registration access token of the key's owner. The key can never be registered again.
  */
 export async function compromiseKey(
   deps: RevokeKeyDeps,
@@ -30,7 +31,7 @@ export async function compromiseKey(
     // It may also end agents and further keys
     const operations = [
       indexingCardsBelow(deps, registeredKey),
-      ...(await withdrawingCodesOf(deps, registeredKey)),
+      ...(await withdrawingForOwner(deps, registeredKey)),
       ...deps.audit.recordingEnd(draft, { ends: fresh, reason: 'compromised', note }),
     ]
     position = (await deps.trustLog.end({ type: 'key.compromised', ends: fresh, operations })).position

@@ -12,9 +12,9 @@ import { type OwnerDeps, requireOwner } from './authority.js'
 import { findRegisteredKeys } from './find.js'
 import { newOneTimeCode } from './one-time-code.js'
 import type { RegisterKeyDeps } from './register.js'
-import { requireGeneration } from './withdraw-codes.js'
+import { requireGeneration, type WithdrawDeps } from './withdraw-codes.js'
 
-export interface KeyCodeDeps extends RegisterKeyDeps {
+export interface KeyCodeDeps extends RegisterKeyDeps, Pick<WithdrawDeps, 'registeredClients'> {
   readonly agents: Pick<AgentsStore, 'cardsToIndex'>
   readonly storage: Storage
   readonly findClient: Clients['find']

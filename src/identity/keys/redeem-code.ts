@@ -8,7 +8,7 @@ import { codeStands, denyCode, requireOneTimeCode } from './one-time-code.js'
 import { type KeyRegistered, requireOfferedKey, saveRegisteredKey } from './register.js'
 import { indexingCardsOf } from './revoke.js'
 import type { KeyCode, RegisteredKey } from './store.js'
-import { requireGeneration, requiringGeneration } from './withdraw-codes.js'
+import { requireGeneration, requiringGeneration, withdrawingRegistration } from './withdraw-codes.js'
 
 export interface KeyCodeRedeemed extends KeyRegistered {
   readonly clientId: ClientId
@@ -18,7 +18,7 @@ export interface KeyCodeRedeemed extends KeyRegistered {
 
 /**
  * Redeems a one-time code: one commit consumes the code, registers the key, and, if the code says so, revokes the other keys and withdraws the other
- * codes of the client.
+ * codes and the registration access token of the client.
  */
 export async function redeemKeyCode(
   deps: KeyCodeDeps,
@@ -40,7 +40,12 @@ export async function redeemKeyCode(
     {
       dependsOn,
       ends: others.map(({ handle }) => ({ handle })),
-      also: [deps.registeredKeys.codes.taking(id, { codeHash }), requiringGeneration(deps, keyCode, revokeOthers), ...recording(others)],
+      also: [
+        deps.registeredKeys.codes.taking(id, { codeHash }),
+        requiringGeneration(deps, keyCode, revokeOthers),
+        ...(revokeOthers ? await withdrawingRegistration(deps, clientId) : []),
+        ...recording(others),
+      ],
     },
   )
   if (registered === undefined) return denyCode()

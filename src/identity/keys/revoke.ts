@@ -12,9 +12,9 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { AgentsStore } from '../agents/store.js'
 import { requireRegisteredKey } from './authority.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
-import { withdrawingCodes } from './withdraw-codes.js'
+import { type WithdrawDeps, withdrawing } from './withdraw-codes.js'
 
-export interface RevokeKeyDeps {
+export interface RevokeKeyDeps extends Pick<WithdrawDeps, 'registeredClients'> {
   readonly registeredKeys: RegisteredKeysStore
   readonly trustLog: TrustLog
   readonly audit: Audit
@@ -41,19 +41,16 @@ export async function revokeKey(
   const draft = keyAuditDraft(caller, 'keys.revoke', registeredKey)
   const operations = [
     ...indexingCardsOf(deps, registeredKey),
-    ...(because.reason === 'compromised' ? await withdrawingCodesOf(deps, registeredKey) : []),
+    ...(because.reason === 'compromised' ? await withdrawingForOwner(deps, registeredKey) : []),
     ...deps.audit.recordingEnd(draft, { ends, ...because }),
   ]
   return deps.trustLog.end({ type: 'key.revoked', ends, operations })
 }
 
-/** Operations for a commit that ends a compromised key: its thief may have read the open codes of its owner. */
-export async function withdrawingCodesOf(
-  deps: Parameters<typeof withdrawingCodes>[0],
-  { owner }: RegisteredKey,
-): Promise<readonly Operation[]> {
+/** Operations for a commit that ends a compromised key: its thief may have read the open codes and the registration access token of its owner. */
+export async function withdrawingForOwner(deps: WithdrawDeps, { owner }: RegisteredKey): Promise<readonly Operation[]> {
   const clientId = ClientId.safeParse(owner).data
-  return clientId === undefined ? [] : [await withdrawingCodes(deps, clientId)]
+  return clientId === undefined ? [] : withdrawing(deps, clientId)
 }
 
 /** Operations for a commit that ends a key: cards that it may have signed are indexed again. The keys of members sign none. */

@@ -30,7 +30,7 @@ const deny = (): never =>
 
 /** A self-registered client, the handle that ends with it, and its record if it is an agent. */
 export interface ManagedClient {
-  readonly client: RegisteredClient
+  readonly client: RegisteredClient & { readonly tokenHash: string }
   readonly handle: Handle
   readonly agent?: Agent
 }
@@ -42,13 +42,14 @@ export interface ManagedClient {
  */
 export async function requireManaged(deps: ManageClientDeps, clientId: string, token: string | undefined): Promise<ManagedClient> {
   const client = token === undefined ? undefined : await deps.registeredClients.get(clientId)
-  if (!client || token === undefined || !equalTexts(digestOfText(token), client.tokenHash)) return deny()
+  const tokenHash = client?.tokenHash
+  if (!client || token === undefined || tokenHash === undefined || !equalTexts(digestOfText(token), tokenHash)) return deny()
   const agentId = AgentId.safeParse(client.id)
   const agent = agentId.success ? await deps.agents.get(agentId.data) : undefined
   const organisation = client.orgId && (await deps.organisations.get(client.orgId))
   const handle = agent?.handle ?? client.handle
   const isStanding = handle && codeStands(deps.trustLog, [handle, client.epoch, ...(organisation ? [organisation.handle] : [])])
-  return isStanding ? { client, handle, ...(agent && { agent }) } : deny()
+  return isStanding ? { client: { ...client, tokenHash }, handle, ...(agent && { agent }) } : deny()
 }
 
 /** Members that belong to a response of the registry, not to an update (RFC 7592 §2.2). */
@@ -79,10 +80,15 @@ async function readUpdate({ id, metadata: current, redirectHosts }: RegisteredCl
   return next
 }
 
-type Changes = Pick<RegisteredClient, 'metadata' | 'tokenHash'>
+type Changes = Pick<ManagedClient['client'], 'metadata' | 'tokenHash'>
 
 /** A name, a narrower ceiling and other keys are changed with the metadata. A key that is no longer listed is revoked. */
-async function updateAgent(deps: ManageClientDeps, client: RegisteredClient, agent: Agent, changes: Changes): Promise<RegisteredClient> {
+async function updateAgent(
+  deps: ManageClientDeps,
+  client: ManagedClient['client'],
+  agent: Agent,
+  changes: Changes,
+): Promise<RegisteredClient> {
   const { metadata } = changes
   const name = metadata.client_name ?? agent.name
   const isNarrower = metadata.scope !== client.metadata.scope

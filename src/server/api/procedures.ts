@@ -47,16 +47,16 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
       'Issue a one-time code (24 h, five tries) with which an agent or member registers a further key; if `revokeOthers` is true, in place of all other keys and codes.',
     caller: 'as keys.register',
   },
-  'keys.withdrawCodes': { summary: 'Withdraw all open codes of an agent or member.', caller: 'as keys.register, and operators' },
+  'keys.withdrawCodes': { summary: 'Withdraw codes and registration access token of a client.', caller: 'as keys.register, and operators' },
   'keys.redeemCode': { summary: 'Register a key with a one-time code of `keys.issueCode`.', caller: 'anyone with the code' },
   'keys.revoke': {
     summary:
-      'Revoke a key immediately, with every token that it authenticated. For the reason `compromised`, withdraws the open codes of its owner.',
+      'Revoke a key immediately, with every token that it authenticated. For the reason `compromised`, withdraws the open codes and the registration access token of its owner.',
     caller: 'as keys.register, and operators',
   },
   'keys.compromise': {
     summary:
-      'Revoke a stolen key and everything that it has granted since a given time, and withdraw the open codes of its owner; the key is never accepted again.',
+      'Revoke a stolen key and everything that it has granted since a given time, and withdraw the open codes and the registration access token of its owner; the key is never accepted again.',
     caller: 'as keys.register, and operators',
   },
   'agents.register': {

@@ -72,6 +72,12 @@ const outcomeOf = async (client: Published, form: object = {}) => {
   const { status, body } = await request(client, form)
   return status === 200 ? 'issued' : `${status} ${body.error}`
 }
+/** A token request whose assertion names a `kid`. */
+async function requestWithKid(at: Registry, member: Actor, client: Pick<Published, 'clientId' | 'signer'>, kid: string) {
+  const assertion = await assertionOf(at, client, {}, { kid })
+  const nonce = await freshNonce(at, member)
+  return tokenRequest(at, client as Actor, { grant_type: 'client_credentials' }, { assertion, nonce })
+}
 const stateOf = async (agentId: string) => (await acme.query<{ state: string }>('agents.get', { agentId })).state
 const fetches = (client: Published) => requests.filter((path) => path === new URL(client.clientId).pathname).length
 
@@ -275,16 +281,7 @@ test('a new key ends the tokens of the old one; an unknown kid fetches the docum
   const withKid = (one: Signer, kid: string) => ({ ...one.publicJwk, kid })
   republish(client, { jwks: { keys: [withKid(client.signer, 'old')] } })
   await admit(client)
-  const attempt = async (signer: Signer, kid: string) => {
-    const assertion = await assertionOf(registry, { ...client, signer }, {}, { kid })
-    const nonce = await freshNonce(registry, acme)
-    return tokenRequest(
-      registry,
-      { clientId: client.clientId, signer } as Actor,
-      { grant_type: 'client_credentials' },
-      { assertion, nonce },
-    )
-  }
+  const attempt = (signer: Signer, kid: string) => requestWithKid(registry, acme, { ...client, signer }, kid)
   const { status, body } = await attempt(client.signer, 'old')
   expect(status).toBe(200)
   const next = await newEs256Signer()
@@ -298,6 +295,42 @@ test('a new key ends the tokens of the old one; an unknown kid fetches the docum
     client_assertion: await assertionOf(registry, { ...client, signer: next }, {}, { kid: 'next' }),
   }
   expect((await postForm(registry, '/oauth/introspect', { ...form, token: body.access_token })).body).toEqual({ active: false })
+})
+
+test('a stranger that names unknown kids cannot keep an admitted client with jwks_uri out', async () => {
+  await using limited = await startRegistry({ servers: 1, limits: 'on' })
+  const member = await limited.organisation('Acme')
+  const client = await publish({ jwks: undefined, jwks_uri: `${root}/many.json` })
+  serve('/many.json', { keys: [{ ...client.signer.publicJwk, kid: 'known' }] })
+  await admit(client, {}, member)
+  const stranger = await newEs256Signer()
+  const attack = async () => (await requestWithKid(limited, member, { ...client, signer: stranger }, 'unknown')).status
+  const honest = async () => (await requestWithKid(limited, member, client, 'known')).status
+  const statuses = new Set<string>()
+  // 90 minutes
+  for (let minute = 0; minute < 90; minute++) {
+    limited.clock.advance(60)
+    statuses.add(`stranger ${await attack()}`).add(`client ${await honest()}`)
+  }
+  expect(statuses).toEqual(new Set(['stranger 401', 'client 200']))
+  expect(fetches(client)).toBeLessThanOrEqual(91 + 90 / 5)
+})
+
+test('a fetch for an unknown kid that fails happens once a minute, and keeps the fresh keys', async () => {
+  await using limited = await startRegistry({ servers: 1, limits: 'on' })
+  const member = await limited.organisation('Acme')
+  const client = await publish({}, { 'cache-control': 'max-age=3600' })
+  await admit(client, {}, member)
+  documents.delete(new URL(client.clientId).pathname)
+  limited.clock.advance(61)
+  const before = fetches(client)
+  const outcomes: number[] = []
+  for (let i = 0; i < 3; i++) {
+    outcomes.push((await requestWithKid(limited, member, { ...client, signer: await newEs256Signer() }, 'unknown')).status)
+    outcomes.push((await tokenRequest(limited, client as unknown as Actor, { grant_type: 'client_credentials' })).status)
+    limited.clock.advance(11)
+  }
+  expect([outcomes, fetches(client) - before]).toEqual([[401, 200, 401, 200, 401, 200], 1])
 })
 
 test('other prose keeps the tokens, and an admitted client may not become public', async () => {

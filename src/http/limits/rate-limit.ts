@@ -97,10 +97,13 @@ export const RATES = {
   outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
   outgoingOfOrganisation: { name: 'outgoing-requests-of-organisation', perSecond: 200 / 3600, burstSeconds: 360 },
   outgoingToHost: { name: 'outgoing-requests-to-host', perSecond: 60 / 3600, burstSeconds: 1200 },
-  /** Metadata of clients and their keys: for anonymous callers of one address prefix, to one host (or for one known URL), and in all. */
+  /** Metadata of clients and their keys: for anonymous callers of one address prefix, to one host, and in all. */
   clientDocumentsOfAddress: { name: 'client-documents-of-address', perSecond: 10 / 60, burstSeconds: 60 },
   clientDocumentsToHost: { name: 'client-documents-to-host', perSecond: 20 / 3600, burstSeconds: 3600 },
   clientDocuments: { name: 'client-documents', perSecond: 1000 / 3600, burstSeconds: 3600 },
+  /** One known URL with its keys: a refresh, which is due every 5 minutes at most; and an early one for an unknown `kid`. */
+  refreshesOfDocument: { name: 'refreshes-of-client-document', perSecond: 1 / 60, burstSeconds: 1200 },
+  unknownKidsOfDocument: { name: 'unknown-kids-of-client-document', perSecond: 1 / 60, burstSeconds: 60 },
   /** For callers, and once more for checks that the registry repeats by itself. */
   outgoing: { name: 'outgoing-requests-of-registry', perSecond: 1000 / 3600, burstSeconds: 180 },
 } as const satisfies Readonly<Record<string, Rate>>
@@ -150,19 +153,22 @@ function outgoingRatesOf(
   { host, purpose, cause }: OutgoingRequest,
 ): readonly { readonly limit: RateLimit; readonly key: string }[] {
   const { outgoingOfClient, outgoingOfOrganisation, outgoingToHost, outgoing } = rates
-  const { clientDocumentsOfAddress, clientDocumentsToHost, clientDocuments } = rates
+  const { clientDocumentsOfAddress, clientDocumentsToHost, clientDocuments, refreshesOfDocument, unknownKidsOfDocument } = rates
   if (cause && 'address' in cause)
     return [
       { limit: clientDocumentsOfAddress, key: cause.address },
       { limit: clientDocumentsToHost, key: host },
       { limit: clientDocuments, key: 'unknown' },
     ]
-  // Known URLs are counted apart, so that strangers cannot keep an admitted client out
-  if (cause && 'knownUrl' in cause)
+  // Known URLs are counted apart, and unknown `kid`s apart from due refreshes, so that strangers cannot keep an admitted client out
+  if (cause && 'knownUrl' in cause) {
+    // The document was counted with its keys: a refresh is not refused half-way
+    if (purpose === 'client-keys') return []
     return [
-      { limit: clientDocumentsToHost, key: cause.knownUrl },
-      { limit: clientDocuments, key: 'known' },
+      { limit: cause.isForKid ? unknownKidsOfDocument : refreshesOfDocument, key: cause.knownUrl },
+      { limit: clientDocuments, key: cause.isForKid ? 'unknown kid' : 'known' },
     ]
+  }
   const kind = cause === undefined ? 'repeated' : 'callers'
   const ofHost = cause && purpose === 'namespace' ? `namespace ${cause.orgId} ${host}` : `${kind} ${host}`
   return [
@@ -199,6 +205,8 @@ export function newRateLimits(
     clientDocumentsOfAddress: limitOf(RATES.clientDocumentsOfAddress),
     clientDocumentsToHost: limitOf(RATES.clientDocumentsToHost),
     clientDocuments: limitOf(RATES.clientDocuments),
+    refreshesOfDocument: limitOf(RATES.refreshesOfDocument),
+    unknownKidsOfDocument: limitOf(RATES.unknownKidsOfDocument),
     outgoing: limitOf(RATES.outgoing),
   }
 }

@@ -46,9 +46,12 @@ export interface FetchRequest {
 
 /**
  * What causes a request, for its rates: a client of an organisation; the address prefix of an anonymous caller; or a URL that the registry has to
- * fetch again.
+ * fetch again, perhaps early because an assertion has an unknown `kid`.
  */
-export type Cause = { readonly id: string; readonly orgId: string } | { readonly address: string } | { readonly knownUrl: string }
+export type Cause =
+  | { readonly id: string; readonly orgId: string }
+  | { readonly address: string }
+  | { readonly knownUrl: string; readonly isForKid: boolean }
 
 export interface OutgoingRequest extends Pick<FetchRequest, 'purpose' | 'cause'> {
   readonly host: string

@@ -4,7 +4,7 @@
 // A change of what decides about the client gives the record a new version, which ends the tokens of the old one. The document of any other client
 // is only cached in memory, so strangers write nothing.
 // Limits: the rates of `takeOutgoingRate`; at most MAX_CACHED documents in memory; one fetch at a time for each URL, none for FAILED_SECONDS after a
-// failure, and one a minute for an unknown `kid`.
+// failure, and one a minute for an unknown `kid`. If the fetch for an unknown `kid` is refused or fails, the known document counts while it is fresh.
 import type { Audit } from '../../audit/audit.js'
 import { digestOfJson } from '../../credentials/jose/digest.js'
 import { isRefusal } from '../../errors.js'
@@ -50,11 +50,12 @@ export function newClientDocuments(deps: ClientDocumentsDeps): FindByDocument {
   const failedAt = new BoundedMap<string, number>(MAX_CACHED)
   const fetching = new Map<string, Promise<Known | undefined>>()
 
-  /** One fetch at a time for a URL. Refusals that ask to retry are passed on; every other failure is the same to the caller. */
+  /** One fetch at a time for a URL (and another one for an unknown `kid`). Refusals that ask to retry are passed on; every other failure is the same to the caller. */
   const fetchOnce = (uri: ClientUri, cause: Cause): Promise<Known | undefined> => {
     if (Math.abs(trustLog.now() - (failedAt.get(uri) ?? Number.NEGATIVE_INFINITY)) < FAILED_SECONDS) return Promise.resolve(undefined)
-    const running = fetching.get(uri) ?? fetchKnown(uri, cause).finally(() => fetching.delete(uri))
-    fetching.set(uri, running)
+    const name = isForKid(cause) ? `kid ${uri}` : uri
+    const running = fetching.get(name) ?? fetchKnown(uri, cause).finally(() => fetching.delete(name))
+    fetching.set(name, running)
     return running
   }
   const fetchKnown = async (uri: ClientUri, cause: Cause): Promise<Known | undefined> => {
@@ -62,31 +63,36 @@ export function newClientDocuments(deps: ClientDocumentsDeps): FindByDocument {
       return knownOf(await fetchClientDocument(deps, uri, cause), trustLog.now())
     } catch (error) {
       if (!isRefusal(error) || error.reason === 'rate_limited' || error.reason === 'unavailable') throw error
-      failedAt.set(uri, trustLog.now())
+      // Their own rate limits the others
+      if (!isForKid(cause)) failedAt.set(uri, trustLog.now())
       return undefined
     }
   }
 
-  const isCurrent = ({ metadata, fetchedAt, freshUntil }: Known, { kid }: SeenAssertion): boolean => {
-    const now = trustLog.now()
-    const keys = keysOfMetadata(metadata, trustLog.epoch)
+  const isFresh = ({ fetchedAt, freshUntil }: Known): boolean => trustLog.now() >= fetchedAt && trustLog.now() < freshUntil
+  /** A fresh document; if it lacks the `kid` and is older than a minute, the one that `refetch` returns, if any. */
+  const orRefetched = async <K extends Known>(known: K, { kid }: SeenAssertion, refetch: () => Promise<K | undefined>): Promise<K> => {
+    const keys = keysOfMetadata(known.metadata, trustLog.epoch)
     const isKnownKid = kid === undefined || keys.some(({ jkt, jwk }) => kid === jkt || kid === jwk.kid)
-    return now >= fetchedAt && now < freshUntil && (isKnownKid || now < fetchedAt + REFETCH_SECONDS)
+    if (isKnownKid || trustLog.now() < known.fetchedAt + REFETCH_SECONDS) return known
+    return (await unlessRefused(refetch)) ?? known
   }
 
   const findAdmitted = async (document: ClientDocument, seen: SeenAssertion): Promise<Client | undefined> => {
     // After a restore the record may name a version that has ended
     const isStanding = !trustLog.ended.has(document.ver)
-    const current = isStanding && isCurrent(document, seen) ? document : await refetch(document)
+    const current =
+      isStanding && isFresh(document) ? await orRefetched(document, seen, () => refetch(document, true)) : await refetch(document, false)
     return current && clientOf(deps, current)
   }
-  const refetch = async (document: ClientDocument): Promise<ClientDocument | undefined> => {
-    const fetched = await fetchOnce(document.uri, { knownUrl: document.uri })
+  const refetch = async (document: ClientDocument, forKid: boolean): Promise<ClientDocument | undefined> => {
+    const fetched = await fetchOnce(document.uri, { knownUrl: document.uri, isForKid: forKid })
     return fetched && saveFetched(deps, document, fetched)
   }
   const findStranger = async (uri: ClientUri, seen: SeenAssertion): Promise<ExternalClient | undefined> => {
     const known = cached.get(uri)
-    const current = known && isCurrent(known, seen) ? known : await fetchOnce(uri, { address: addressPrefix(seen.address) })
+    const refetched = () => fetchOnce(uri, { address: addressPrefix(seen.address) })
+    const current = known && isFresh(known) ? await orRefetched(known, seen, refetched) : await refetched()
     if (current === undefined) return undefined
     cached.set(uri, current)
     return {
@@ -104,6 +110,14 @@ export function newClientDocuments(deps: ClientDocumentsDeps): FindByDocument {
     return document ? findAdmitted(document, seen) : findStranger(read.uri, seen)
   }
 }
+
+const isForKid = (cause: Cause): boolean => 'knownUrl' in cause && cause.isForKid
+
+const unlessRefused = <T>(work: () => Promise<T>): Promise<T | undefined> =>
+  work().catch((error: unknown) => {
+    if (isRefusal(error)) return undefined
+    throw error
+  })
 
 const knownOf = ({ metadata, freshSeconds }: FetchedDocument, now: number): Known => ({
   metadata,

@@ -137,8 +137,9 @@ test('requests of strangers to a host do not prevent the proof of its name', () 
 
 test('metadata of clients: ten a minute for a stranger, twenty an hour for a host, and half of all is kept for known URLs', () => {
   const limits = newRateLimits('on', setClock())
-  const take = (cause: { address: string } | { knownUrl: string }, host: string) =>
+  const take = (cause: { address: string } | { knownUrl: string; isForKid: boolean }, host: string) =>
     takeOutgoingRate(limits, { host, purpose: 'client-document', cause })
+  const known = (knownUrl: string, isForKid = false) => ({ knownUrl, isForKid })
   const nameOf = (refusal: ReturnType<typeof take>) => refusal?.detail.rateLimit?.name
   let n = 0
   expect(allowed(() => take({ address: 'stranger' }, `${n++}.acme.com`), 30)).toBe(10)
@@ -146,8 +147,13 @@ test('metadata of clients: ten a minute for a stranger, twenty an hour for a hos
   expect(allowed(() => take({ address: `${n++}` }, 'victim.acme.com'), 30)).toBe(20)
   expect(nameOf(take({ address: 'next' }, 'victim.acme.com'))).toBe('client-documents-to-host')
   // Strangers keep no admitted client of the host out
-  expect(allowed(() => take({ knownUrl: 'https://victim.acme.com/c.json' }, 'victim.acme.com'), 30)).toBe(20)
+  const victim = 'https://victim.acme.com/c.json'
+  expect(allowed(() => take(known(victim, true), 'victim.acme.com'), 30)).toBe(1)
+  expect(allowed(() => take(known(victim), 'victim.acme.com'), 30)).toBe(20)
+  // The keys were counted with their document
+  expect(takeOutgoingRate(limits, { host: 'victim.acme.com', purpose: 'client-keys', cause: known(victim) })).toBeUndefined()
   expect(allowed(() => take({ address: `${n++}` }, `${n}.acme.com`), 2000)).toBe(970)
   expect(nameOf(take({ address: 'last' }, 'last.acme.com'))).toBe('client-documents')
-  expect(allowed(() => take({ knownUrl: `https://${n++}.acme.com/c.json` }, 'x.acme.com'), 2000)).toBe(980)
+  expect(allowed(() => take(known(`https://${n++}.acme.com/c.json`, true), 'x.acme.com'), 2000)).toBe(999)
+  expect(allowed(() => take(known(`https://${n++}.acme.com/c.json`), 'x.acme.com'), 2000)).toBe(980)
 })

@@ -6,7 +6,7 @@ import { findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
 import type { Caller } from '../http/caller.js'
 import { requireCreationRate } from '../http/limits/rate-limit.js'
 import { agentsGrantedBy, findIntroductionTarget } from '../identity/agents/find.js'
-import { orgOfOwner } from '../identity/agents/owner.js'
+import { clientUriOf, orgOfOwner } from '../identity/agents/owner.js'
 import type { Client } from '../identity/clients/client.js'
 import { keysGrantedBy } from '../identity/keys/find.js'
 import { membersGrantedBy } from '../identity/members/find.js'
@@ -33,6 +33,7 @@ export const newFinders = (stores: Stores) => ({
   findTask: (id: TaskId) => findTask(stores, id),
   findTokenRecord: (id: TokenId) => stores.tokens.get(id),
   orgOfOwner: (owner: KeyOwner) => orgOfOwner(stores, owner),
+  clientUriOf: (owner: KeyOwner) => clientUriOf(stores, owner),
   grantedBy: async (handle: Handle, since: number) =>
     (
       await Promise.all([

@@ -1,8 +1,12 @@
 import type { RequestListener } from 'node:http'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { newEs256Signer, type Signer } from '../../src/credentials/jose/sign.js'
+import { redeemKeyCode } from '../../src/client/index.js'
+import { newEs256Signer, proveKey, type Signer } from '../../src/credentials/jose/sign.js'
+import { AGENTS } from '../../src/identity/agents/store.js'
 import { CLIENT_DOCUMENTS } from '../../src/identity/clients/store.js'
+import { systemRandom } from '../../src/lib/random.js'
 import { JWT_BEARER } from '../../src/oauth/client-auth/client-auth.js'
+import { ClientUri } from '../../src/protocol/ids.js'
 import { type HostileServer, startHostile } from '../lib/guarded-fetch/hostile-server.js'
 import { assertionOf, exchangeForm, freshNonce, postForm, tokenRequest } from '../oauth/requests.js'
 import { type Actor, aCard, aName, type Registry, startRegistry } from '../registry.js'
@@ -355,6 +359,33 @@ test('the keys of jwks_uri are fetched with the document; a set with a private k
   serve('/keys.json', { keys: [{ ...client.signer.publicJwk, d: 'x' }] })
   expect(await reasonOf(admit(await publish({ jwks: undefined, jwks_uri: `${root}/keys.json` })))).toBe('invalid_client_metadata')
   expect(await reasonOf(admit(await publish({ jwks_uri: `${root}/keys.json` })))).toBe('invalid_client_metadata')
+})
+
+test('no key is registered for an admitted agent, and one that was registered before counts no more', async () => {
+  const client = await publish({}, { 'cache-control': 'max-age=3600' })
+  const { agentId } = await admit(client)
+  expect(await outcomeOf(client)).toBe('issued')
+  const signer = await newEs256Signer()
+  const makers = { signer, clock: registry.clock, random: systemRandom }
+  const offer = { owner: agentId, jwk: signer.publicJwk, proof: await proveKey(makers, { issuer: registry.issuer, owner: agentId }) }
+  const endorsement = offer.proof
+  const agent = registry.as({ ...acme, ...client } as Actor)
+  const refused = { reason: 'conflict', message: expect.stringContaining(client.clientId) }
+  await expect(acme.mutate('keys.register', { ...offer, use: 'client' })).rejects.toMatchObject(refused)
+  await expect(acme.mutate('keys.rotate', { ...offer, endorsement })).rejects.toMatchObject(refused)
+  await expect(agent.mutate('keys.rotate', { ...offer, endorsement })).rejects.toMatchObject(refused)
+  await expect(acme.mutate('keys.issueCode', { clientId: agentId })).rejects.toMatchObject(refused)
+  expect(await acme.query('keys.list', { owner: agentId })).toMatchObject({ items: [] })
+  // Before this rule, an agent may have got a code and a key
+  const other = await registry.agent({ registeredBy: acme })
+  const { code } = await acme.mutate<{ code: string }>('keys.issueCode', { clientId: other.clientId })
+  await registry.storage.collection(AGENTS).change(other.agentId, {}, { clientUri: ClientUri.parse(`${root}/other.json`) })
+  await acme.mutate('agents.change', { agentId: other.agentId, description: 'changed' })
+  const redeeming = redeemKeyCode({ issuer: registry.issuer, clock: registry.clock, code, signer })
+  expect([await reasonOf(redeeming), (await tokenRequest(registry, other, { grant_type: 'client_credentials' })).status]).toEqual([
+    'code_invalid',
+    401,
+  ])
 })
 
 test('a URL belongs to one agent until this agent is revoked; of 20 admissions at once one wins', async () => {

@@ -49,7 +49,8 @@ export async function readAgentClient(
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))
   if (!agent || !organisation) return undefined
-  const registeredKeys = await findRegisteredKeys(deps, id)
+  // An admitted agent authenticates with its URL and the keys of its document only
+  const registeredKeys = agent.clientUri ? [] : await findRegisteredKeys(deps, id)
   const { keys, grantTypes } = await readOwnKeys(deps, agent, registeredKeys.map(clientKeyOf))
   const dependencies = dependenciesOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
   const value: Client = {

@@ -1,4 +1,4 @@
-import { AgentId, OrgId } from '../../protocol/ids.js'
+import { AgentId, type ClientUri, OrgId } from '../../protocol/ids.js'
 import type { KeyOwner } from '../../protocol/key-statement.js'
 import type { MembersStore } from '../members/store.js'
 import type { OrganisationsStore } from '../organisations/store.js'
@@ -16,4 +16,10 @@ export async function orgOfOwner({ organisations, agents, members }: FindOwnerDe
   if (organisation.success) return (await organisations.get(organisation.data))?.id
   const agent = AgentId.safeParse(owner)
   return (agent.success ? await agents.get(agent.data) : await members.get(owner))?.orgId
+}
+
+/** The URL with which the agent authenticates, if it was admitted by one. */
+export async function clientUriOf({ agents }: Pick<FindOwnerDeps, 'agents'>, owner: KeyOwner): Promise<ClientUri | undefined> {
+  const agent = AgentId.safeParse(owner)
+  return agent.success ? (await agents.get(agent.data))?.clientUri : undefined
 }

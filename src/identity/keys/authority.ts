@@ -1,12 +1,13 @@
 import { refuse } from '../../errors.js'
 import { type Caller, isAdminOf, mayOversee, maySee, type Principal } from '../../http/caller.js'
-import type { OrgId, RegisteredKeyId } from '../../protocol/ids.js'
+import type { ClientUri, OrgId, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner } from '../../protocol/key-statement.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
-/** Finds the organisation of a key's owner. It is passed in, because agents and members import this folder. */
+/** Finds the organisation of a key's owner, and the URL of its metadata if it was admitted by one. Passed in, because agents and members import this folder. */
 export interface OwnerDeps {
   readonly orgOfOwner: (owner: KeyOwner) => Promise<OrgId | undefined>
+  readonly clientUriOf: (owner: KeyOwner) => Promise<ClientUri | undefined>
 }
 
 /** `register` gives the owner's identity to the holder of a key, also by rotation or a one-time code; `revoke`, retiring and declaring a key compromised take it away. */
@@ -28,9 +29,14 @@ function requireMayManage(caller: Caller, owner: KeyOwner, orgId: OrgId | undefi
 export const mayRegister = (caller: Principal & Pick<Caller, 'id'>, owner: KeyOwner, orgId: OrgId): boolean =>
   caller.id === owner || isAdminOf(caller, orgId)
 
-/** Returns the organisation of the owner to a caller that may act on the owner's keys. */
+/**
+ * Returns the organisation of the owner to a caller that may act on the owner's keys. No key is registered for an agent that was admitted by the URL of
+ * its metadata: it has those of the document.
+ */
 export async function requireOwner(deps: OwnerDeps, caller: Caller, owner: KeyOwner, action: KeyAction): Promise<OrgId> {
-  return requireMayManage(caller, owner, await deps.orgOfOwner(owner), action) ?? refuse('not_found', 'no such key owner')
+  const orgId = requireMayManage(caller, owner, await deps.orgOfOwner(owner), action) ?? refuse('not_found', 'no such key owner')
+  const clientUri = action === 'register' ? await deps.clientUriOf(owner) : undefined
+  return clientUri === undefined ? orgId : refuse('conflict', `the agent has the keys of its metadata: publish the key at ${clientUri}`)
 }
 
 /** Returns the key to a caller that may revoke it. */

@@ -1,7 +1,7 @@
 import type { AuditDraft } from '../../audit/audit.js'
 import { isStillAuthorised } from '../../http/caller.js'
 import type { ClientId, RegisteredKeyId } from '../../protocol/ids.js'
-import { mayRegister } from './authority.js'
+import { mayRegister, type OwnerDeps } from './authority.js'
 import { findRegisteredKeys } from './find.js'
 import type { KeyCodeDeps } from './issue-code.js'
 import { codeStands, denyCode, requireOneTimeCode } from './one-time-code.js'
@@ -21,7 +21,7 @@ export interface KeyCodeRedeemed extends KeyRegistered {
  * codes and the registration access token of the client.
  */
 export async function redeemKeyCode(
-  deps: KeyCodeDeps,
+  deps: KeyCodeDeps & Pick<OwnerDeps, 'clientUriOf'>,
   { code, jwk, proof }: { readonly code: string; readonly jwk: unknown; readonly proof: string },
 ): Promise<KeyCodeRedeemed> {
   const { now } = await deps.trustLog.readBarrier()
@@ -61,12 +61,15 @@ export async function redeemKeyCode(
 }
 
 /** Returns what is stored under the code, if its issuer may still give it. */
-async function requireKeyCode(deps: KeyCodeDeps, code: string, now: number): Promise<KeyCode> {
+async function requireKeyCode(deps: Parameters<typeof redeemKeyCode>[0], code: string, now: number): Promise<KeyCode> {
   const keyCode = await requireOneTimeCode(deps, code, { find: deps.registeredKeys.codes.get, now })
   const { issuer, clientId, orgId } = keyCode
   const isAuthorised = await isStillAuthorised(deps, issuer, (client) => mayRegister({ ...client, id: issuer }, clientId, orgId))
   const { generation } = await requireGeneration(deps, clientId)
-  return isAuthorised && generation === keyCode.generation && codeStands(deps.trustLog, keyCode.dependsOn) ? keyCode : denyCode()
+  const isAdmitted = (await deps.clientUriOf(clientId)) !== undefined
+  return isAuthorised && !isAdmitted && generation === keyCode.generation && codeStands(deps.trustLog, keyCode.dependsOn)
+    ? keyCode
+    : denyCode()
 }
 
 const standingKeys = async (deps: KeyCodeDeps, owner: ClientId, except?: RegisteredKeyId): Promise<readonly RegisteredKey[]> =>

@@ -97,7 +97,7 @@ test('more revoked registrations than a list holds do not displace the key that 
   const standing = (await findRegisteredKeys({ registeredKeys }, owner)).filter(({ handle }) => !trustLog.ended.has(handle))
   expect(standing.map(({ id }) => id)).toEqual([first?.id])
   const caller = { kind: 'agent', id: owner, orgId: terms.orgId } as unknown as Caller // the owner itself
-  const list = await listRegisteredKeys({ ...deps, orgOfOwner: async () => terms.orgId }, caller, owner)
+  const list = await listRegisteredKeys({ ...deps, orgOfOwner: async () => terms.orgId, clientUriOf: async () => undefined }, caller, owner)
   expect(list.items).toHaveLength(101)
   expect(list.items[0]).toMatchObject({ keyId: first?.id, state: 'active' })
 })

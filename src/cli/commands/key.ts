@@ -97,7 +97,9 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
     .action((named: string, flags: CommonFlags) =>
       callEnding(flags, 'keys.withdrawCodes', {
         inputOf: async (agent) => ({ clientId: await clientIdOf(agent, named) }),
-        describe: async (_, { clientId }: { readonly clientId: string }) => ({ revokes: `all open one-time codes of ${clientId}, and its registration access token if it registered itself` }),
+        describe: async (_, { clientId }: { readonly clientId: string }) => ({
+          revokes: `all open one-time codes of ${clientId}, and its registration access token if it registered itself`,
+        }),
       }),
     )
   confirmationOptions(common(key.command('retire <keyId>')))

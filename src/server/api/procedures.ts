@@ -95,10 +95,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
       'Issue an initial access token (shown once), with which software registers clients of the organisation at /oauth/register: `uses` times (at most 1,000) until `expiresAt` (at most 30 days), for the given grant types and at most the given ceiling.',
     caller: 'members',
   },
-  'registrations.list': {
-    summary: 'List the registration grants of the organisation that have not expired.',
-    caller: 'members',
-  },
+  'registrations.list': { summary: 'List the registration grants of the organisation that have not expired.', caller: 'members' },
   'registrations.revoke': {
     summary: 'Withdraw a registration grant; the clients that were registered with it stay.',
     caller: 'members of its organisation',
@@ -235,10 +232,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'tasks.list': { summary: 'List tasks, newest first.', caller: 'agents see their own tasks, members those of their organisation' },
   'tasks.pause': { summary: 'End the tokens of a task and of its child tasks, and issue none until it is resumed.', caller: ENDERS },
   'tasks.resume': { summary: 'Let a paused task have tokens again.', caller: ENDERS },
-  'tasks.end': {
-    summary: 'End a task with its child tasks and every token issued for them.',
-    caller: ENDERS,
-  },
+  'tasks.end': { summary: 'End a task with its child tasks and every token issued for them.', caller: ENDERS },
   'tokens.lineage': {
     summary: 'Show which token came from which, for a task or a token.',
     caller: 'the agents in the chain, the organisation of the task, operators',

@@ -60,7 +60,7 @@ test('key withdraw-codes asks, and makes an open code void', async () => {
   await expect(run('key', 'withdraw-codes', 'scanner')).rejects.toMatchObject({ code: 2 })
   expect(await run('key', 'withdraw-codes', 'scanner', '--dry-run')).toEqual({
     dryRun: true,
-    revokes: `all open one-time codes of ${agentId}`,
+    revokes: `all open one-time codes of ${agentId}, and its registration access token if it registered itself`,
   })
   expect(await run('key', 'withdraw-codes', 'scanner', '--yes')).toEqual({ clientId: agentId })
   await expect(run('login', '--registry', registry.issuer, '--code', code, '--profile', 'late')).rejects.toMatchObject({

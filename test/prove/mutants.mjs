@@ -955,8 +955,8 @@ export const MUTANTS = [
   [
     'a resource is bound by its current policy',
     'src/oauth/grants/target.ts',
-    "resource?.policy.mode === 'closed' || ",
-    '',
+    "policyDecision(found.target, orgId, { scopes: [] }).outcome === 'closed'",
+    'false',
     ['test/delegation/resources'],
   ],
   [
@@ -969,8 +969,8 @@ export const MUTANTS = [
   [
     'a refused request creates no introduction',
     'src/oauth/grants/target.ts',
-    'const introductions = [prospectiveTo(found.open, presenter.data, now)]',
-    'const introductions = [prospectiveTo(found.open, presenter.data, now)]; await deps.introduceToOpen(client, found.open, { now } as Barrier)',
+    'const introductions = [prospectiveTo(found.resource, presenter.data, now)]',
+    'const introductions = [prospectiveTo(found.resource, presenter.data, now)]; await deps.introduceToOpen(client, found.resource, { now } as Barrier)',
     ['test/delegation/resources'],
   ],
   [

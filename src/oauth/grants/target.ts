@@ -1,4 +1,5 @@
 import { type GrantedIntroduction, sortByReliance } from '../../delegation/introductions/decide/granted.js'
+import { policyDecision } from '../../delegation/introductions/introduction.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
 import type { Resource } from '../../delegation/resources/store.js'
 import { refuse } from '../../errors.js'
@@ -60,14 +61,15 @@ export async function requireTarget(deps: TargetDeps, client: Client, now: numbe
   const presenter = AgentId.safeParse(client.id)
   const found = await findAudience(deps, name)
   if (!presenter.success || !found || isClosedTo(found.resource, client)) return refuseTarget()
-  const { id, handles, resource } = found
+  const { id, handles } = found
+  const resource = found.resource?.resource
   const granted = await deps.findGranted(presenter.data, id)
   if (!stands(deps.trustLog.ended, handles)) return refuseTarget()
   if (granted.length === 0) {
-    if (!found.open) return refuseTarget()
-    const { offer, resource } = found.open
-    const introductions = [prospectiveTo(found.open, presenter.data, now)]
-    return { id, audience: offer.audience, resource, handles, offer, introductions, prospective: found.open }
+    if (found.resource?.resource.policy.mode !== 'open') return refuseTarget()
+    const { offer } = found.resource
+    const introductions = [prospectiveTo(found.resource, presenter.data, now)]
+    return { id, audience: offer.audience, resource, handles, offer, introductions, prospective: found.resource }
   }
   const { valid, affected, card: offer } = await sortByReliance(deps, id, granted)
   if (valid.length > 0 && offer) {
@@ -80,8 +82,8 @@ export async function requireTarget(deps: TargetDeps, client: Client, now: numbe
   })
 }
 
-const isClosedTo = (resource: Resource | undefined, { orgId }: Client): boolean =>
-  resource?.policy.mode === 'closed' || resource?.policy.organisations?.includes(orgId) === false
+const isClosedTo = (found: ResourceAudience | undefined, { orgId }: Client): boolean =>
+  found !== undefined && policyDecision(found.target, orgId, { scopes: [] }).outcome === 'closed'
 
 /** The introduction with the scopes that the resource offers now; without an approval, with those that its open policy grants now. */
 function boundBy({ policy }: Resource, offer: CardReliance, introduction: GrantedIntroduction): GrantedIntroduction {
@@ -103,23 +105,17 @@ const prospectiveTo = ({ resource, offer }: ResourceAudience, from: AgentId, now
 })
 const PROSPECTIVE_ID = IntroductionId.parse(`int_${'A'.repeat(22)}`)
 
-interface FoundAudience extends Pick<Target, 'id' | 'handles' | 'resource'> {
-  readonly open?: ResourceAudience | undefined
+interface FoundAudience extends Pick<Target, 'id' | 'handles'> {
+  /** Absent for an agent. */
+  readonly resource?: ResourceAudience
 }
 
 async function findAudience(deps: TargetDeps, name: string): Promise<FoundAudience | undefined> {
   const agentId = agentOfAudience(deps.issuer, name)
   if (agentId !== undefined) {
     const agent = await deps.clients.find(agentId)
-    return agent && { id: agentId, handles: identitiesOf(agent.dependencies.handles), resource: undefined }
+    return agent && { id: agentId, handles: identitiesOf(agent.dependencies.handles) }
   }
-  const found = Audience.safeParse(name).success ? await deps.findResource(name) : undefined
-  if (!found) return undefined
-  const { resource, target } = found
-  return {
-    id: resource.id,
-    handles: target.dependencies.handles,
-    resource,
-    ...(resource.policy.mode === 'open' && { open: found }),
-  }
+  const resource = Audience.safeParse(name).success ? await deps.findResource(name) : undefined
+  return resource && { id: resource.resource.id, handles: resource.target.dependencies.handles, resource }
 }

@@ -10,8 +10,8 @@ import { type Resource, ResourceSettings } from './store.js'
 import { type ResourceView, viewOf } from './view.js'
 
 /**
- * Changes settings of a resource; absent ones stay, null removes an optional one. A change that adds scopes or alters prose leaves issued tokens valid; every other change ends the version
- * that they depend on, so clients need new ones within a second.
+ * Changes settings of a resource. Absent ones stay; null removes an optional one. Issued tokens stay valid if only prose differs or scopes were
+ * added. Every other change ends the version that they depend on, so clients need new ones within a second.
  */
 export async function changeResource(
   deps: ResourceDeps,

@@ -42,7 +42,7 @@ export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: Age
 
 /** Reads an agent as an OAuth client. Its ceiling is intersected with the ceilings of its parents, and it depends on their handles too. */
 export async function readAgentClient(
-  deps: FindAgentDeps & { readonly registeredClients: RegisteredClientsStore; readonly trustLog: Pick<TrustLog, 'ended'> },
+  deps: FindAgentDeps & { readonly registeredClients: RegisteredClientsStore; readonly trustLog: Pick<TrustLog, 'ended' | 'epoch'> },
   id: AgentId,
 ): Promise<CacheableRead<Client> | undefined> {
   const chain = await chainOfAgents(deps, id)

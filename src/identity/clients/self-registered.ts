@@ -1,9 +1,10 @@
 // Clients that registered themselves. What they list in their metadata proves nothing: a key counts from the first valid assertion that it signs.
 import type { ExternalClientId, OrgId } from '../../protocol/ids.js'
-import { dependenciesOf, stands } from '../../protocol/standing.js'
+import { dependenciesOf } from '../../protocol/standing.js'
 import type { CacheableRead } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Agent, AgentsStore } from '../agents/store.js'
+import { codeStands } from '../keys/one-time-code.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import { countNewest, type Quota } from '../limits/quota.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
@@ -14,7 +15,7 @@ export interface SelfRegisteredDeps {
   readonly agents: AgentsStore
   readonly registeredClients: RegisteredClientsStore
   readonly registeredKeys: RegisteredKeysStore
-  readonly trustLog: Pick<TrustLog, 'ended'>
+  readonly trustLog: Pick<TrustLog, 'ended' | 'epoch'>
 }
 
 /**
@@ -33,7 +34,7 @@ export async function readOwnKeys(
   const named = registered.map((key) => ({ ...key, jwk: listed.find(({ jkt }) => jkt === key.jkt)?.jwk ?? key.jwk }))
   // A key that was ever registered for the agent has a slot, also after it was revoked: then listing it again does not bring it back.
   const slots = await Promise.all(listed.map(({ jkt }) => deps.registeredKeys.slots.get(`${id} ${jkt}`)))
-  const mayProve = tokenHash !== undefined && stands(deps.trustLog.ended, [epoch])
+  const mayProve = tokenHash !== undefined && codeStands(deps.trustLog, [epoch])
   const unproved = mayProve ? listed.filter((_, i) => slots[i] === undefined) : []
   return {
     keys: [...named, ...unproved.map((key) => ({ ...key, usableUntil: expiresAt, isUnproved: true as const }))],

@@ -14,6 +14,7 @@ import { appendBlock, blockAfter, endingAll, numbering } from './block.js'
 import { type ClockMode, type ClockRule, newClockRule } from './clock-rule.js'
 import { LogWriter } from './log-writer.js'
 import { newCheckpoints } from './proofs/checkpoint.js'
+import { rootOf } from './proofs/leaf.js'
 import { newProofs } from './proofs/proofs.js'
 import { newReadBarrier } from './read-barrier.js'
 import { requireNotFrozen } from './recovery/freeze.js'
@@ -145,6 +146,9 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     },
     get lastHash() {
       return requireRead(applied.lastHash)
+    },
+    get root() {
+      return rootOf(applied.frontier)
     },
     start: async () => {
       await openLog(deps, applied, clockRule)

@@ -124,6 +124,8 @@ export interface LogFeed {
   readonly position: Position
   /** base64url leaf hash of the last applied entry. */
   readonly lastHash: string
+  /** base64url root of the epoch's tree up to the last applied entry. */
+  readonly root: string
 }
 
 /** The complete trust log, as the server creates it. */

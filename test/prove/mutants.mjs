@@ -680,6 +680,27 @@ export const MUTANTS = [
     ['test/storage/sqlite/open.test.ts'],
   ],
   [
+    'a restore compares a mirror with the root of the witness',
+    'src/trust-log/recovery/mirror-proof.ts',
+    "requireRoot(witnessed.root, entry, 'the witness has')",
+    '',
+    ['test/trust-log/recovery/restore.test.ts'],
+  ],
+  [
+    'a restore compares a mirror with its checkpoint',
+    'src/trust-log/recovery/mirror-proof.ts',
+    "requireRoot(checkpoint.root, entry, 'its checkpoint')",
+    '',
+    ['test/trust-log/recovery/restore.test.ts'],
+  ],
+  [
+    'a checkpoint proves a mirror only if a key of the store has signed it',
+    'src/trust-log/recovery/mirror-proof.ts',
+    'if (checkpoint.isSigned) proven',
+    'proven',
+    ['test/trust-log/recovery/restore.test.ts'],
+  ],
+  [
     'a restore refuses a damaged backup before it writes',
     'src/operations/restore/restore.ts',
     'if (!isCurrent) await requireSound(storage)',

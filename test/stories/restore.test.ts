@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { copyFile, readFile, rm } from 'node:fs/promises'
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { fetchRegistryKeys, newEs256Signer, newLogCopy } from '../../src/client/index.js'
@@ -41,7 +41,9 @@ const putBack = () => copyFile(file('backup.db'), file('data/credence.db'))
 async function mirror(): Promise<void> {
   const copy = mirrorFile(file('mirror.jsonl'))
   const issuer = registry?.issuer ?? ''
-  await newLogCopy(copy.read()).catchUp({ issuer, keys: await fetchRegistryKeys(issuer, 'log') }, copy.append)
+  const log = newLogCopy(copy.read())
+  await log.catchUp({ issuer, keys: await fetchRegistryKeys(issuer, 'log') }, copy.append)
+  await copy.saveCheckpoint(log.checkpoint?.note ?? '')
 }
 const stateOf = async (caller: Actor, { agentId }: AgentActor) => (await caller.query<{ state: string }>('agents.get', { agentId })).state
 
@@ -148,6 +150,22 @@ describe('restore with a mirror that has the witnessed entry', () => {
   test('a missing mirror file is refused, and the restore with the right file quarantines nothing', async () => {
     await expect(restoreStore(config, file('mirrror.jsonl'))).rejects.toMatchObject({ reason: 'bad_input' })
     expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ reachesWitness: true, quarantined: 0 })
+  })
+  test('the checkpoint of the mirror, which a key of the backup has signed, proves its entries', async () => {
+    // An earlier release wrote no root into the witness
+    const { root: _, ...witnessed } = JSON.parse(await readFile(file('witness.json'), 'utf8'))
+    await writeFile(file('witness.json'), JSON.stringify(witnessed))
+    const lines = (await readFile(file('mirror.jsonl'), 'utf8')).split('\n')
+    const suspended = lines.findLastIndex((line) => line.includes('agent.suspended'))
+    const changed = lines.with(suspended, JSON.stringify({ ...JSON.parse(lines[suspended] ?? ''), type: 'record.changed' }))
+    await writeFile(file('mirror.jsonl'), changed.join('\n'))
+    await expect(restoreStore(config, file('mirror.jsonl'), { mayQuarantine: true })).rejects.toThrow('another root than its checkpoint')
+    await writeFile(file('mirror.jsonl'), lines.join('\n'))
+    expect(await restoreStore(config, file('mirror.jsonl'))).not.toHaveProperty('unprovenEntries')
+    await putBack()
+    await writeFile(file('witness.json'), JSON.stringify(witnessed))
+    await rm(file('mirror.jsonl.checkpoint'))
+    expect(await restoreStore(config, file('mirror.jsonl'))).toHaveProperty('unprovenEntries.to', lines.length - 2)
   })
   test('a mirror of another history and a mirror that is too short are refused and change nothing', async () => {
     const entries = mirrorFile(file('mirror.jsonl')).read()

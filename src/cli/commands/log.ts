@@ -66,7 +66,9 @@ async function mirror(flags: LogFlags & { readonly to: string; readonly once?: b
   const copy = newLogCopy(file.read())
   for (;;) {
     const source = await sourceOf(flags)
+    const isFirst = copy.checkpoint === undefined
     const added = await withProgress('catching up', () => copy.catchUp(source, file.append))
+    if (copy.checkpoint && (isFirst || added > 0)) await file.saveCheckpoint(copy.checkpoint.note)
     if (added > 0 || flags.once) print(flags, { seq: copy.seq, added })
     if (flags.once) return
     await clientClock.after(MIRROR_INTERVAL_MS)

@@ -59,7 +59,7 @@ export interface LogCopy {
   /** Sequence number of the last entry; −1 for an empty copy. */
   readonly seq: number
   /** The checkpoint that signs the copy's entries; undefined before the first `catchUp`. */
-  readonly checkpoint: Checkpoint | undefined
+  readonly checkpoint: (Checkpoint & { readonly note: string }) | undefined
   /**
    * Reads the missing entries up to a new checkpoint, verifies them against it, then passes them to `append` and returns their number.
    * Throws if the registry shows a different history than the copy has, or an earlier state.
@@ -69,7 +69,7 @@ export interface LogCopy {
 
 export function newLogCopy(saved: readonly Entry[]): LogCopy {
   let state = saved.reduce((before, entry) => extend(before, entry, canonical(entry)), EMPTY_LOG)
-  let checkpoint: Checkpoint | undefined
+  let checkpoint: LogCopy['checkpoint']
   return {
     get seq() {
       return state.seq

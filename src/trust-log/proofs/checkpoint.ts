@@ -1,13 +1,11 @@
-import { sha256 } from '#crypto'
 import { signCheckpoint } from '../../credentials/checkpoint.js'
 import type { Signer } from '../../credentials/jose/sign.js'
 import { refuse } from '../../errors.js'
-import { base64url } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Handle } from '../../protocol/handles.js'
-import { rootOfFrontier } from '../../protocol/log/merkle.js'
 import type { AppliedLog } from '../apply.js'
 import type { LogProofs } from '../trust-log.js'
+import { rootOf } from './leaf.js'
 
 interface CheckpointDeps {
   readonly applied: AppliedLog
@@ -30,7 +28,7 @@ export function newCheckpoints({ applied, clock, name, logSigners }: CheckpointD
     const now = clock.now()
     if (epoch === undefined) return refuse('standing_unknown', 'the log is empty', { retryAfterSeconds: 1 })
     if (cached?.size === size && cached.epoch === epoch && now < cached.expiresAt) return cached.note
-    const root = base64url(rootOfFrontier(sha256, applied.frontier))
+    const root = rootOf(applied.frontier)
     const note = logSigners().then((signers) => signCheckpoint({ log: name, size, root, epoch }, ...signers))
     const signed = { size, epoch, expiresAt: now + CACHE_SECONDS, note }
     cached = signed

@@ -2,7 +2,7 @@ import { sha256 } from '#crypto'
 import { canonical } from '../../credentials/jose/canonical-json.js'
 import { base64url, fromBase64url, utf8 } from '../../lib/bytes.js'
 import type { Block, Entry } from '../../protocol/log/entry.js'
-import { appendToFrontier, type Frontier, hashLeaf } from '../../protocol/log/merkle.js'
+import { appendToFrontier, type Frontier, hashLeaf, rootOfFrontier } from '../../protocol/log/merkle.js'
 
 /** Leaf hash of an entry, over its RFC 8785 canonical form. */
 export const leafOfEntry = (entry: Entry): Uint8Array => hashLeaf(sha256, utf8(canonical(entry)))
@@ -16,6 +16,9 @@ export const frontierOf = ({ size, frontier }: Pick<Block, 'size' | 'frontier'>)
   size,
   hashes: frontier.map((text) => fromBase64url(text) ?? new Uint8Array()),
 })
+
+/** The base64url root of a tree. */
+export const rootOf = (frontier: Frontier): string => base64url(rootOfFrontier(sha256, frontier))
 
 /** The frontier as a block stores it. */
 export const frontierTexts = (frontier: Frontier): string[] => frontier.hashes.map(base64url)

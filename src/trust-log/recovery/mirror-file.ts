@@ -1,5 +1,7 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
+import { z } from 'zod'
 import { refuse } from '../../errors.js'
+import { readAtomicFile, writeAtomicFile } from '../../lib/io/atomic-file.js'
 import { requirePrivate } from '../../lib/io/private-file.js'
 import { readJson } from '../../lib/json.js'
 import { Entry } from '../../protocol/log/entry.js'
@@ -10,7 +12,13 @@ interface MirrorFile {
   read(): Entry[]
   /** Overwrites a line that a crash cut off. The entries are durable when it returns. */
   append(entries: readonly Entry[]): void
+  /** The signed checkpoint that the entries were verified against last. Undefined if none was saved. */
+  readCheckpoint(): Promise<string | undefined>
+  /** Saves the checkpoint in a file beside the entries, after they are durable. */
+  saveCheckpoint(note: string): Promise<void>
 }
+
+const SavedCheckpoint = z.strictObject({ checkpoint: z.string().max(65_536) })
 
 /** A longer line is refused. The largest entry, with 10,000 endings, is about 0.7 MB long. */
 const MAX_LINE_BYTES = 2_097_152
@@ -41,8 +49,12 @@ export function mirrorFile(file: string): MirrorFile {
         closeSync(handle)
       }
     },
+    readCheckpoint: async () => (await readAtomicFile(checkpointOf(file), SavedCheckpoint, 'checkpoint'))?.checkpoint,
+    saveCheckpoint: (checkpoint) => writeAtomicFile(checkpointOf(file), { checkpoint }),
   }
 }
+
+const checkpointOf = (file: string): string => `${file}.checkpoint`
 
 /** Number of bytes up to and including the last line end, searched from the end of the file. */
 function completeBytes(handle: number): number {

@@ -4,7 +4,7 @@
 //
 // 1. Replay: entries of the mirror that follow the backup's last entry are appended unchanged, and the records that they revoked are updated.
 // 2. Completeness: the witness, which is outside the store, has the last known head of the log. If store and mirror together have that entry,
-//    no known revocation is missing. Otherwise the restore is refused, or the store is quarantined: everything that outlives a token is ended.
+//    no known revocation is missing, and no entry of the mirror was changed (mirror-proof.ts). Otherwise the restore is refused, or the store is quarantined: everything that outlives a token is ended.
 // 3. New epoch: its first entry ends the previous epoch and the registry's signing keys, so every token issued before is invalid. Keys that are
 //    not revoked are registered again in the new epoch, because proofs reach back only to its first entry. Then the witness is updated.
 //
@@ -15,9 +15,8 @@
 // Cost: the log is read twice; memory holds one string for each handle that the store's records have, and the mirror.
 // Limits: no registry may run on the store. The witness is updated once a second, so a revocation after its last update that the mirror lacks
 // goes unnoticed.
-import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
-import { base64url, utf8 } from '../../lib/bytes.js'
+import { base64url } from '../../lib/bytes.js'
 import type { Clock, EpochSeconds } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
 import type { Random } from '../../lib/random.js'
@@ -31,8 +30,9 @@ import { appendExclusively, endingAll, numbering } from '../block.js'
 import { blocksFrom } from '../blocks-from.js'
 import { isPlausible } from '../clock-rule.js'
 import { newClockSkewCheck, toIso } from '../clock-skew.js'
-import { leafOfEntry } from '../proofs/leaf.js'
+import { frontierOf, leafOfEntry, rootOf } from '../proofs/leaf.js'
 import { type LogHead, leafHashAt, requireHead, type WitnessStore } from '../witness/witness.js'
+import { lastProvenEntry, type MirrorCheckpoint, treeDigest } from './mirror-proof.js'
 
 interface RestoreDeps {
   readonly port: LogPort
@@ -40,6 +40,8 @@ interface RestoreDeps {
   readonly witness: WitnessStore | undefined
   /** Entries of a mirror of the log, in order from entry 0; empty without a mirror. */
   readonly mirror: readonly Entry[]
+  /** Absent without a mirror, and for a mirror of an earlier release. */
+  readonly mirrorCheckpoint?: MirrorCheckpoint | undefined
   /** True if the store was not put back from a backup. Then a registry without a witness is complete. */
   readonly isCurrent?: boolean
   /** Resets a clock that is plausible, and accepts a witness without a head, which then gets the head of this store. */
@@ -71,6 +73,8 @@ export interface RestoreResult {
   readonly backupEndsAt: LogEnd
   /** Where the mirror ends. Absent without a mirror. */
   readonly mirrorEndsAt?: LogEnd
+  /** The replayed entries that neither the witness nor a signed checkpoint proves: the mirror may have been changed there. Absent if all are proved. */
+  readonly unprovenEntries?: { readonly from: number; readonly to: number }
   /** The newest entry of which the witness knows. Absent if no witness could be read. Nobody knows what was revoked after it. */
   readonly witnessedEntry?: number
   /** Number of replayed entries that ended a handle. */
@@ -115,6 +119,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   await newClockSkewCheck(deps)()
   if (deps.isCurrent) await requireResettable(deps, head)
   const witnessed = await witness?.read()
+  const proven = lastProvenEntry({ epoch: head.epoch, frontier: applied.frontier }, lost, { witnessed, checkpoint: deps.mirrorCheckpoint })
   const missing = await whyIncomplete(deps, witnessed, lost)
   if (missing !== undefined && !deps.mayQuarantine)
     refuse('conflict', `revocations may be missing: ${missing}. Nothing was written. ${deps.isCurrent ? OLD_COPY : QUARANTINE}`)
@@ -139,16 +144,23 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   await appendExclusively(port, applied, EPOCH_WRITER, entries.slice(0, -1))
   await appendExclusively(port, applied, LAST_WRITER, entries.slice(-1))
   const last = entries.at(-1)
-  if (last !== undefined) await witness?.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
+  if (last !== undefined) await witness?.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)), root: rootOf(applied.frontier) })
   return {
     epoch,
     backupEndsAt: endOf(head.entries.at(-1)),
     ...(deps.mirror.length > 0 && { mirrorEndsAt: endOf(deps.mirror.at(-1)) }),
+    ...unprovenEntries(lost, proven),
     ...(witnessed && { witnessedEntry: witnessed.seq }),
     replayed: lost.filter((entry) => entry.ends.length > 0).length,
     reachesWitness,
     quarantined: quarantine.reduce((sum, entry) => sum + entry.ends.length, 0),
   }
+}
+
+function unprovenEntries(lost: readonly Entry[], proven: number | undefined): Pick<RestoreResult, 'unprovenEntries'> {
+  const [first, last] = [lost[0]?.seq ?? 0, lost.at(-1)?.seq ?? -1]
+  const from = Math.max(first, (proven ?? -1) + 1)
+  return from <= last ? { unprovenEntries: { from, to: last } } : {}
 }
 
 const endOf = (entry: Entry | undefined): LogEnd => ({ entry: entry?.seq ?? -1, time: entry?.time ?? 0 })
@@ -192,7 +204,7 @@ const wasInterrupted = ({ writer }: Block): boolean => writer === REPLAY_WRITER 
 function epochStarted({ random }: RestoreDeps, { end, standing }: { readonly end: Block; readonly standing: readonly Handle[] }): Proposal {
   const ends = lastingEndings(standing.filter((handle) => /^(epo|rk):/.test(handle)))
   // Each epoch has a Merkle tree of its own (RFC 6962). The first leaf commits to the tree of the previous epoch.
-  const digest = base64url(sha256(utf8(`${end.epoch} ${end.size} ${end.frontier.join(' ')}`)))
+  const digest = treeDigest({ epoch: end.epoch, frontier: frontierOf(end) })
   return { id: newId(random, 'ent'), type: 'epoch.started', ends, digest }
 }
 

@@ -20,12 +20,12 @@ export function witnessFile(file: string): WitnessStore {
       return LogHead.optional().parse(pastEpochs && head)
     },
     // Several instances may share the file, and one that is behind must not lower the head of another. If two instances read the file at the same
-    // time, the one behind may still write last; the next update, a second later, corrects that.
+    // time, the one behind may still write last; the next update, a second later, corrects that. A head of an older release gets its root.
     write: async (head) => {
       const before = await read()
       if (before?.pastEpochs.includes(head.epoch))
         refuse('unavailable', `the witness ${file} has a newer epoch of the log: the registry was restored, and this is an old copy of it`)
-      if (before?.epoch === head.epoch && before.seq >= head.seq) return
+      if (before?.epoch === head.epoch && (before.seq > head.seq || (before.seq === head.seq && before.root !== undefined))) return
       const pastEpochs = before === undefined ? [] : before.epoch === head.epoch ? before.pastEpochs : [...before.pastEpochs, before.epoch]
       await writeAtomicFile(file, { ...head, pastEpochs })
     },

@@ -65,7 +65,7 @@ function requireCheckpointIn(url: string, { status, value }: FetchedJson): Cosig
 }
 
 const headOf = (checkpoint: CosignedCheckpoint | undefined): LogHead | undefined =>
-  checkpoint && { epoch: checkpoint.epoch, seq: checkpoint.seq, hash: checkpoint.hash }
+  checkpoint && { epoch: checkpoint.epoch, seq: checkpoint.seq, hash: checkpoint.hash, root: checkpoint.root }
 
 const isSameHead = (left: LogHead | undefined, right: LogHead | undefined): boolean =>
   left?.epoch === right?.epoch && left?.seq === right?.seq && left?.hash === right?.hash

@@ -13,7 +13,13 @@ import { leafOfEntry } from '../proofs/leaf.js'
 import type { LogFeed, LogProofs, ServedTrustLog } from '../trust-log.js'
 
 /** The last entry of a log: its epoch, its number, and the base64url hash of its leaf. */
-export const LogHead = z.strictObject({ epoch: Handle, seq: z.int().min(0), hash: z.string().length(43) })
+export const LogHead = z.strictObject({
+  epoch: Handle,
+  seq: z.int().min(0),
+  hash: z.string().length(43),
+  /** The root of the epoch's tree after the entry, so that a restore can check every entry of a mirror. Absent in heads that an older release wrote. */
+  root: z.string().length(43).optional(),
+})
 export type LogHead = z.infer<typeof LogHead>
 
 /** The proofs with which a log convinces a witness that it has the head it claims. */
@@ -95,10 +101,10 @@ export function updateWitness(
   let failures = 0
   let contactMs = clock.monotonicMs()
   const update = async (): Promise<void> => {
-    const [{ seq }, epoch, hash] = [parsePosition(trustLog.position), trustLog.epoch, trustLog.lastHash]
+    const [{ seq }, epoch, hash, root] = [parsePosition(trustLog.position), trustLog.epoch, trustLog.lastHash, trustLog.root]
     if (seq === written && failures === 0 && clock.monotonicMs() - contactMs < READ_MS) return
     await requireSameHistory(witness, trustLog, seq)
-    if (seq !== written) await witness.write({ epoch, seq, hash }, trustLog)
+    if (seq !== written) await witness.write({ epoch, seq, hash, root }, trustLog)
     written = seq
     contactMs = clock.monotonicMs()
   }

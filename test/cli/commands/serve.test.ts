@@ -190,6 +190,7 @@ test('a restored backup is refused by serve until admin restore has run with the
   const mirror = `${folder.path}/mirror.jsonl`
   const mirrored = await runCommand(['log', 'mirror', '--registry', first.issuer, '--to', mirror, '--once', '--json'])
   expect(JSON.parse(mirrored.out).added).toBeGreaterThan(0)
+  expect(existsSync(`${mirror}.checkpoint`)).toBe(true)
   await stop(first.child)
   copyFileSync(`${data}/credence.db`, `${folder.path}/backup.db`)
   const second = await serving(data)

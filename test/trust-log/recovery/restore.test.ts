@@ -1,15 +1,17 @@
 // Restores a backup under a set clock, with a mirror of the whole log.
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import type { Block, Entry } from '../../../src/protocol/log/entry.js'
 import { type RunningServer, startServer } from '../../../src/server/server.js'
 import { openSqlite } from '../../../src/storage/sqlite/open.js'
 import type { LogPort, Storage } from '../../../src/storage/storage.js'
+import { frontierOf, rootOf } from '../../../src/trust-log/proofs/leaf.js'
+import type { MirrorCheckpoint } from '../../../src/trust-log/recovery/mirror-proof.js'
 import { type ReplayedRevocations, restoreLog } from '../../../src/trust-log/recovery/restore.js'
-import type { LogHead, WitnessStore } from '../../../src/trust-log/witness/witness.js'
+import { LogHead, type WitnessStore } from '../../../src/trust-log/witness/witness.js'
 import { freePort } from '../../free-port.mjs'
 import { type Actor, aName, type Cast, newCast } from '../../registry.js'
 import { setClock } from '../../set-clock.js'
@@ -68,6 +70,94 @@ beforeEach(async () => {
 afterEach(async () => {
   await stop()
   await folder[Symbol.asyncDispose]()
+})
+
+/** Takes the ending of a role out of the mirror: the entry before the last, so that the last one still is the witness's. */
+const withoutEnding = (mirror: readonly Entry[]): readonly Entry[] =>
+  mirror.map((entry) => (entry.type === 'record.changed' && entry.seq !== mirror.length - 1 ? { ...entry, ends: [] } : entry))
+
+/** Puts the backup back and restores it with this mirror. Returns the result, or the text of the refusal. */
+async function restoreWith(options: {
+  readonly mirror: readonly Entry[]
+  readonly witness?: WitnessStore
+  readonly mirrorCheckpoint?: MirrorCheckpoint
+}): Promise<{ readonly text: string; readonly blocks: readonly [before: number, after: number]; readonly unproven: unknown }> {
+  await copyFile(file('backup.db'), file('store.db'))
+  await open()
+  const count = async () => ((await storage.log.head())?.n ?? -1) + 1
+  const before = await count()
+  const deps = { witness, ...noRecords, clock, random: systemRandom, log: silentLog, ...options }
+  const restored = await restoreLog({ port: storage.log, ...deps }).catch((error: unknown) => String(error))
+  const blocks = [before, await count()] as const
+  await storage.close()
+  return typeof restored === 'string'
+    ? { text: restored, blocks, unproven: undefined }
+    : { text: 'done', blocks, unproven: restored.unprovenEntries }
+}
+
+describe('a mirror that was changed in its middle', () => {
+  let mirror: readonly Entry[]
+  let checkpoint: MirrorCheckpoint
+  /** The witness as an earlier release has written it. */
+  let rootless: WitnessStore
+  let first: number
+  beforeEach(async () => {
+    first = (await readMirror()).length - 1
+    await appendEntry()
+    mirror = await readMirror()
+    const head = await storage.log.head()
+    if (head === undefined) throw new Error('the log is empty')
+    checkpoint = { epoch: head.epoch, size: head.size, root: rootOf(frontierOf(head)), isSigned: true }
+    await stop()
+    const { root: _, ...witnessed } = (await witness.read()) ?? {}
+    rootless = { ...witness, read: async () => LogHead.parse(witnessed) }
+  })
+  afterEach(async () => {
+    await copyFile(file('backup.db'), file('store.db'))
+    await open()
+    await restoreLog({ port: storage.log, witness, mirror, ...noRecords, clock, random: systemRandom, log: silentLog })
+    await storage.close()
+    await start()
+  })
+
+  test('is refused, because the witness has another root, and nothing is written', async () => {
+    const { text, blocks } = await restoreWith({ mirror: withoutEnding(mirror) })
+    expect(text).toMatch(/the mirror was changed: its entries \d+–\d+ have another root than the witness has/)
+    expect(blocks[1]).toBe(blocks[0])
+  })
+
+  test.each([true, false])('is refused, because its checkpoint has another root (signed: %s)', async (isSigned) => {
+    const options = { witness: rootless, mirrorCheckpoint: { ...checkpoint, isSigned } }
+    expect((await restoreWith({ ...options, mirror: withoutEnding(mirror) })).text).toContain('have another root than its checkpoint')
+    // The witness's entry is there, but the checkpoint signs one more
+    const longer = { ...checkpoint, size: checkpoint.size + 1 }
+    expect((await restoreWith({ ...options, mirror, mirrorCheckpoint: longer })).text).toContain('lacks entries that its checkpoint signs')
+  })
+
+  test('is named as not checked, if only an unsigned checkpoint or the last entry could show it', async () => {
+    const unproven = { from: first, to: mirror.length - 1 }
+    expect(await restoreWith({ mirror, witness: rootless })).toMatchObject({ text: 'done', unproven })
+    const unsigned = { ...checkpoint, isSigned: false }
+    expect(await restoreWith({ mirror, witness: rootless, mirrorCheckpoint: unsigned })).toMatchObject({ text: 'done', unproven })
+    expect(await restoreWith({ mirror, witness: rootless, mirrorCheckpoint: checkpoint })).toMatchObject({
+      text: 'done',
+      unproven: undefined,
+    })
+  })
+
+  test('is refused by the commitment of the next epoch, too', async () => {
+    await copyFile(file('backup.db'), file('store.db'))
+    await open()
+    await restoreLog({ port: storage.log, witness, mirror, ...noRecords, clock, random: systemRandom, log: silentLog })
+    const whole = await readMirror()
+    await storage.close()
+    const changed = withoutEnding(whole)
+    expect((await restoreWith({ mirror: changed, witness: rootless })).text).toMatch(
+      /the mirror was changed before entry \d+, which commits/,
+    )
+    expect(await restoreWith({ mirror: whole })).toMatchObject({ text: 'done', unproven: undefined })
+    mirror = whole
+  })
 })
 
 const readMirror = async (): Promise<readonly Entry[]> => (await storage.log.read(0, 10_000)).flatMap(({ entries }) => entries)

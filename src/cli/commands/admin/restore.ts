@@ -59,11 +59,16 @@ export function adminResetClock(admin: Command): void {
 }
 
 /** The limits of what the command knows about the backup. */
-function knowledgeOf({ backupEndsAt, mirrorEndsAt, witnessedEntry }: RestoreResult): readonly string[] {
+function knowledgeOf({ backupEndsAt, mirrorEndsAt, unprovenEntries, witnessedEntry }: RestoreResult): readonly string[] {
   const at = ({ entry, time }: RestoreResult['backupEndsAt']) => `entry ${entry} of the log (${toIso(time)})`
   return [
     `The backup ends at ${at(backupEndsAt)}. What was registered, published or granted after it is lost.`,
     ...(mirrorEndsAt ? [`The mirror ends at ${at(mirrorEndsAt)}. The revocations up to it are replayed.`] : []),
+    ...(unprovenEntries
+      ? [
+          `Warning: entries ${unprovenEntries.from}–${unprovenEntries.to} of the mirror were not checked, because neither the witness nor a signed checkpoint of the mirror covers them. If somebody has changed the file, revocations may be missing.`,
+        ]
+      : []),
     witnessedEntry === undefined
       ? 'No witness has said where the log ended.'
       : `The witness knows of entry ${witnessedEntry}. It is updated once a second, so what was revoked in the last second before the registry stopped may be missing.`,

@@ -7,7 +7,7 @@ import { NAMED_TASKS, TASKS } from '../delegation/tasks/store.js'
 import { AGENT_PROFILES, USE_RECORDS } from '../delegation/uses/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
 import { CLIENT_DOCUMENTS, REGISTERED_CLIENTS } from '../identity/clients/store.js'
-import { KEY_CODE_GENERATIONS, KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
+import { BANNED_KEYS, KEY_CODE_GENERATIONS, KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
@@ -58,6 +58,7 @@ export const COLLECTIONS = anySpecs([
   FRESHNESS,
   REGISTERED_KEYS,
   KEY_SLOTS,
+  BANNED_KEYS,
   KEY_CODES,
   KEY_CODE_GENERATIONS,
   REQUEST_SLOTS,

@@ -680,6 +680,27 @@ export const MUTANTS = [
     ['test/storage/sqlite/open.test.ts'],
   ],
   [
+    'a restore bans the keys that were declared compromised after the backup',
+    'src/operations/restore/replay-revocations.ts',
+    'if (compromises.length > 0) await',
+    'if (compromises.length < 0) await',
+    ['test/stories/restore.test.ts'],
+  ],
+  [
+    'the compromise of a key that was revoked before has an entry with its digest',
+    'src/identity/keys/compromise.ts',
+    'ends: fresh, digest, operations',
+    'ends: fresh, operations',
+    ['test/stories/restore.test.ts'],
+  ],
+  [
+    'an erasure keeps the ban of a compromised key',
+    'src/operations/tenant-data/erase.ts',
+    'if (jkt !== undefined) await banKey',
+    'if (jkt === null) await banKey',
+    ['test/operations/tenant-data'],
+  ],
+  [
     'a restore compares a mirror with the root of the witness',
     'src/trust-log/recovery/mirror-proof.ts',
     "requireRoot(witnessed.root, entry, 'the witness has')",

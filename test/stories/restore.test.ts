@@ -177,6 +177,33 @@ describe('restore with a mirror that has the witnessed entry', () => {
   })
 })
 
+test.each([
+  ['', () => Promise.resolve()],
+  [', also one that was revoked before the backup', (keyId: unknown) => acme.mutate('keys.revoke', { keyId })],
+])('a key that was declared compromised after the backup stays banned after a restore%s', async (_, before) => {
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: planner.agentId })
+  const keyId = items[0]?.keyId
+  await before(keyId)
+  await stop()
+  await backUp()
+  await start()
+  await acme.mutate('keys.compromise', { keyId, since: 0 })
+  await mirror()
+  await stop()
+  await putBack()
+  await restoreStore(config, file('mirror.jsonl'))
+  await start()
+  const register = async (key: Pick<Actor, 'signer'>) => {
+    const proof = await proveKey(
+      { signer: key.signer, clock: systemClock, random: systemRandom },
+      { issuer: acme.issuer, owner: ocr.agentId },
+    )
+    return cast.as(acme).mutate('keys.register', { owner: ocr.agentId, use: 'client', jwk: key.signer.publicJwk, proof })
+  }
+  expect(await reasonOf(register(planner))).toBe('key_revoked')
+  expect(await reasonOf(register({ signer: await newEs256Signer() }))).toBe('done')
+})
+
 describe('restore of an agent that was suspended or revoked after the backup', () => {
   const change = (caller: Pick<Actor, 'mutate'>, operation: 'suspend' | 'revoke' | 'reinstate', { agentId } = ocr) =>
     caller.mutate(`agents.${operation}`, { agentId })

@@ -1,9 +1,10 @@
+import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import { requireRegisteredKey } from './authority.js'
-import { banKey } from './quota-slots.js'
+import { banKey, compromiseDigestOf } from './quota-slots.js'
 import { indexingCardsBelow, keyAuditDraft, type RevokeKeyDeps, withdrawingForOwner } from './revoke.js'
 
 /**
@@ -19,7 +20,8 @@ export async function compromiseKey(
   note?: string,
 ): Promise<{ position: Position; revokedCount: number }> {
   const registeredKey = await requireRegisteredKey(deps, caller, id)
-  await banKey(deps.registeredKeys, registeredKey)
+  await banKey(deps.registeredKeys, registeredKey.jkt)
+  const digest = compromiseDigestOf(registeredKey)
   const ended = new Set<Handle>()
   for (let position: Position | undefined; ; ) {
     const granted = [{ handle: registeredKey.handle }, ...(await grantedTransitively(deps, registeredKey.handle, since))]
@@ -34,7 +36,10 @@ export async function compromiseKey(
       ...(await withdrawingForOwner(deps, registeredKey)),
       ...deps.audit.recordingEnd(draft, { ends: fresh, reason: 'compromised', note }),
     ]
-    position = (await deps.trustLog.end({ type: 'key.compromised', ends: fresh, operations })).position
+    // Also the compromise of a key that was revoked before has an entry, so that a restore bans the key
+    const committed = await deps.trustLog.commit({ type: 'key.compromised', dependsOn: [], ends: fresh, digest, operations })
+    if (committed.outcome !== 'committed') return refuse('conflict', 'the record changed while the request was processed; try again')
+    position = committed.position
   }
 }
 

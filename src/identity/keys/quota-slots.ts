@@ -1,5 +1,6 @@
+import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
-import type { Jkt, RegisteredKeyId } from '../../protocol/ids.js'
+import { Jkt, type RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner } from '../../protocol/key-statement.js'
 import type { Cursor, Operation } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -58,15 +59,23 @@ const isTaken = async ({ registeredKeys, trustLog }: SlotDeps, { keyId, handle }
 export const slotIdsOf = ({ owner, jkt }: Pick<RegisteredKey, 'owner' | 'jkt'>, number: number | undefined): readonly string[] =>
   number === undefined ? [`${owner} ${jkt}`, bannedSlotId(jkt)] : [`${owner} ${number}`]
 
-const bannedSlotId = (jkt: Jkt): string => `compromised ${jkt}`
+const BANNED = 'compromised '
+const bannedSlotId = (jkt: Jkt): string => `${BANNED}${jkt}`
+
+/** The thumbprint of a key that an earlier release banned by a slot. */
+export const bannedBySlot = (slotId: string): Jkt | undefined =>
+  slotId.startsWith(BANNED) ? Jkt.safeParse(slotId.slice(BANNED.length)).data : undefined
 
 /** Bans a compromised key permanently and for every owner, because an attacker may have it. Banning a key again has no effect. */
-export const banKey = async ({ slots }: RegisteredKeysStore, { id, owner, handle, jkt }: RegisteredKey): Promise<void> => {
-  await slots.insert({ id: bannedSlotId(jkt), owner, keyId: id, handle })
+export const banKey = async ({ banned }: Pick<RegisteredKeysStore, 'banned'>, jkt: Jkt): Promise<void> => {
+  await banned.insert({ id: digestOfText(jkt) })
 }
 
-export const isCompromised = async ({ registeredKeys }: Pick<SlotDeps, 'registeredKeys'>, jkt: Jkt): Promise<boolean> =>
-  (await registeredKeys.slots.get(bannedSlotId(jkt))) !== undefined
+export const isCompromised = async ({ registeredKeys: { banned, slots } }: Pick<SlotDeps, 'registeredKeys'>, jkt: Jkt): Promise<boolean> =>
+  (await Promise.all([banned.get(digestOfText(jkt)), slots.get(bannedSlotId(jkt))])).some((found) => found !== undefined)
+
+/** Names the key in the log entry of its compromise, for a restore. The salt hides the key from readers of the log. */
+export const compromiseDigestOf = ({ jkt, salt }: Pick<RegisteredKey, 'jkt' | 'salt'>): string => digestOfText(`compromised ${salt} ${jkt}`)
 
 /** Operations for the commit that writes the key: of two registrations that found the same slot free, one commit succeeds. */
 export const reservingSlots = (

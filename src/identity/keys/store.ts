@@ -20,7 +20,7 @@ export type RegisteredKey = z.infer<typeof RegisteredKey>
 
 /**
  * A unique id that a registered key reserves. Each key of an owner has two: a numbered quota slot (`<owner> <number>`), which limits the
- * keys of an owner, and `<owner> <jkt>`, which prevents a second registration. `compromised <jkt>` bans a key for every owner.
+ * keys of an owner, and `<owner> <jkt>`, which prevents a second registration. An earlier release banned a key by the id `compromised <jkt>`.
  */
 export const KeySlot = z.strictObject({
   id: z.string().max(128),
@@ -30,6 +30,10 @@ export const KeySlot = z.strictObject({
   handle: Handle,
 })
 export type KeySlot = z.infer<typeof KeySlot>
+
+/** A compromised key, which nobody can register again. The document outlives the owner's data, so it has no more than the digest of the thumbprint. */
+const BannedKey = z.strictObject({ id: z.string().length(43) })
+type BannedKey = z.infer<typeof BannedKey>
 
 /** A one-time code with which a client registers a further key. Only the digest of the code's secret is stored. */
 export const KeyCode = z.strictObject({
@@ -60,6 +64,7 @@ export type KeyCodeGeneration = z.infer<typeof KeyCodeGeneration>
 
 export interface RegisteredKeysStore extends Collection<RegisteredKey> {
   readonly slots: Collection<KeySlot>
+  readonly banned: Collection<BannedKey>
   readonly codes: Collection<KeyCode>
   readonly codeGenerations: Collection<KeyCodeGeneration>
 }
@@ -84,6 +89,14 @@ export const KEY_SLOTS: OwnedSpec<KeySlot> = {
   ownedBy: ['owner'],
 }
 
+export const BANNED_KEYS: OwnedSpec<BannedKey> = {
+  name: 'banned-keys',
+  schema: BannedKey,
+  key: 'id',
+  indexes: {},
+  ownedBy: 'registry',
+}
+
 export const KEY_CODES: OwnedSpec<KeyCode> = {
   name: 'key-codes',
   schema: KeyCode,
@@ -104,6 +117,7 @@ export const KEY_CODE_GENERATIONS: OwnedSpec<KeyCodeGeneration> = {
 export const registeredKeysStore = ({ storage }: { readonly storage: Storage }): RegisteredKeysStore => ({
   ...storage.collection(REGISTERED_KEYS),
   slots: storage.collection(KEY_SLOTS),
+  banned: storage.collection(BANNED_KEYS),
   codes: storage.collection(KEY_CODES),
   codeGenerations: storage.collection(KEY_CODE_GENERATIONS),
 })

@@ -6,6 +6,7 @@
 // Cost: the log is read twice, and every document once, because a damaged backup is refused before anything is written. Limits: the backup must already be in place, and no registry may
 // run on the store.
 import { existsSync } from 'node:fs'
+import { z } from 'zod'
 import { parseCheckpoint, verifyCheckpoint } from '../../credentials/checkpoint.js'
 import type { VerificationKey } from '../../credentials/jose/jwk.js'
 import { refuse } from '../../errors.js'
@@ -52,7 +53,7 @@ export async function restoreStore(
       mirrorCheckpoint: note === undefined ? undefined : await checkpointIn(storage, note),
       mayQuarantine,
       isCurrent,
-      replayRevocations: (replayed) => replayRevocations(storage, replayed),
+      replayRevocations: (replayed, compromises) => replayRevocations(storage, replayed, compromises),
       isForced,
       handlesOfRecords: () => handlesOfRecords(storage),
       reissueKeyEntries: (standing) => reissueKeyEntries(storage, systemRandom, standing),
@@ -72,7 +73,7 @@ async function checkpointIn(storage: BulkReadableStorage, note: string): Promise
     refuse('bad_input', 'the checkpoint beside the mirror is damaged: use another mirror, or remove the checkpoint')
   const keys: VerificationKey[] = []
   for await (const { doc } of documentsOf(storage, SIGNING_KEYS)) {
-    const { use, publicJwk } = SigningKey.parse(doc)
+    const { use, publicJwk } = z.object(SigningKey.shape).parse(doc) // without what only a newer release knows
     if (LOG_USES.has(use)) keys.push({ jwk: publicJwk, alg: algOf(publicJwk) })
   }
   const log = origin.slice(0, origin.lastIndexOf('/log/'))

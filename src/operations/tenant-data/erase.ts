@@ -4,7 +4,7 @@
 // the retention that goes on removing them;
 // the organisation's record, which keeps its id and handle under the name ERASED_NAME; and introductions and notifications of other
 // organisations, which lose the texts that this organisation wrote; and its namespaces and the digests of its agents' names, so that no other
-// organisation gets them. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
+// organisation gets them; and the digests of compromised keys, which nobody can register again. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
 // again.
 // Cost: reads the whole store once and writes 100 documents at a time. An interrupted run can be repeated and continues where it stopped.
 import { AUDIT_ENDINGS, AUDIT_RETENTION, AUDIT_ROWS } from '../../audit/store.js'
@@ -12,6 +12,8 @@ import { INBOX, NOTIFICATION_OUTBOX } from '../../delegation/inbox/store.js'
 import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
 import { refuse } from '../../errors.js'
 import { AGENT_NAMES } from '../../identity/agents/store.js'
+import { banKey, bannedBySlot } from '../../identity/keys/quota-slots.js'
+import { BANNED_KEYS, KEY_SLOTS } from '../../identity/keys/store.js'
 import { NAMESPACES } from '../../identity/namespaces/store.js'
 import { ORGANISATIONS } from '../../identity/organisations/store.js'
 import type { OrgId } from '../../protocol/ids.js'
@@ -75,6 +77,11 @@ async function erase(storage: BulkReadableStorage, tenant: Tenant, document: Own
     case INBOX.name:
     case NOTIFICATION_OUTBOX.name:
       return tenant.ids.has(String(doc.agentId)) ? take(storage, document) : clearNotification(storage, tenant, document)
+    case KEY_SLOTS.name: {
+      const jkt = bannedBySlot(key)
+      if (jkt !== undefined) await banKey({ banned: storage.collection(BANNED_KEYS) }, jkt)
+      return take(storage, document)
+    }
     case CARDS.name:
       await storage.commit(unindexingRows(key))
       return take(storage, document)

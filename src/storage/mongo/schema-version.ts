@@ -7,7 +7,7 @@ import { callServer } from './session/errors.js'
  * The schema version of this release. Raise it with any change of the collections or their indexes: test/storage/mongo/schema-version.test.ts fails
  * until it is raised. Instances of version N and N+1 run side by side (docs/STORAGE.md says what N+1 may change).
  */
-export const SCHEMA_VERSION = 5
+export const SCHEMA_VERSION = 6
 /** The oldest version that this release can read. */
 const FIRST_VERSION = 3
 

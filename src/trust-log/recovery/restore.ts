@@ -49,9 +49,9 @@ interface RestoreDeps {
   /** Allows a quarantine if revocations may be missing. Otherwise such a restore is refused and writes nothing. */
   readonly mayQuarantine: boolean
   /**
-   * Updates records that the mirror revoked after the backup. Called before the store can be served; called again if the restore is repeated.
+   * Updates records that the mirror revoked after the backup, and bans the keys that it declared compromised. Called before the store can be served; called again if the restore is repeated.
    */
-  readonly replayRevocations: (replayed: ReplayedRevocations) => Promise<void>
+  readonly replayRevocations: (replayed: ReplayedRevocations, compromises: readonly Entry[]) => Promise<void>
   /** The handles of the records that outlive a token, and of the registry's signing keys. */
   readonly handlesOfRecords: () => Promise<readonly Handle[]>
   /** Entries that register the given keys (`key:` handles, not revoked) again in the new epoch. */
@@ -127,8 +127,8 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   await appendExclusively(port, applied, REPLAY_WRITER, lost)
   const end = (await port.head()) ?? head
   const reachesWitness = missing === undefined
-  const replayed = await readReplayed(port, end)
-  await deps.replayRevocations(replayed)
+  const { replayed, compromises } = await readReplayed(port, end)
+  await deps.replayRevocations(replayed, compromises)
   const standing = [end.epoch, ...(await deps.handlesOfRecords())].filter((handle) => !applied.ended.has(handle))
   const started = epochStarted(deps, { end, standing })
   const epoch = epochStartedBy(started)
@@ -213,15 +213,20 @@ const quarantineEntries = (random: Random, standing: readonly Handle[]): Proposa
     endingAll(random, { type, ends: lastingEndings(standing.filter((handle) => handle.startsWith(prefix))) }),
   )
 
-/** The revocations that this restore or an earlier one has replayed. */
-async function readReplayed(port: LogPort, head: Block): Promise<ReplayedRevocations> {
+/** The revocations that this restore or an earlier one has replayed, and the entries about compromised keys. */
+async function readReplayed(
+  port: LogPort,
+  head: Block,
+): Promise<{ readonly replayed: ReplayedRevocations; readonly compromises: readonly Entry[] }> {
   const replayed = new Map<Handle, Entry>()
+  const compromises: Entry[] = []
   for await (const { writer, entries } of blocksFrom(port, { from: 0, to: head.n })) {
     if (writer !== REPLAY_WRITER) continue
+    compromises.push(...entries.filter(({ type }) => type === 'key.compromised'))
     for (const entry of entries)
       for (const { handle } of entry.ends) if (replayed.get(handle)?.type !== AGENT_REVOKED) replayed.set(handle, entry)
   }
-  return replayed
+  return { replayed, compromises }
 }
 
 /** The mirror's entries after the store's last entry, number `lastSeq`. Refuses a mirror of another log, and a gap between store and mirror. */

@@ -2,12 +2,17 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { proveKey } from '../../../src/credentials/jose/sign.js'
+import { KEY_SLOTS, KeySlot } from '../../../src/identity/keys/store.js'
+import { systemClock } from '../../../src/lib/clock.js'
 import { silentLog } from '../../../src/lib/log.js'
+import { systemRandom } from '../../../src/lib/random.js'
 import { COLLECTIONS, openCollections } from '../../../src/operations/collections.js'
 import { eraseTenantData, exportTenantData } from '../../../src/operations/tenant-data/command.js'
 import { parseConfig } from '../../../src/server/config.js'
 import { serve } from '../../../src/server/main.js'
 import { openStore } from '../../../src/server/open-store.js'
+import { CONSUMED_IDS } from '../../../src/storage/replay-cache.js'
 import { freePort } from '../../free-port.mjs'
 import { aCard, newCast } from '../../registry.js'
 import { tempFolder } from '../../storage/open-store.js'
@@ -62,7 +67,16 @@ export function tenantDataTests(newStore: () => Promise<{ readonly url: string; 
       return planner.exchange({ audience: audience as never, taskId })
     }
     const [toAcme, toGlobex] = [await callOf(ocr.audience), await callOf(other.audience)]
+    const { items } = await acme.query<{ items: { keyId: string; jkt: string }[] }>('keys.list', { owner: former.agentId })
+    await acme.mutate('keys.compromise', { keyId: items[0]?.keyId, since: 0 })
+    const { items: ofAsker } = await acme.query<{ items: { keyId: string; jkt: string }[] }>('keys.list', { owner: asker.agentId })
+    const jkts = [...items, ...ofAsker].map(({ jkt }) => jkt)
     await first.close()
+    // An earlier release banned a key by a slot
+    const earlier = await openStore(config, silentLog)
+    const { keyId, handle, owner } = (await earlier.collection(KEY_SLOTS).get(`${asker.agentId} ${jkts[1]}`)) ?? {}
+    await earlier.collection(KEY_SLOTS).insert(KeySlot.parse({ id: `compromised ${jkts[1]}`, keyId, handle, owner }))
+    await earlier.close()
 
     const file = join(folder.path, 'acme.jsonl')
     // A file of another program
@@ -109,10 +123,11 @@ export function tenantDataTests(newStore: () => Promise<{ readonly url: string; 
     const storage = await openStore(config, silentLog)
     openCollections(storage)
     const texts: string[] = []
-    for (const spec of COLLECTIONS)
+    // Keys that detect a replay name a thumbprint for a minute
+    for (const spec of COLLECTIONS.filter(({ name }) => name !== CONSUMED_IDS.name))
       for (const document of await storage.bulk.documents(spec, { limit: 10_000, now: 0 })) texts.push(document.text)
     await storage.close()
-    for (const erasedText of ['Acme', 'ocelot-agent', 'Ocelot OCR', 'Former OCR', "acme's purpose", "acme's secret need"])
+    for (const erasedText of ['Acme', 'ocelot-agent', 'Ocelot OCR', 'Former OCR', "acme's purpose", "acme's secret need", ...jkts])
       expect(texts.filter((text) => text.includes(erasedText))).toEqual([])
 
     const third = await serve(config)
@@ -120,6 +135,11 @@ export function tenantDataTests(newStore: () => Promise<{ readonly url: string; 
     expect(await other.introspect(toGlobex.accessToken)).toMatchObject({ active: true })
     expect(await reasonOf(callOf(other.audience))).toBe('done')
     expect(await reasonOf(callOf(ocr.audience))).toBe('invalid_target')
+    for (const { signer } of [former, asker]) {
+      const proof = await proveKey({ signer, clock: systemClock, random: systemRandom }, { issuer, owner: other.agentId })
+      const input = { owner: other.agentId, use: 'client', jwk: signer.publicJwk, proof }
+      expect(await reasonOf(globex.mutate('keys.register', input))).toBe('key_revoked')
+    }
     expect(await reasonOf(cast.as(ocr).token())).toBe('invalid_client')
     expect(await other.introspect(toAcme.accessToken)).toEqual({ active: false })
     expect(await cast.operator.query('organisations.get', { orgId: acme.orgId })).toMatchObject({ name: '(erased)', state: 'revoked' })

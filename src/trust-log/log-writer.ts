@@ -150,7 +150,8 @@ export class LogWriter {
   #answerApplied(batch: readonly Waiting[]): readonly Waiting[] {
     return batch.filter(({ group, resolve }) => {
       const entries = group.proposals.flatMap(({ id }) => this.#deps.applied.findRecent(id) ?? [])
-      if (entries.length === 0) return true
+      // An entry whose id follows from a record may be that of another group, which was first
+      if (entries.length < group.proposals.length) return true
       resolve({ outcome: 'committed', entries })
       return false
     })

@@ -198,11 +198,11 @@ async function openLog(
 /** The entries of a write: one, or as many as its endings need. */
 function proposalsOf(
   random: Random,
-  { type, id = newId(random, 'ent'), ends = [], digest }: Omit<LogCommit, 'operations' | 'dependsOn'>,
+  { type, id = newId(random, 'ent'), ends = [], digest, further = [] }: Omit<LogCommit, 'operations' | 'dependsOn'>,
 ): readonly Proposal[] {
   const [first, ...others] = endingAll(random, { type, ends: distinctEndings(ends), first: id })
   const own = { id, type, ends: first?.ends ?? [], ...(digest !== undefined && { digest }) }
-  return [own, ...others]
+  return [own, ...others, ...further]
 }
 
 /** Of several endings of one handle, the one with the latest horizon. No horizon counts as the latest. */

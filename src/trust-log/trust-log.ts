@@ -1,7 +1,7 @@
 import type { Handle } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
 import type { Snapshot } from '../protocol/log/ended-set.js'
-import type { Ending, Entry, EntryType, Position } from '../protocol/log/entry.js'
+import type { Ending, Entry, EntryType, Position, Proposal } from '../protocol/log/entry.js'
 import type { Barrier } from '../protocol/standing.js'
 import type { Group } from '../storage/storage.js'
 
@@ -19,6 +19,8 @@ export interface LogCommit {
   /** Handles that the write depends on: it is refused if one of them ended before. Empty for a revocation. */
   readonly dependsOn: readonly Handle[]
   readonly digest?: string
+  /** Further entries of the same commit. An id that follows from a record belongs here: by the first, random id the writer recognises its own commit. */
+  readonly further?: readonly Proposal[]
   /** The records, search rows, consumed values and the audit row. */
   readonly operations: Group
 }

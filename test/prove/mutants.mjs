@@ -701,6 +701,20 @@ export const MUTANTS = [
     ['test/operations/tenant-data'],
   ],
   [
+    'the retirement of a key that was removed from the store is noticed',
+    'src/operations/check/registered-keys.ts',
+    'entry?.digest === retirementDigestOf(key)',
+    'entry !== undefined',
+    ['test/stories/restore.test.ts'],
+  ],
+  [
+    'the end of a retired key that was removed from the store is noticed',
+    'src/operations/check/registered-keys.ts',
+    'return isLate ?',
+    'return isLate === undefined ?',
+    ['test/stories/restore.test.ts'],
+  ],
+  [
     'a restore compares a mirror with the root of the witness',
     'src/trust-log/recovery/mirror-proof.ts',
     "requireRoot(witnessed.root, entry, 'the witness has')",

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { fetchRegistryKeys, newEs256Signer, newLogCopy } from '../../src/client/index.js'
 import { proveKey } from '../../src/credentials/jose/sign.js'
@@ -8,6 +9,7 @@ import { AGENTS } from '../../src/identity/agents/store.js'
 import { systemClock } from '../../src/lib/clock.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
+import { checkStore } from '../../src/operations/check/check.js'
 import { restoreStore } from '../../src/operations/restore/restore.js'
 import { parseConfig } from '../../src/server/config.js'
 import { type Registry as Served, serve } from '../../src/server/main.js'
@@ -174,6 +176,56 @@ describe('restore with a mirror that has the witnessed entry', () => {
     mirrorFile(file('short.jsonl')).append(entries.slice(0, 3))
     await expect(restoreStore(config, file('short.jsonl'))).rejects.toThrow('the mirror ends at entry 2. Nothing was written')
     expect(await restoreStore(config, file('short.jsonl'), { mayQuarantine: true })).toMatchObject({ reachesWitness: false, replayed: 0 })
+  })
+})
+
+describe('a retirement of a key that was changed in the store', () => {
+  const keyOf = async ({ agentId }: AgentActor) =>
+    (await cast.as(acme).query<{ items: { keyId: string }[] }>('keys.list', { owner: agentId })).items[0]?.keyId
+  /** Faults of the store after the change, and the refusal of a restore. */
+  const faultsAfter = async (change: string) => {
+    await copyFile(file('data/credence.db'), file('changed.db'))
+    const db = new DatabaseSync(file('changed.db'))
+    db.exec(`UPDATE "docs/registered-keys" SET doc = ${change}`)
+    db.close()
+    const { faults } = await checkStore({ config, file: file('changed.db'), log: silentLog, onProgress: () => undefined })
+    return faults.filter(({ part }) => part === 'keys').map(({ text }) => text.replace(/ent_\S+/, 'ent_'))
+  }
+  const DIFFERS = 'its retirement differs from what entry ent_ of the log says'
+  const NO_END = 'it is retired, but the time at which its handle ends was removed or changed'
+
+  test.each([
+    ['retired', async () => acme.mutate('keys.retire', { keyId: await keyOf(planner), overlapSeconds: 3000 })],
+    ['rotated', async () => planner.rotateKey(await newEs256Signer())],
+  ])('is named by admin check, and a restore refuses it (%s)', async (_, retire) => {
+    await retire()
+    await stop()
+    await backUp()
+    expect(await faultsAfter('doc')).toEqual([])
+    expect(await faultsAfter("json_remove(doc, '$.retiresAt', '$.endsAt')")).toEqual([DIFFERS])
+    expect(await faultsAfter("json_remove(doc, '$.endsAt')")).toEqual([NO_END])
+    expect(await faultsAfter("json_set(doc, '$.endsAt', 9000000000) WHERE doc ->> '$.endsAt' IS NOT NULL")).toEqual([NO_END])
+    const later = "json_set(doc, '$.retiresAt', 9000000000, '$.endsAt', 9000000000) WHERE doc ->> '$.endsAt' IS NOT NULL"
+    expect(await faultsAfter(later)).toEqual([DIFFERS])
+    // Also in the epoch after a restore, which has an entry of its own
+    await restoreStore(config, undefined)
+    expect(await faultsAfter('doc')).toEqual([])
+    expect(await faultsAfter("json_remove(doc, '$.retiresAt', '$.endsAt')")).toEqual([DIFFERS])
+    await putBack()
+    const db = new DatabaseSync(file('data/credence.db'))
+    db.exec(`UPDATE "docs/registered-keys" SET doc = json_remove(doc, '$.retiresAt', '$.endsAt')`)
+    db.close()
+    await expect(restoreStore(config, undefined, { mayQuarantine: true })).rejects.toThrow(DIFFERS.split('ent_')[0] ?? '')
+  })
+
+  test('is named also if it is an earlier retirement, with a longer overlap', async () => {
+    const keyId = await keyOf(planner)
+    const { retiresAt } = await acme.mutate<{ retiresAt: number }>('keys.retire', { keyId, overlapSeconds: 3000 })
+    await acme.mutate('keys.retire', { keyId, overlapSeconds: 10 })
+    await stop()
+    expect(await faultsAfter('doc')).toEqual([])
+    expect(await faultsAfter(`json_set(doc, '$.retiresAt', ${retiresAt}) WHERE doc ->> '$.endsAt' IS NOT NULL`)).toEqual([DIFFERS])
+    await start()
   })
 })
 

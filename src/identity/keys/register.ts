@@ -13,17 +13,17 @@ import type { Random } from '../../lib/random.js'
 import { type Handle, identitiesOf, newHandle } from '../../protocol/handles.js'
 import { type ClientId, type Jkt, newId, OrgId, type RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner, KeyPurpose, KeyStatement } from '../../protocol/key-statement.js'
-import type { Ending } from '../../protocol/log/entry.js'
+import type { Ending, Proposal } from '../../protocol/log/entry.js'
 import type { ReplayCache } from '../../storage/replay-cache.js'
 import type { Operation } from '../../storage/storage.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { ServedTrustLog, TrustLog } from '../../trust-log/trust-log.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
 import { isCompromised, requireSlots, reservingSlots } from './quota-slots.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
 export interface RegisterKeyDeps {
   readonly registeredKeys: RegisteredKeysStore
-  readonly trustLog: TrustLog
+  readonly trustLog: TrustLog & Pick<ServedTrustLog, 'find'>
   readonly random: Random
   readonly replayCache: ReplayCache
   readonly issuer: string
@@ -127,7 +127,7 @@ export interface KeyRegistered {
 
 /**
  * Writes a registered key and reserves its quota slots. `dependsOn` names handles that must stand when the key is registered; `ends` names handles
- * that end with the registration.
+ * that end with the registration; `further` are entries that stand with it.
  * Returns undefined if an operation of `also` failed. If a concurrent registration took the slots, the function tries the next free ones.
  */
 export async function saveRegisteredKey(
@@ -137,7 +137,13 @@ export async function saveRegisteredKey(
     dependsOn,
     also,
     ends = [],
-  }: { readonly dependsOn: readonly Handle[]; readonly also: readonly Operation[]; readonly ends?: readonly Ending[] },
+    further = [],
+  }: {
+    readonly dependsOn: readonly Handle[]
+    readonly also: readonly Operation[]
+    readonly ends?: readonly Ending[]
+    readonly further?: readonly Proposal[]
+  },
 ): Promise<KeyRegistered | undefined> {
   const { owner, key } = registration
   for (let slots = await requireSlots(deps, owner, key.jkt); ; ) {
@@ -148,6 +154,7 @@ export async function saveRegisteredKey(
       dependsOn,
       ends,
       digest,
+      further,
       operations: [deps.registeredKeys.inserting(registeredKey), ...reservingSlots(deps.registeredKeys, slots, registeredKey), ...also],
     })
     if (outcome === 'committed') return { keyId: registeredKey.id, jkt: key.jkt }

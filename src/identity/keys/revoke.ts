@@ -8,7 +8,7 @@ import { type Handle, newHandle } from '../../protocol/handles.js'
 import { AgentId, ClientId, MemberId, type RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import type { Operation, Storage } from '../../storage/storage.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { ServedTrustLog, TrustLog } from '../../trust-log/trust-log.js'
 import type { AgentsStore } from '../agents/store.js'
 import { requireRegisteredKey } from './authority.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
@@ -16,7 +16,7 @@ import { type WithdrawDeps, withdrawing } from './withdraw-codes.js'
 
 export interface RevokeKeyDeps extends Pick<WithdrawDeps, 'registeredClients'> {
   readonly registeredKeys: RegisteredKeysStore
-  readonly trustLog: TrustLog
+  readonly trustLog: TrustLog & Pick<ServedTrustLog, 'find'>
   readonly audit: Audit
   readonly storage: Pick<Storage, 'commit'>
   readonly random: Pick<Random, 'token'>
@@ -63,7 +63,7 @@ export function indexingCardsBelow({ agents, random, trustLog }: IndexingDeps, {
   return agents.cardsToIndex.inserting({ id: newHandle(random, 'ver'), ...(agentId && { agentId }), orgId, createdAt: trustLog.now() })
 }
 
-type IndexingDeps = Pick<RevokeKeyDeps, 'agents' | 'random' | 'trustLog'>
+type IndexingDeps = Pick<RevokeKeyDeps, 'agents' | 'random'> & { readonly trustLog: Pick<TrustLog, 'now'> }
 
 export function requireNotEnded({ trustLog }: Pick<RevokeKeyDeps, 'trustLog'>, { handle }: RegisteredKey): void {
   if (trustLog.ended.has(handle)) refuse('already_revoked', 'the key was revoked')

@@ -9,7 +9,7 @@ import { MAX_TOKEN_SECONDS } from '../../protocol/rights.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
 import { findRegisteredKeys } from './find.js'
 import { type RegisterKeyDeps, requireOfferedKey, saveRegisteredKey } from './register.js'
-import { retiring } from './retire.js'
+import { retirementEntry, retiring } from './retire.js'
 import type { RegisteredKey } from './store.js'
 
 interface RotateKeyInput {
@@ -52,6 +52,7 @@ export async function rotateKey(
   const dependsOn = [old.handle, ...identitiesOf(caller.dependencies.handles)]
   const row = deps.audit.recording(auditDraft(caller, 'keys.rotate', { orgId, subject: old.id }))
   const also = [retiring(deps.registeredKeys, old, retiresAt), row]
+  const further = [await retirementEntry(deps, old, retiresAt)]
   const registration = {
     owner,
     orgId,
@@ -64,9 +65,9 @@ export async function rotateKey(
   }
   const keyId =
     known === undefined
-      ? (await saveRegisteredKey(deps, registration, { dependsOn, also }))?.keyId
-      : (await deps.trustLog.commit({ type: 'record.changed', dependsOn: [known.handle, ...dependsOn], operations: also })).outcome ===
-          'committed'
+      ? (await saveRegisteredKey(deps, registration, { dependsOn, also, further }))?.keyId
+      : (await deps.trustLog.commit({ type: 'record.changed', further, dependsOn: [known.handle, ...dependsOn], operations: also }))
+            .outcome === 'committed'
         ? known.id
         : undefined
   if (keyId === undefined) return refuse('conflict', 'the key was changed or revoked concurrently; list the keys and try again')

@@ -1,14 +1,18 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
 import { statementOf } from '../../identity/keys/find.js'
 import { slotIdsOf } from '../../identity/keys/quota-slots.js'
+import { END_AFTER_SECONDS, retirementDigestOf, retirementIdOf } from '../../identity/keys/retire.js'
 import { KEY_CODES, KEY_SLOTS, type KeySlot, REGISTERED_KEYS, type RegisteredKey } from '../../identity/keys/store.js'
 import { INVITATIONS } from '../../identity/members/store.js'
 import { REGISTRATION_GRANTS } from '../../identity/registrations/store.js'
+import { silentLog } from '../../lib/log.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { RegisteredKeyId } from '../../protocol/ids.js'
-import type { Entry } from '../../protocol/log/entry.js'
+import type { Block, Entry } from '../../protocol/log/entry.js'
 import type { BulkReader, StoreFault } from '../../storage/bulk.js'
 import { anySpec, type Doc, type LogPort, type Spec } from '../../storage/storage.js'
+import { newAppliedLog } from '../../trust-log/apply.js'
+import type { Ended } from '../../trust-log/trust-log.js'
 import { pages } from '../pages.js'
 import { findEntries } from './log-entries.js'
 
@@ -18,24 +22,26 @@ const PAGE = 500
 type SlotKey = Pick<RegisteredKey, 'owner' | 'handle' | 'jkt'>
 
 /**
- * Compares every registered key with the log entry of its registration, which has the digest of the key's statement, and every slot with its key.
+ * Compares every registered key with the log entries of its registration, which has the digest of the key's statement, and of its retirement, and every slot with its key.
  * Requires an epoch of every one-time code. Finds what was written into the store, and what was changed there. A document that does not match its schema is left to the check of the documents.
  * Memory holds the owner, handle and thumbprint of every key.
  */
-export async function* registeredKeyFaults(
-  bulk: Pick<BulkReader, 'collections' | 'documents'>,
-  log: Pick<LogPort, 'has' | 'read'>,
-): AsyncGenerator<StoreFault> {
+export async function* registeredKeyFaults(bulk: Pick<BulkReader, 'collections' | 'documents'>, log: LogPort): AsyncGenerator<StoreFault> {
+  const head = await log.head()
+  const ended = lazyEnded(log, head)
   const registered = new Map<RegisteredKeyId, SlotKey>()
   for await (const keys of documentsOf(bulk, REGISTERED_KEYS)) {
     const entries = await findEntries(
       log,
-      keys.map(({ entry }) => entry),
+      keys.flatMap((key) => [key.entry, ...(head ? [retirementIdOf(key, head.epoch, 0)] : [])]),
     )
     for (const key of keys) {
       const { id, owner, handle, jkt } = key
       registered.set(id, { owner, handle, jkt })
       yield* faultsAt(REGISTERED_KEYS, id, keyFault(key, entries.get(key.entry)))
+      if (head?.epoch !== undefined && entries.has(retirementIdOf(key, head.epoch, 0)))
+        yield* faultsAt(REGISTERED_KEYS, id, retirementFault(key, await newestRetirement(log, key, head.epoch)))
+      yield* faultsAt(REGISTERED_KEYS, id, await endFault(key, ended))
     }
   }
   for await (const slots of documentsOf(bulk, KEY_SLOTS))
@@ -48,6 +54,41 @@ export async function* registeredKeyFaults(
 function keyFault(key: RegisteredKey, entry: Entry | undefined): string | undefined {
   if (entry === undefined) return `the log has no entry ${key.entry} of its registration`
   return entry.digest === digestOfJson(statementOf(key)) ? undefined : `it differs from what entry ${key.entry} of the log says`
+}
+
+/** The entry of the last retirement of a key in the epoch. */
+async function newestRetirement(log: LogPort, key: RegisteredKey, epoch: Handle): Promise<Entry | undefined> {
+  let newest: Entry | undefined
+  for (let number = 0; ; number++) {
+    const id = retirementIdOf(key, epoch, number)
+    const entry = (await findEntries(log, [id])).get(id)
+    if (entry === undefined) return newest
+    newest = entry
+  }
+}
+
+const retirementFault = (key: RegisteredKey, entry: Entry | undefined): string | undefined =>
+  entry?.digest === retirementDigestOf(key) ? undefined : `its retirement differs from what entry ${entry?.id} of the log says`
+
+/** A timer ends the handle of a retired key at `endsAt`, and removes that time then. */
+async function endFault({ handle, retiresAt, endsAt }: RegisteredKey, ended: () => Promise<Ended>): Promise<string | undefined> {
+  if (retiresAt === undefined) return undefined
+  const isLate = endsAt === undefined ? !(await ended()).has(handle) : endsAt > retiresAt + END_AFTER_SECONDS
+  return isLate ? 'it is retired, but the time at which its handle ends was removed or changed' : undefined
+}
+
+/** The ended set is read only if a key needs it. */
+function lazyEnded(log: LogPort, head: Block | undefined): () => Promise<Ended> {
+  let ended: Promise<Ended> | undefined
+  const read = async (): Promise<Ended> => {
+    const applied = newAppliedLog({ port: log, log: silentLog })
+    if (head) await applied.openAt(head)
+    return applied.ended
+  }
+  return () => {
+    ended ??= read()
+    return ended
+  }
 }
 
 /** A slot without a key is free. */

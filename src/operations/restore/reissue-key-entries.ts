@@ -1,5 +1,6 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
 import { statementOf } from '../../identity/keys/find.js'
+import { newRetirementEntry } from '../../identity/keys/retire.js'
 import { REGISTERED_KEYS } from '../../identity/keys/store.js'
 import type { Random } from '../../lib/random.js'
 import type { Handle } from '../../protocol/handles.js'
@@ -13,12 +14,12 @@ const BATCH_KEYS = 200
 /**
  * Returns an entry for each key in `standing` that registers the key again in the new epoch, and makes the key's record name that entry, too.
  * A caller that presents non-public parts of a card proves from the log that the publisher's key was registered, and a proof reaches back
- * only to the first entry of the epoch.
+ * only to the first entry of the epoch. The retirement of a key gets an entry of the new epoch, too.
  */
 export async function reissueKeyEntries(
   storage: BulkReadableStorage,
   random: Random,
-  standing: ReadonlySet<Handle>,
+  { standing, epoch }: { readonly standing: ReadonlySet<Handle>; readonly epoch: Handle },
 ): Promise<readonly Proposal[]> {
   const registeredKeys = storage.collection(REGISTERED_KEYS)
   const entries: Proposal[] = []
@@ -29,6 +30,7 @@ export async function reissueKeyEntries(
     await registeredKeys.change(key, {}, { reissuedEntry: id })
     const digest = digestOfJson(statementOf(registeredKey))
     entries.push({ id, type: 'key.registered', ends: [], digest })
+    if (registeredKey.retiresAt !== undefined) entries.push(newRetirementEntry(registeredKey, epoch))
   }
   let batch: Promise<void>[] = []
   for await (const { key } of documentsOf(storage, REGISTERED_KEYS)) {

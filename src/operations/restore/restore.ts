@@ -56,7 +56,7 @@ export async function restoreStore(
       replayRevocations: (replayed, compromises) => replayRevocations(storage, replayed, compromises),
       isForced,
       handlesOfRecords: () => handlesOfRecords(storage),
-      reissueKeyEntries: (standing) => reissueKeyEntries(storage, systemRandom, standing),
+      reissueKeyEntries: (reissued) => reissueKeyEntries(storage, systemRandom, reissued),
       clock: systemClock,
       random: systemRandom,
       log,

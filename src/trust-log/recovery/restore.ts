@@ -55,7 +55,7 @@ interface RestoreDeps {
   /** The handles of the records that outlive a token, and of the registry's signing keys. */
   readonly handlesOfRecords: () => Promise<readonly Handle[]>
   /** Entries that register the given keys (`key:` handles, not revoked) again in the new epoch. */
-  readonly reissueKeyEntries: (standing: ReadonlySet<Handle>) => Promise<readonly Proposal[]>
+  readonly reissueKeyEntries: (reissued: { readonly standing: ReadonlySet<Handle>; readonly epoch: Handle }) => Promise<readonly Proposal[]>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly random: Random
   readonly log: Log
@@ -132,10 +132,11 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   const standing = [end.epoch, ...(await deps.handlesOfRecords())].filter((handle) => !applied.ended.has(handle))
   const started = epochStarted(deps, { end, standing })
   const epoch = epochStartedBy(started)
+  const standingKeys = new Set(standing.filter((handle) => handle.startsWith('key:')))
   const quarantine = reachesWitness ? [] : quarantineEntries(random, standing)
   const entries = [
     started,
-    ...(reachesWitness ? await deps.reissueKeyEntries(new Set(standing.filter((handle) => handle.startsWith('key:')))) : []),
+    ...(reachesWitness ? await deps.reissueKeyEntries({ standing: standingKeys, epoch }) : []),
     ...quarantine,
     // The ended set forgets a version some time after its last token expired, but records of the backup still name it. So these endings last.
     ...endingAll(random, { type: 'record.changed', ends: lastingEndings([...replayed.keys()].filter(isVersion)) }),

@@ -8,6 +8,7 @@
 // Cost: one entry a minute while rows are written. Limits: the rows of the last minute are not covered yet, nor those of an instance that has stopped
 // until another one has run for a minute. Anchors of an earlier epoch, before a restore, are not compared; the first one of an epoch covers all chains.
 import { digestOfJson, digestOfText } from '../credentials/jose/digest.js'
+import type { EpochSeconds } from '../lib/clock.js'
 import type { Handle } from '../protocol/handles.js'
 import { EntryId } from '../protocol/ids.js'
 import type { Cursor } from '../storage/storage.js'
@@ -21,16 +22,21 @@ const MAX_HEADS = 10_000
 
 const idOf = (epoch: Handle, number: number): string => `${epoch} ${String(number).padStart(12, '0')}`
 const entryIdOf = (id: string): EntryId => EntryId.parse(`ent_${digestOfText(`audit anchor ${id}`).slice(0, 22)}`)
-const digestOf = ({ id, heads }: Pick<AuditAnchor, 'id' | 'heads'>): string => digestOfJson({ id, heads })
+const digestOf = ({ id, heads, createdAt }: Pick<AuditAnchor, 'id' | 'heads' | 'createdAt'>): string =>
+  digestOfJson({ id, heads, ...(createdAt !== undefined && { createdAt }) })
+
+/** The newest anchor of the epoch. */
+export const lastAnchor = async (store: Pick<AuditStore, 'anchors'>, epoch: Handle): Promise<AuditAnchor | undefined> =>
+  (await store.anchors.find('number', { where: { epoch }, order: 'down', limit: 1 })).items[0]
 
 /**
  * Anchors the links that no anchor covers, at most PAGE of them; the first anchor of an epoch covers every chain. Of several instances at once, one
  * succeeds.
  */
-export async function anchorLinks(store: AuditStore, trustLog: Pick<TrustLog, 'commit' | 'epoch'>): Promise<void> {
+export async function anchorLinks(store: AuditStore, trustLog: Pick<TrustLog, 'commit' | 'epoch'>, createdAt: EpochSeconds): Promise<void> {
   const { epoch } = trustLog
   const { items } = await store.links.find('unanchored', { where: { isUnanchored: true }, limit: PAGE })
-  const [last] = (await store.anchors.find('number', { where: { epoch }, order: 'down', limit: 1 })).items
+  const last = await lastAnchor(store, epoch)
   const links = last === undefined ? [...(await newestLinks(store)), ...items] : items
   if (links.length === 0) return
   const number = (last?.number ?? -1) + 1
@@ -39,7 +45,7 @@ export async function anchorLinks(store: AuditStore, trustLog: Pick<TrustLog, 'c
   const newest = new Map<string, AuditAnchor['heads'][number]>()
   for (const { writer, number: link, hash } of links)
     if ((newest.get(writer)?.link ?? -1) <= link) newest.set(writer, { writer, link, hash })
-  const anchor: AuditAnchor = { id, epoch, number, heads: [...newest.values()] }
+  const anchor: AuditAnchor = { id, epoch, number, heads: [...newest.values()], createdAt }
   await trustLog.commit({
     type: 'audit.anchored',
     id: entryIdOf(id),

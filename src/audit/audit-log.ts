@@ -9,9 +9,9 @@ import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { anchorLinks } from './anchors.js'
+import { anchorLinks, lastAnchor } from './anchors.js'
 import type { Audit, AuditDraft } from './audit.js'
-import { lastRow, linkRows } from './chain.js'
+import { firstUnlinkedRow, lastRow, linkRows } from './chain.js'
 import { newHistory } from './history.js'
 import { type AuditRow, type AuditStore, auditStore } from './store.js'
 
@@ -40,6 +40,8 @@ const LINK_MS = 5000
 const ANCHOR_MS = 60_000
 const RENEWAL_SECONDS = 20
 const LEASE_SECONDS = 60
+/** While instances run and anchor, the rows of a crashed one are linked much sooner. */
+const MAX_LATE_SECONDS = 600
 const PAGE = 100
 
 export function newAudit(deps: AuditDeps): RunningAudit {
@@ -98,9 +100,15 @@ export function newAudit(deps: AuditDeps): RunningAudit {
   const anchorIfDue = async (): Promise<void> => {
     if (clock.monotonicMs() - anchoredAtMs < ANCHOR_MS) return
     anchoredAtMs = clock.monotonicMs()
-    await anchorLinks(store, trustLog)
+    await anchorLinks(store, trustLog, clock.now())
   }
-  const linkExpired = () => linkExpiredWriters(store, clock.now() - LEASE_SECONDS)
+  const linkExpired = async (): Promise<void> => {
+    const now = clock.now()
+    const anchoredAt = (await lastAnchor(store, trustLog.epoch))?.createdAt ?? 0
+    // An anchor in the future was written under a wrong clock
+    const notBefore = anchoredAt > now ? 0 : anchoredAt - MAX_LATE_SECONDS
+    await linkExpiredWriters(store, { lastSeen: now - LEASE_SECONDS, notBefore })
+  }
   const linkPeriodically = (): Promise<void> =>
     repeat(clock, LINK_MS, closing.signal, async () => {
       // Under a wrong clock the lease would seem to last for years
@@ -146,15 +154,22 @@ export function newAudit(deps: AuditDeps): RunningAudit {
   }
 }
 
-/** Links all rows of the writers that were last seen at `lastSeen` or before, and clears their `hasUnlinkedRows`. */
-async function linkExpiredWriters(store: AuditStore, lastSeen: number): Promise<void> {
+/**
+ * Links all rows of the writers that were last seen at `lastSeen` or before, and clears their `hasUnlinkedRows`. Rows from before `notBefore` are not
+ * linked: when the chains were anchored then, they did not exist, so they were added to a finished chain. `audit.verify` finds rows without a link.
+ */
+async function linkExpiredWriters(
+  store: AuditStore,
+  { lastSeen, notBefore }: { readonly lastSeen: number; readonly notBefore: number },
+): Promise<void> {
   // The index is ordered by lastSeen, and a linked writer leaves it: so the first page is always the next one.
   for (;;) {
     const { items } = await store.writers.find('unlinked', { where: { hasUnlinkedRows: true }, limit: PAGE })
     const expired = items.filter((writer) => writer.lastSeen <= lastSeen)
     for (const writer of expired) {
       const last = await lastRow(store, writer.id)
-      if (last !== undefined) await linkRows(store, writer.id, last.number + 1)
+      const first = await firstUnlinkedRow(store, writer.id)
+      if (last !== undefined && (first === undefined || first.createdAt >= notBefore)) await linkRows(store, writer.id, last.number + 1)
       await store.writers.change(writer.id, { lastSeen: writer.lastSeen }, { hasUnlinkedRows: undefined })
     }
     if (expired.length < PAGE) return

@@ -45,6 +45,7 @@ export async function checkLink(
     follows &&
     hashOf({ ...link, writer, number, previousHash: previous?.hash ?? '' }) === link.hash &&
     coversRows(link, rows) &&
+    (await isInOrderOfTime(store, link, { previous, rows })) &&
     (await haveEndedHandles(store, rows))
   const outcome = !matches ? 'changed' : (await mayBeRemoved(store, log, removed)) ? 'intact' : 'removed'
   return { outcome, rows: rows.length, removed: removed.length }
@@ -60,6 +61,18 @@ export function coversRows({ digest, count, removed = [] }: AuditLink, rows: rea
   const all = [...rows.map(removedForm), ...removed].sort((a, b) => a.number - b.number)
   // Links of earlier builds cover the list of rows as a whole
   return digest === digestOfRows(all) || (removed.length === 0 && digest === digestOfJson(rows))
+}
+
+/** The rows of a writer have rising times, so one that was added later with an earlier time is noticed. */
+async function isInOrderOfTime(
+  { rows }: AuditStore,
+  { writer, from, removed = [] }: AuditLink,
+  { previous, rows: own }: { readonly previous: AuditLink | undefined; readonly rows: readonly AuditRow[] },
+): Promise<boolean> {
+  const before = (await rows.find('writer', { where: { writer }, order: 'down', limit: 1, after: [from, ''] })).items
+  const times = [...own, ...removed].sort((a, b) => a.number - b.number).map(({ createdAt }) => createdAt)
+  const start = Math.max(0, ...[...before, ...(previous?.removed ?? [])].map(({ createdAt }) => createdAt))
+  return times.every((time, i) => time >= (times[i - 1] ?? start))
 }
 
 /** The part of a row that stays when the row is removed. */
@@ -94,6 +107,10 @@ export async function lastLink(store: AuditStore, writer: string): Promise<Audit
 export async function lastRow(store: AuditStore, writer: string): Promise<AuditRow | undefined> {
   return (await store.rows.find('writer', { where: { writer }, order: 'down', limit: 1 })).items[0]
 }
+
+/** The first row of a writer that no link covers. */
+export const firstUnlinkedRow = async (store: AuditStore, writer: string): Promise<AuditRow | undefined> =>
+  (await rowsFrom(store, writer, ((await lastLink(store, writer))?.to ?? -1) + 1, Number.POSITIVE_INFINITY, 1))[0]
 
 async function rowsFrom(store: AuditStore, writer: string, from: number, end: number, limit = PAGE): Promise<readonly AuditRow[]> {
   // The index position just before row `from`: numbers start at 0, and no id sorts after U+FFFF.

@@ -17,8 +17,8 @@ test('the first anchor of an epoch covers the chains of every writer again', asy
     await audit.start()
     await audit.record(row)
     await audit.close()
-    await anchorLinks(audit.store, trustLog)
-    await anchorLinks(audit.store, trustLog)
+    await anchorLinks(audit.store, trustLog, clock.now())
+    await anchorLinks(audit.store, trustLog, clock.now())
   }
   const { store } = newAudit({ storage, clock, log: silentLog, writer: 'w4', trustLog })
   const headsOf = async (log: typeof trustLog, number: number) =>
@@ -44,7 +44,7 @@ test('the first anchor of an epoch covers the chains of every writer again', asy
   })
   const restored = await logs.open()
   expect(await checkAnchor(store, restored, 0)).toBeUndefined()
-  await anchorLinks(store, restored)
+  await anchorLinks(store, restored, clock.now())
   expect((await headsOf(restored, 0))?.toSorted()).toEqual(['w1', 'w2', 'w3'])
   expect([await checkAnchor(store, restored, 0), await checkAnchor(store, restored, 1)]).toEqual(['intact', undefined])
 })

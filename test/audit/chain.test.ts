@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { anchorLinks } from '../../src/audit/anchors.js'
 import { newAudit } from '../../src/audit/audit-log.js'
+import { lastRow, linkRows } from '../../src/audit/chain.js'
 import { verifyAudit } from '../../src/audit/verify.js'
 import type { Caller } from '../../src/http/caller.js'
 import { silentLog } from '../../src/lib/log.js'
@@ -96,6 +98,43 @@ test('rows of an instance that crashed just before another started are linked wh
     })
     .toMatchObject({ count: 1 })
   await next.close()
+})
+
+describe('a row that is added to the chain of a closed writer', () => {
+  /** Closes a writer, anchors its chain, and adds a row to it. A day later another instance starts. */
+  const verifiedWith = async (createdAtOf: (times: { readonly written: number; readonly forged: number }) => number, links: boolean) => {
+    await using store = await opened()
+    const { audit, clock, trustLog } = store
+    await audit.start()
+    await audit.record(aDraft())
+    clock.advance(10)
+    await audit.record(aDraft())
+    const written = clock.now()
+    await audit.close()
+    clock.advance(3600)
+    await anchorLinks(audit.store, trustLog, clock.now())
+    const last = await lastRow(audit.store, 'w1')
+    if (last === undefined) throw new Error('there is a row')
+    clock.advance(86_400)
+    const createdAt = createdAtOf({ written, forged: clock.now() })
+    await audit.store.rows.insert({ ...last, id: `w1 ${String(last.number + 1).padStart(12, '0')}`, number: last.number + 1, createdAt })
+    if (links) await linkRows(audit.store, 'w1', last.number + 2)
+    else await audit.store.writers.change('w1', {}, { hasUnlinkedRows: true })
+    const next = anotherWriter(store, 'w2')
+    await next.start()
+    await next.record(aDraft())
+    await next.close()
+    await anchorLinks(audit.store, trustLog, clock.now())
+    return (await verified(store)).broken.map(({ writer }) => writer)
+  }
+  test('is not linked if it says that it is from before the anchor, and the verification names the chain', async () => {
+    expect(await verifiedWith(({ written }) => written + 1, false)).toEqual(['w1'])
+    // A row of a crashed instance is linked
+    expect(await verifiedWith(({ forged }) => forged - 60, false)).toEqual([])
+  })
+  test('breaks the chain if it is linked and older than the row before it', async () => {
+    expect(await verifiedWith(({ written }) => written - 5, true)).toEqual(['w1'])
+  })
 })
 
 test('250 crashed instances are linked once, and leave the list of writers with unlinked rows', async () => {

@@ -43,7 +43,7 @@ async function opened(daysAgo = 100) {
   }
   await first.record(draft(acme, globex))
   await first.close()
-  await anchorLinks(store, trustLog)
+  await anchorLinks(store, trustLog, clock.now())
   clock.advance(daysAgo * DAY)
   const audit = newAudit({ storage, clock, log: silentLog, writer: 'w2', trustLog })
   await audit.start()

@@ -701,6 +701,20 @@ export const MUTANTS = [
     ['test/operations/tenant-data'],
   ],
   [
+    'the rows of a writer have rising times',
+    'src/audit/chain.ts',
+    'return times.every((time, i) => time >= (times[i - 1] ?? start))',
+    'return times.length >= 0 || start > 0',
+    ['test/audit/chain.test.ts'],
+  ],
+  [
+    'a row from before the newest anchor is not added to a finished chain',
+    'src/audit/audit-log.ts',
+    '(first === undefined || first.createdAt >= notBefore)',
+    'true',
+    ['test/audit/chain.test.ts'],
+  ],
+  [
     'the retirement of a key that was removed from the store is noticed',
     'src/operations/check/registered-keys.ts',
     'entry?.digest === retirementDigestOf(key)',

@@ -28,7 +28,7 @@ async function checkOf(damage: (db: InstanceType<typeof DatabaseSync>) => void =
     await audit.start()
     await Promise.all(Array.from({ length: rows }, () => audit.record(row)))
     await audit.close()
-    await anchorLinks(audit.store, trustLog)
+    await anchorLinks(audit.store, trustLog, clock.now())
   }
   await trustLog.close()
   await storage.close()

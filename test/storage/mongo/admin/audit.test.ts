@@ -44,7 +44,7 @@ overMongod((mongod) => {
     const row = { orgId, actor: member, action: 'cards.publish', outcome: 'done' } as const
     await Promise.all(Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? two : one).audit.record(row)))
     await Promise.all(instances.map(({ audit }) => audit.close()))
-    await anchorLinks(one.store, one.trustLog)
+    await anchorLinks(one.store, one.trustLog, clock.now())
 
     clock.advance(60)
     const exported: string[] = []
@@ -66,7 +66,7 @@ overMongod((mongod) => {
     await setting.start()
     await setRetention({ ...one, audit: setting }, administrator, orgId, { days: 30 })
     await setting.close()
-    await anchorLinks(one.store, one.trustLog)
+    await anchorLinks(one.store, one.trustLog, clock.now())
     clock.advance(100 * DAY)
     await two.trustLog.readBarrier()
     const audit = newWriter('w4')
@@ -75,7 +75,7 @@ overMongod((mongod) => {
     expect(await verifyPart(two.store, two.trustLog, undefined)).toMatchObject({ removed: 61, broken: [], brokenAnchors: [] })
     // An entry of today: the check takes the time from the log
     await audit.close()
-    await anchorLinks(one.store, one.trustLog)
+    await anchorLinks(one.store, one.trustLog, clock.now())
     expect((await check()).faults).toEqual([])
 
     // Someone changes a link so that a removed row seems to be of another time, and registers a key of theirs

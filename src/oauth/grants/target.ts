@@ -7,6 +7,7 @@ import type { OAuthForm } from '../../http/form.js'
 import type { Client } from '../../identity/clients/client.js'
 import { type Handle, identitiesOf } from '../../protocol/handles.js'
 import { AgentId, Audience, agentOfAudience, IntroductionId, type TargetId } from '../../protocol/ids.js'
+import { resourceUriOf } from '../../protocol/resources/uri.js'
 import { intersectNames, type Scope } from '../../protocol/rights.js'
 import { type Barrier, dependenciesOf, stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
@@ -42,7 +43,7 @@ export interface Target {
  * @see [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707.html#section-2)
  */
 export function audienceIn(form: OAuthForm): string | undefined {
-  const [only, ...others] = new Set([...form.getAll('audience'), ...form.getAll('resource')])
+  const [only, ...others] = new Set([...form.getAll('audience'), ...form.getAll('resource')].map(resourceUriOf))
   return others.length === 0 ? only : refuseTarget()
 }
 

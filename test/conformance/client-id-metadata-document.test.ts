@@ -198,11 +198,14 @@ const responses: readonly (readonly [string, (client: Published) => unknown, str
   ['§4.1 no client_id', (client) => republish(client, { client_id: undefined }), 'invalid_client_metadata'],
   ['§4.1 a client_secret', (client) => republish(client, { client_secret: 'x' }), 'invalid_client_metadata'],
   ['§4.1 a client_secret_expires_at', (client) => republish(client, { client_secret_expires_at: 0 }), 'invalid_client_metadata'],
-  [
-    '§4.1 client_secret_post',
-    (client) => republish(client, { token_endpoint_auth_method: 'client_secret_post' }),
-    'invalid_client_metadata',
-  ],
+  ...['client_secret_post', 'client_secret_basic', 'client_secret_jwt'].map(
+    (method) =>
+      [
+        `§4.1 ${method}`,
+        (client: Published) => republish(client, { token_endpoint_auth_method: method }),
+        'invalid_client_metadata',
+      ] as const,
+  ),
   [
     'a private key',
     (client) => republish(client, { jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: 'A', y: 'A', d: 'A' }] } }),

@@ -80,6 +80,30 @@ test('§3.2.1 the response has the metadata as registered, and is not cached', a
   expect((await registry.stored()).some((text) => text.includes(body.registration_access_token))).toBe(false)
 })
 
+test('§2, §2.2 metadata that the registry does not know are ignored, and a name is used as it is', async () => {
+  const name = '翻訳エージェント'
+  const { status, body } = await registerAgent(registry, await aToken(), {
+    client_name: name,
+    'client_name#en': 'Translator',
+    foo: { bar: 1 },
+  })
+  expect([status, body.client_name, body['client_name#en'], body.foo]).toEqual([201, name, undefined, undefined])
+  expect(await acme.query('agents.get', { agentId: body.client_id })).toMatchObject({ name })
+})
+
+test('§3.2.1 a client_id is new for each registration, also of the same metadata, and no client gets a secret', async () => {
+  const token = await aToken()
+  const { body: one } = await register(registry, aPublicClient(), token)
+  const { body: other } = await register(registry, aPublicClient(), token)
+  expect(one.client_id).not.toBe(other.client_id)
+  expect(Object.keys({ ...one, ...other }).filter((member) => member.startsWith('client_secret'))).toEqual([])
+})
+
+test('§3 the endpoint accepts POST only', async () => {
+  const response = await registry.fetch('/oauth/register')
+  expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST'])
+})
+
 test('§2 a client with only grants of people is an external client: it may register, and gets no token alone', async () => {
   const token = await aToken()
   const [open, signer] = [await register(registry, aPublicClient(), token), await newEs256Signer()]

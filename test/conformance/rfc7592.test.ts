@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { redeemKeyCode } from '../../src/client/index.js'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../src/lib/json.js'
-import type { OAuthResponse } from '../oauth/requests.js'
+import { type OAuthResponse, proofOf } from '../oauth/requests.js'
 import { type Actor, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { aClient, aPublicClient, issueGrant, register, registerAgent, requestToken, send } from './registration.js'
@@ -26,6 +26,11 @@ const update = (client: Managed, changes: object = {}, token = client.token): Pr
     token,
     body: { ...aClient(client.signer, { client_name: client.body.client_name }), client_id: client.clientId, ...changes },
   })
+/** The status of a call of the registry with a token of the client. */
+async function statusOf({ signer }: Managed, accessToken: string): Promise<number> {
+  const dpop = await proofOf(registry, signer, { htm: 'GET', path: '/trpc/tasks.list', accessToken })
+  return (await registry.fetch('/trpc/tasks.list?input={}', { headers: { authorization: `DPoP ${accessToken}`, dpop } })).status
+}
 const errorOf = ({ status, body }: OAuthResponse) => [status, body?.error]
 const UNAUTHORISED = [401, 'invalid_token']
 
@@ -62,6 +67,11 @@ test('§2.2 an update replaces the metadata as a whole and the token; the old to
   const client = await registerAgent(registry, initial, { client_name: 'Before', contacts: ['ada@acme.com'], software_id: 'x' })
   const { status, body } = await update(client, { client_name: 'After' })
   expect([status, body.client_name, body.contacts, body.software_id]).toEqual([200, 'After', undefined, undefined])
+  // §3: 256 bits
+  expect(body).toMatchObject({
+    registration_client_uri: registry.issuer + pathOf(client),
+    registration_access_token: expect.stringMatching(/^[\w-]{43}$/),
+  })
   expect(body.registration_access_token).not.toBe(client.token)
   expect(errorOf(await read(client, client.token))).toEqual(UNAUTHORISED)
   expect((await read(client, body.registration_access_token)).body).toEqual(body)
@@ -82,6 +92,7 @@ test.each([
   ['a registration URI', { registration_client_uri: 'https://acme.com/' }],
   ['an issue time', { client_id_issued_at: 1 }],
   ['a secret', { client_secret: 'x' }],
+  ['an expiry of a secret', { client_secret_expires_at: 0 }],
   ['a wider grant type', { grant_types: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'] }],
   ['a weaker authentication method', { token_endpoint_auth_method: 'none' }],
   ['only grant types of people', { grant_types: ['authorization_code'], redirect_uris: ['https://acme.com/'] }],
@@ -108,10 +119,11 @@ test('§2.2 a redirect URI outside the grant is refused in an update too', async
 test('§2.2 a narrower scope narrows the ceiling, and tokens of the wider one are revoked', async () => {
   const client = await registerAgent(registry, initial, { client_name: 'Narrowing' })
   const { access_token: wide } = (await requestToken(registry, client)).body
+  expect(await statusOf(client, wide)).toBe(200)
   expect((await update(client, { scope: 'discovery:read' })).status).toBe(200)
   expect((await requestToken(registry, client)).body.scope).toBe('discovery:read')
   expect((await acme.query<{ ceiling: { rights: object[] } }>('agents.get', { agentId: client.clientId })).ceiling.rights.length).toBe(1)
-  expect(wide).toEqual(expect.any(String))
+  expect(await statusOf(client, wide)).toBe(401)
 })
 
 test('§2.2 a key that is no longer listed is revoked, and a new one counts from its first assertion', async () => {
@@ -132,12 +144,14 @@ test('§2.2 a key that is no longer listed is revoked, and a new one counts from
 
 test('§2.3 a deleted client is revoked with its tokens, and its token is void', async () => {
   const client = await registerAgent(registry, initial, { client_name: 'Leaving' })
-  expect((await requestToken(registry, client)).status).toBe(200)
+  const { access_token: token } = (await requestToken(registry, client)).body
+  expect(await statusOf(client, token)).toBe(200)
   const { status, body } = await send(registry, 'DELETE', pathOf(client), { token: client.token })
   expect([status, body]).toEqual([204, undefined])
   expect(errorOf(await read(client, client.token))).toEqual(UNAUTHORISED)
   expect(errorOf(await requestToken(registry, client))).toEqual([401, 'invalid_client'])
   expect(await acme.query('agents.get', { agentId: client.clientId })).toMatchObject({ state: 'revoked' })
+  expect(await statusOf(client, token)).toBe(401)
   const publicClient = (await register(registry, aPublicClient(), initial)).body
   const path = `/oauth/register/${publicClient.client_id}`
   expect((await send(registry, 'DELETE', path, { token: publicClient.registration_access_token })).status).toBe(204)

@@ -13,7 +13,8 @@ export function resourceMetadataUrl(resource: string): string {
 export interface ResourceMetadata {
   readonly resource: string
   readonly authorization_servers: readonly string[]
-  readonly scopes_supported: readonly string[]
+  /** Absent if there are none: a parameter without values is left out (RFC 9728 §3.2). */
+  readonly scopes_supported?: readonly string[]
   readonly bearer_methods_supported: readonly ['header']
   readonly dpop_bound_access_tokens_required: boolean
   readonly dpop_signing_alg_values_supported: readonly string[]
@@ -53,7 +54,7 @@ export const resourceMetadata = ({
 }: ProtectedResource): ResourceMetadata => ({
   resource,
   authorization_servers: [issuer],
-  scopes_supported: [...scopes],
+  ...(scopes.length > 0 && { scopes_supported: [...scopes] }),
   bearer_methods_supported: ['header'],
   dpop_bound_access_tokens_required: !allowBearer,
   dpop_signing_alg_values_supported: [...DPOP_ALGORITHMS],

@@ -35,7 +35,7 @@ const AuthorizationServer = z.looseObject({
 const ProtectedResource = z.looseObject({
   resource: z.string(),
   authorization_servers: z.array(z.string()),
-  scopes_supported: z.array(z.string()),
+  scopes_supported: z.array(z.string()).optional(),
   bearer_methods_supported: z.tuple([z.literal('header')]),
   dpop_bound_access_tokens_required: z.boolean(),
   resource_name: z.string().optional(),

@@ -1,35 +1,58 @@
-// An agent without any Credence library, as caller and as resource server: oauth4webapi with the registry's metadata and keys. The test runs by
-// the clock of the machine.
+// An agent without any Credence library, as caller and as resource server: oauth4webapi with the registry's metadata and keys, and openid-client and
+// Authlib as callers. The test runs by the clock of the machine.
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import * as oauth from 'oauth4webapi'
+import * as openid from 'openid-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { confirmAgent, createAgent, signerFromJwk } from '../../src/client/index.js'
-import { type AgentActor, type Registry, startRegistry } from '../registry.js'
+import { createVerifier, guard } from '../../src/verifier/index.js'
+import { claimsOf } from '../claims-of.js'
+import { aClient, issueGrant } from '../conformance/registration.js'
+import { type Actor, type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { aPublishedAgent } from '../stories/actors.js'
+import { findAuthlib, runAuthlib } from './authlib.js'
 import { register } from './peers.js'
 
 const INSECURE = { [oauth.allowInsecureRequests]: true } // http on loopback
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
+const python = findAuthlib()
+if (python === undefined)
+  console.warn(
+    '\n*** Authlib was NOT tested: no Python has it.\n*** Run pip install -r examples/python/requirements.txt and set CREDENCE_TEST_PYTHON to that Python.\n',
+  )
+
 let registry: Registry
+let acme: Actor
 let resourceServer: AgentActor
+/** A protected resource that accepts bearer tokens, and its server. */
+let files: string
+let filesServer: Server
 let server: oauth.AuthorizationServer
 let client: oauth.Client
 let auth: oauth.ClientAuth
+let privateJwk: JsonWebKey
 let dpopKeys: CryptoKeyPair
 let dpop: oauth.DPoPHandle
 
 beforeAll(async () => {
-  registry = await startRegistry({ clock: runningClock() })
-  const acme = await registry.organisation('Acme')
+  registry = await startRegistry({ clock: runningClock(), registration: 'token' })
+  acme = await registry.organisation('Acme')
   resourceServer = await aPublishedAgent(registry, { registeredBy: acme })
-  const rights = [{ audience: resourceServer.audience, scope: 'ocr:read' }]
+  await startFilesServer()
+  const rights = [
+    { audience: resourceServer.audience, scope: 'ocr:read' },
+    { audience: files, scope: 'files:read' },
+  ]
   const { agentId, registrationToken } = await register(registry, acme, { ceiling: { rights } })
 
   // OAuth has no request for registering a key, so the client confirms the registration.
   const keys = await oauth.generateKeyPair('ES256', { extractable: true })
-  const signer = await signerFromJwk({ ...(await crypto.subtle.exportKey('jwk', keys.privateKey)), alg: 'ES256' })
+  privateJwk = await crypto.subtle.exportKey('jwk', keys.privateKey)
+  const signer = await signerFromJwk({ ...privateJwk, alg: 'ES256' })
   await confirmAgent({ issuer: registry.issuer, agentId, registrationToken, signer, clock: registry.clock })
   const agent = createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock })
   const { introductionId } = await agent.introductions.request({ to: resourceServer.agentId, purpose: 'read', scopes: ['ocr:read'] })
@@ -42,7 +65,30 @@ beforeAll(async () => {
   dpopKeys = await oauth.generateKeyPair('ES256')
   dpop = oauth.DPoP(client, dpopKeys)
 })
-afterAll(() => registry[Symbol.asyncDispose]())
+afterAll(() => {
+  filesServer.close()
+  return registry[Symbol.asyncDispose]()
+})
+
+async function startFilesServer() {
+  const operator = await registry.agent({ registeredBy: acme })
+  filesServer = createServer((request, response) => protect(request, response, () => response.end('the file')))
+  await new Promise<void>((resolve) => filesServer.listen(0, '127.0.0.1', resolve))
+  const publicUrl = `http://127.0.0.1:${(filesServer.address() as AddressInfo).port}`
+  files = `${publicUrl}/files`
+  const settings = { uri: files, name: 'Files', scopes: [{ scope: 'files:read', words: 'Read files' }], policy: { mode: 'open' } }
+  await acme.mutate('resources.register', { ...settings, bearer: 'allowed', operatorAgentId: operator.agentId })
+  const standing = { introspect: (token: string) => operator.introspect(token) }
+  const verifier = createVerifier({
+    issuer: registry.issuer,
+    resource: files,
+    publicUrl,
+    allowBearer: true,
+    standing,
+    clock: registry.clock,
+  })
+  const protect = guard(verifier, { scope: 'files:read' })
+}
 
 /** Number of requests that were repeated with a nonce from the server. */
 let nonceRetries = 0
@@ -150,3 +196,90 @@ describe('resource servers without a Credence library', () => {
     for (let i = 0; i < 2; i++) expect((await validate(request.clone())).sub).toBe(client.client_id)
   })
 })
+
+describe('openid-client', () => {
+  let config: openid.Configuration
+  let handle: openid.DPoPHandle
+  beforeAll(async () => {
+    // Its defaults: the metadata of OpenID Connect. Only http on loopback is an option.
+    const execute = [openid.allowInsecureRequests]
+    const metadata = { introspection_signed_response_alg: 'ES256' }
+    config = await openid.discovery(new URL(registry.issuer), client.client_id, metadata, auth, { execute })
+    openid.enableNonRepudiationChecks(config)
+    handle = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair('ES256'))
+  })
+  const filesToken = () => openid.clientCredentialsGrant(config, { resource: files, scope: 'files:read' }, { DPoP: handle })
+
+  test('discovery with its defaults finds the server', () => {
+    expect(config.serverMetadata()).toMatchObject({
+      issuer: registry.issuer,
+      subject_types_supported: ['pairwise'],
+      id_token_signing_alg_values_supported: ['ES256'],
+    })
+  })
+  test('client_credentials by private_key_jwt, with a DPoP proof and without a resource, gives a root token', async () => {
+    const token = await openid.clientCredentialsGrant(config, {}, { DPoP: handle })
+    expect(token).toMatchObject({ token_type: 'dpop', expires_in: 900 })
+    const resource = new URL(`${registry.issuer}/trpc/tasks.list?input={}`)
+    const response = await openid.fetchProtectedResource(config, token.access_token, resource, 'GET', null, new Headers(), { DPoP: handle })
+    expect(response.status).toBe(200)
+  })
+  test('client_credentials with a resource gives a token for it; without a proof a bearer token, where the resource accepts it', async () => {
+    const token = await filesToken()
+    expect([token.token_type, token.scope, claimsOf(token.access_token).aud]).toEqual(['dpop', 'files:read', files])
+    const bearer = await openid.clientCredentialsGrant(config, { resource: files })
+    expect(bearer.token_type).toBe('bearer')
+    for (const [{ access_token }, options] of [
+      [token, { DPoP: handle }],
+      [bearer, {}],
+    ] as const)
+      expect(
+        await (await openid.fetchProtectedResource(config, access_token, new URL(files), 'GET', null, new Headers(), options)).text(),
+      ).toBe('the file')
+    await expect(openid.clientCredentialsGrant(config, {})).rejects.toMatchObject({ error: 'invalid_dpop_proof', status: 400 })
+  })
+  test('its generic grant exchanges a token, and reads a refusal', async () => {
+    const { access_token: subject_token } = await openid.clientCredentialsGrant(config, {}, { DPoP: handle })
+    const exchange = (resource: string) =>
+      openid.genericGrantRequest(config, EXCHANGE, { subject_token, subject_token_type: ACCESS_TOKEN, resource }, { DPoP: handle })
+    expect(await exchange(resourceServer.audience)).toMatchObject({
+      token_type: 'dpop',
+      scope: 'ocr:read',
+      issued_token_type: ACCESS_TOKEN,
+    })
+    await expect(exchange('https://unknown.example')).rejects.toMatchObject({ error: 'invalid_target' })
+  })
+  test('introspection reads the signed response and checks its signature; a revoked token is inactive', async () => {
+    const { access_token: token } = await filesToken()
+    expect(await openid.tokenIntrospection(config, token)).toMatchObject({ active: true, aud: files, scope: 'files:read' })
+    await openid.tokenRevocation(config, token)
+    expect(await openid.tokenIntrospection(config, token)).toEqual({ active: false })
+  })
+  test('it registers a client with an initial access token', async () => {
+    const { initialAccessToken } = await issueGrant(registry, acme)
+    const keys = await oauth.generateKeyPair('ES256', { extractable: true })
+    const signer = await signerFromJwk({ ...(await crypto.subtle.exportKey('jwk', keys.privateKey)), alg: 'ES256' })
+    const metadata = aClient(signer, { client_name: 'openid-client' }) as Partial<openid.ClientMetadata>
+    const registered = await openid.dynamicClientRegistration(new URL(registry.issuer), metadata, openid.PrivateKeyJwt(keys.privateKey), {
+      initialAccessToken,
+      execute: [openid.allowInsecureRequests],
+    })
+    const DPoP = openid.getDPoPHandle(registered, await openid.randomDPoPKeyPair('ES256'))
+    expect(await openid.clientCredentialsGrant(registered, {}, { DPoP })).toMatchObject({ token_type: 'dpop' })
+  })
+})
+
+test.skipIf(python === undefined)(
+  'Authlib (Python) gets a bearer token by private_key_jwt, calls the resource, introspects and revokes',
+  async () => {
+    expect(
+      await runAuthlib(python ?? '', { issuer: registry.issuer, clientId: client.client_id, privateJwk, resource: files }),
+    ).toMatchObject({
+      token: { token_type: 'Bearer', scope: 'files:read', expires_in: 300 },
+      called: [200, 'the file'],
+      before: { active: true, aud: files, client_id: client.client_id },
+      revoked: 200,
+      after: { active: false },
+    })
+  },
+)

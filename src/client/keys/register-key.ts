@@ -2,7 +2,7 @@ import { proveKey, type Signer } from '../../credentials/jose/sign.js'
 import { type Clock, clientClock } from '../../lib/clock.js'
 import { isJsonObject } from '../../lib/json.js'
 import { systemRandom } from '../../lib/random.js'
-import type { ClientId, Jkt, MemberId, OrgId, RegisteredKeyId } from '../../protocol/ids.js'
+import type { AgentId, ClientId, Jkt, MemberId, OrgId, RegisteredKeyId } from '../../protocol/ids.js'
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import { errorOf, type Fetch, requestJson } from '../http.js'
 import { fetchMetadata, issuerOf } from '../registry.js'
@@ -34,6 +34,7 @@ const REDEEM_OPTIONS: OptionNames<RedeemOptions> = { ...REGISTRATION_OPTIONS, co
 interface Registered {
   audience?: unknown
   cardBaseUrl?: unknown
+  allowedScopes?: unknown
   expiresAt?: unknown
 }
 const CONFIRM_OPTIONS: OptionNames<ConfirmOptions & Registered> = {
@@ -42,6 +43,7 @@ const CONFIRM_OPTIONS: OptionNames<ConfirmOptions & Registered> = {
   registrationToken: true,
   audience: true,
   cardBaseUrl: true,
+  allowedScopes: true,
   expiresAt: true,
 }
 
@@ -55,7 +57,9 @@ export async function joinRegistry(
 }
 
 /** Confirms an agent's registration with its own key. The agent becomes active. */
-export async function confirmAgent(options: ConfirmOptions): Promise<{ keyId: RegisteredKeyId; jkt: Jkt }> {
+export async function confirmAgent(
+  options: ConfirmOptions,
+): Promise<{ agentId: AgentId; state: 'active'; keyId: RegisteredKeyId; jkt: Jkt }> {
   requireOptions<ConfirmOptions & Registered>('confirmAgent', options, CONFIRM_OPTIONS)
   const { agentId, registrationToken } = options
   return register(options, agentId, 'agents.confirm', { agentId, registrationToken })

@@ -19,6 +19,11 @@ interface Confirmation {
   readonly proof: string
 }
 
+export interface AgentConfirmed extends KeyRegistered {
+  readonly agentId: AgentId
+  readonly state: 'active'
+}
+
 /**
  * Confirms a registration with the agent's own key, which makes the agent active.
  * Every fault in the registration token gets the same refusal, and a registration allows MAX_ATTEMPTS attempts, right or wrong.
@@ -26,7 +31,7 @@ interface Confirmation {
 export async function confirmAgent(
   deps: FindAgentDeps & RegisterKeyDeps & { readonly storage: Storage },
   { agentId, registrationToken, jwk, proof }: Confirmation,
-): Promise<KeyRegistered> {
+): Promise<AgentConfirmed> {
   const { now } = await deps.trustLog.readBarrier()
   const deny = () =>
     refuse(
@@ -55,5 +60,5 @@ export async function confirmAgent(
       ],
     },
   )
-  return registered ?? deny()
+  return registered ? { agentId, state: 'active', ...registered } : deny()
 }

@@ -59,10 +59,7 @@ export async function readAgentClient(
     orgId: agent.orgId,
     role: 'agent',
     agentType: agent.agentType,
-    ceiling: await effectiveCeiling(
-      deps,
-      chain.map(({ ceiling }) => ceiling),
-    ),
+    ceiling: await effectiveCeiling(deps, chain),
     dependencies,
     keys,
     ...(grantTypes && { grantTypes }),
@@ -70,7 +67,12 @@ export async function readAgentClient(
   return { value, dependsOn: dependencies.handles }
 }
 
-async function effectiveCeiling({ agents, issuer }: FindAgentDeps, ceilings: readonly Ceiling[]): Promise<Ceiling> {
+/** The ceiling of an agent, intersected with those of its parents. */
+export async function effectiveCeiling(
+  { agents, issuer }: Pick<FindAgentDeps, 'agents' | 'issuer'>,
+  chain: readonly Pick<Agent, 'ceiling'>[],
+): Promise<Ceiling> {
+  const ceilings = chain.map(({ ceiling }) => ceiling)
   const [own, ...parents] = ceilings
   if (own === undefined) throw new Error('no ceiling in the chain')
   if (parents.length === 0) return own

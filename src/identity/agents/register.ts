@@ -6,10 +6,11 @@ import type { Random } from '../../lib/random.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { AgentId, type Audience, audienceOf, cardBaseUrlOf, newId, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
+import type { Scope } from '../../protocol/rights.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, MAX_AGENT_DEPTH } from './agent.js'
 import type { AgentsDeps } from './authority.js'
-import { chainOfAgents } from './find.js'
+import { chainOfAgents, effectiveCeiling } from './find.js'
 import type { Agent } from './store.js'
 
 interface RegisterInput {
@@ -27,6 +28,8 @@ export interface AgentRegistered {
   readonly audience: Audience
   /** For the card resolver of an A2A SDK. */
   readonly cardBaseUrl: string
+  /** The names of all scopes that the agent may request, at the registry and at other audiences. */
+  readonly allowedScopes: readonly Scope[]
   /** Returned only here, because only its hash is stored; `agents.confirm` consumes it. */
   readonly registrationToken: string
   readonly expiresAt: number
@@ -59,6 +62,8 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     grantedBy: [...caller.identities],
     createdAt: now,
   })
+  const { rights } = await effectiveCeiling(deps, [agent, ...parents])
+  const allowedScopes = [...new Set(rights.map(({ scope }) => scope))].sort()
   const namingOperations = await takingName(deps, orgId, agent)
   const registrationToken = deps.random.token(REGISTRATION_TOKEN_BYTES)
   const expiresAt = now + REGISTRATION_SECONDS
@@ -84,7 +89,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
   if (outcome !== 'committed')
     refuse('conflict', 'your access, a parent agent or the organisation was revoked, or the name was taken, concurrently')
   const audience = audienceOf(deps.issuer, agent.id)
-  return { agentId: agent.id, audience, cardBaseUrl: cardBaseUrlOf(audience), registrationToken, expiresAt }
+  return { agentId: agent.id, audience, cardBaseUrl: cardBaseUrlOf(audience), allowedScopes, registrationToken, expiresAt }
 }
 
 /** A new agent with an id and handles of its own. */

@@ -47,3 +47,12 @@ test('an agent has a description and a type; its tokens name the type, and null 
   await admin.mutate('agents.change', { agentId: agent.agentId, agentType: 'planner' })
   expect(claimsOf((await agent.token()).accessToken).agent_type).toBe('planner')
 })
+
+test('allowedScopes of a child agent are those that its parent has too', async () => {
+  const parent = await registry.agent({ registeredBy: admin, ceiling: { scopes: ['agents:write', 'tasks:write'] } })
+  const child = { name: aName('child'), ceiling: { scopes: ['tasks:write', 'discovery:read'] } }
+  expect(await admin.mutate('agents.register', { ...child, name: aName('own') })).toMatchObject({
+    allowedScopes: ['discovery:read', 'tasks:write'],
+  })
+  expect(await parent.mutate('agents.register', child)).toMatchObject({ allowedScopes: ['tasks:write'] })
+})

@@ -9,6 +9,7 @@ import { introductionCommands } from './commands/introduction.js'
 import { keyCommands } from './commands/key.js'
 import { limitsCommands } from './commands/limits.js'
 import { logCommands } from './commands/log.js'
+import { clientCommands } from './commands/organisation/client.js'
 import { memberCommands } from './commands/organisation/member.js'
 import { namespaceCommands } from './commands/organisation/namespace.js'
 import { organisationCommands } from './commands/organisation/organisation.js'
@@ -50,6 +51,7 @@ export function newProgram({ printsUsageErrors = true }: { readonly printsUsageE
     resourceCommands,
     agentCommands,
     registrationCommands,
+    clientCommands,
     keyCommands,
     cardCommands,
     searchCommand,

@@ -49,14 +49,14 @@ export async function isStillAuthorised(
 // test/stories/roles.test.ts checks it.
 
 /** A member of the organisation, in any role. False for agents, and for operators of the registry. */
-export const isMemberOf = (caller: Principal, orgId: OrgId): boolean => caller.kind === 'member' && caller.orgId === orgId
+export const isMemberOf = (caller: Principal, orgId: OrgId | undefined): boolean => caller.kind === 'member' && caller.orgId === orgId
 
 /** An administrator of the organisation. An operator is one of the organisation that runs the registry, and of no other. */
-export const isAdminOf = (caller: Principal, orgId: OrgId): boolean =>
+export const isAdminOf = (caller: Principal, orgId: OrgId | undefined): boolean =>
   isMemberOf(caller, orgId) && (caller.role === 'administrator' || caller.role === 'operator')
 
 /** May see what the members of the organisation see. */
 export const maySee = (caller: Principal, orgId: OrgId): boolean => caller.role === 'operator' || isMemberOf(caller, orgId)
 
 /** May see what its administrators see, and revoke, suspend and end. */
-export const mayOversee = (caller: Principal, orgId: OrgId): boolean => caller.role === 'operator' || isAdminOf(caller, orgId)
+export const mayOversee = (caller: Principal, orgId: OrgId | undefined): boolean => caller.role === 'operator' || isAdminOf(caller, orgId)

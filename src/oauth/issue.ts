@@ -5,6 +5,7 @@ import type { TaskDeps } from '../delegation/tasks/authority.js'
 import type { Profiles } from '../delegation/uses/find.js'
 import { refuse } from '../errors.js'
 import type { OAuthForm } from '../http/form.js'
+import type { Client, ExternalClient } from '../identity/clients/client.js'
 import { quickParse } from '../lib/quick-parse.js'
 import type { Random } from '../lib/random.js'
 import {
@@ -17,7 +18,7 @@ import {
   ROOT_TOKEN_SECONDS,
 } from '../protocol/claims.js'
 import { type Handle, handleOfToken, identitiesOf } from '../protocol/handles.js'
-import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type TaskId, type TokenId } from '../protocol/ids.js'
+import { ActorId, type Audience, type IntroductionId, type Jkt, newId, type OrgId, type TaskId, type TokenId } from '../protocol/ids.js'
 import { type Delegation, formatScope, type Right, type Scope } from '../protocol/rights.js'
 import { type Barrier, type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
@@ -50,19 +51,30 @@ export interface GrantRequest {
   readonly form: OAuthForm
 }
 
+/** The client that a token is issued to, as an agent, a member or an external client. */
+interface TokenClient extends Pick<Client, 'dependencies' | 'clientUri' | 'agentType'> {
+  readonly kind: (Client | ExternalClient)['kind']
+  readonly id: ActorId
+  readonly orgId?: OrgId | undefined
+  /** An external client has none: the policy of the resource bounds it. */
+  readonly ceiling?: Pick<Client['ceiling'], 'tokenSeconds'>
+}
+
 /** Result of a grant: the token to issue. */
 interface TokenDecision {
   readonly kind: 'root' | 'introduced'
-  readonly authenticated: AuthenticatedClient
+  readonly authenticated: { readonly client: TokenClient; readonly key: AuthenticatedClient['key'] }
+  /** The organisation of the audience, which may read about the token of an external client. */
+  readonly audienceOrgId?: OrgId
   /** Thumbprint of the key that the token is bound to. Undefined for a bearer token. */
   readonly jkt: Jkt | undefined
-  readonly sub: ClientId
+  readonly sub: ActorId
   readonly audience: Audience
   readonly scopes: readonly Scope[]
   readonly act?: Act | undefined
   readonly task?: { readonly id: TaskId; readonly reference?: string | undefined; readonly ancestors: readonly TaskId[] } | undefined
-  /** The task is new: it is created in the commit of the token. */
-  readonly creation?: TaskCreation | undefined
+  /** The task is new: `by` creates it in the commit of the token. */
+  readonly creation?: (TaskCreation & { readonly by: AuthenticatedClient }) | undefined
   readonly introductionId?: IntroductionId | undefined
   readonly tools?: readonly string[] | undefined
   readonly resources?: readonly string[] | undefined
@@ -116,7 +128,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
       `the token would depend on ${length} handles, more than ${MAX_STANDING_HANDLES}; use a shorter chain or name fewer skills`,
     )
   const maxSeconds = decision.maxSeconds ?? (decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS)
-  const seconds = Math.min(maxSeconds, client.ceiling.tokenSeconds, decision.seconds ?? maxSeconds)
+  const seconds = Math.min(maxSeconds, client.ceiling?.tokenSeconds ?? maxSeconds, decision.seconds ?? maxSeconds)
   const exp = Math.min(now + seconds, Math.floor(dependencies.expiresAt))
   if (exp <= now) refuse('invalid_request', 'something that the token would depend on has expired')
   const dependsOn = dependenciesToStore(dependencies, { now, expiresAt: exp })
@@ -179,19 +191,22 @@ async function saveRecord(
   claims: AccessTokenClaims,
   dependsOn: readonly Handle[],
 ): Promise<'saved' | 'retry'> {
+  const { client } = decision.authenticated
+  const orgId = client.orgId ?? decision.audienceOrgId
+  if (orgId === undefined) throw new Error('a token concerns an organisation')
   const tasks = decision.task ? [decision.task.id, ...decision.task.ancestors] : []
   const record: TokenRecord = {
     id: claims.jti,
     kind: decision.kind,
-    clientId: decision.authenticated.client.id,
-    orgId: claims.organization_id,
+    clientId: client.id,
+    orgId,
     sub: claims.sub,
     audience: claims.aud,
     scope: claims.scope,
     parents: [...decision.parents],
     actors: chainOf(claims)
       .slice(1)
-      .map((actor) => ClientId.parse(actor)),
+      .map((actor) => ActorId.parse(actor)),
     ...(decision.task && { taskId: decision.task.id, calledFor: `${claims.aud} ${decision.task.id}` }),
     tasks,
     ...(decision.introductionId && { introductionId: decision.introductionId }),
@@ -205,8 +220,9 @@ async function saveRecord(
     purgeAt: claims.exp + TOKEN_RECORD_RETENTION_SECONDS,
   }
   const row = deps.audit.recording({
-    orgId: claims.organization_id,
-    actor: decision.authenticated.client.id,
+    orgId,
+    ...(decision.audienceOrgId && decision.audienceOrgId !== orgId && { otherOrgId: decision.audienceOrgId }),
+    actor: client.id,
     action: 'oauth.token',
     outcome: 'done',
     subject: claims.aud.slice(0, 128),
@@ -221,7 +237,7 @@ async function saveRecord(
     },
   })
   const saving = [deps.tokens.inserting(record), row]
-  if (decision.creation) return createTask(deps, decision, decision.creation, saving)
+  if (decision.creation) return createTask(deps, decision.creation, saving)
   const committed = await deps.storage.commit(saving)
   if (committed.ok) return 'saved'
   return refuse('unavailable', 'the token could not be stored; try again in a second', { retryAfterSeconds: 1 })
@@ -230,8 +246,7 @@ async function saveRecord(
 /** Commits the task, its log entry and the token as one. */
 async function createTask(
   deps: IssueDeps,
-  { authenticated: { client, key } }: TokenDecision,
-  { task, naming }: TaskCreation,
+  { task, naming, by: { client, key } }: NonNullable<TokenDecision['creation']>,
   saving: readonly Operation[],
 ): Promise<'saved' | 'retry'> {
   const draft = auditDraft(client, 'tasks.create', { subject: task.id, taskId: task.id })

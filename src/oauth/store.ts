@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AccessTokenClaims } from '../protocol/claims.js'
 import { Handle } from '../protocol/handles.js'
-import { Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from '../protocol/ids.js'
+import { ActorId, Audience, IntroductionId, Jkt, OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import { Delegation, Names } from '../protocol/rights.js'
 import { MAX_STANDING_HANDLES } from '../protocol/standing.js'
 import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
@@ -10,15 +10,16 @@ import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 export const TokenRecord = z.strictObject({
   id: TokenId,
   kind: z.enum(['root', 'introduced']),
-  clientId: ClientId,
+  clientId: ActorId,
+  /** The organisation of the client, or that of the resource for an external client without one. */
   orgId: OrgId,
-  sub: ClientId,
+  sub: ActorId,
   audience: Audience,
   scope: AccessTokenClaims.shape.scope,
   /** The subject token and the actor token that the token was exchanged from. */
   parents: z.array(TokenId).max(2),
   /** The chain of actors, oldest first. */
-  actors: z.array(ClientId).max(8),
+  actors: z.array(ActorId).max(8),
   taskId: TaskId.optional(),
   /** The task and its ancestors. The index `tasks` finds the token by each of them. */
   tasks: z.array(TaskId).max(17),

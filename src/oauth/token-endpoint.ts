@@ -1,21 +1,30 @@
 import type { Audit } from '../audit/audit.js'
 import { consumeProof } from '../credentials/jose/dpop.js'
 import { isRefusal, type Refusal, refuse } from '../errors.js'
-import { parseForm } from '../http/form.js'
+import { type OAuthForm, parseForm } from '../http/form.js'
 import type { RateLimits } from '../http/limits/rate-limit.js'
 import { json, type Route } from '../http/route.js'
 import type { LimitsInForce } from '../identity/limits/in-force.js'
-import { type AuthenticatedClient, type ClientAuthDeps, confirmClient, consumeAssertion, verifyClient } from './client-auth/client-auth.js'
+import { ActorId, ClientUri, ExternalClientId } from '../protocol/ids.js'
+import {
+  type AuthenticatedClient,
+  type AuthenticatedExternal,
+  type ClientAuthDeps,
+  confirmAnyClient,
+  consumeAssertion,
+  verifyClient,
+} from './client-auth/client-auth.js'
 import { type ProofDeps, verifyProof } from './client-auth/proof.js'
 import { grantClientCredentials } from './grants/client-credentials.js'
 import { ACCESS_TOKEN_TYPE } from './grants/exchange-request.js'
-import { type ExchangeDeps, grantTokenExchange } from './grants/token-exchange.js'
+import { type ExternalClientDeps, grantToExternalClient } from './grants/external-client.js'
+import { grantTokenExchange } from './grants/token-exchange.js'
 import type { GrantRequest, IssuedToken } from './issue.js'
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const GRANT_TYPES = ['client_credentials', TOKEN_EXCHANGE] as const
 
-export type TokenEndpointDeps = ExchangeDeps &
+export type TokenEndpointDeps = ExternalClientDeps &
   ClientAuthDeps &
   ProofDeps & {
     readonly audit: Audit
@@ -34,6 +43,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
   endpoint: async (request) => {
     const form = parseForm(request, ['resource', 'audience'])
     const grantType = form.get('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
+    refusePublicClient(form)
     const [verified, proof] = await Promise.all([verifyClient(deps, request, form), verifyProof(deps, request).catch(refusalOf)])
     const { tokenRequestsPerSecond } =
       verified.client.kind === 'external' ? deps.limits.configured : await deps.limits.ofClient(verified.client)
@@ -59,7 +69,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
       undefined,
       async (barrier) => {
         const [isFirstUse, isFirstProof] = await consumed
-        const authenticated = await confirmClient(deps, verified, isFirstUse)
+        const authenticated = await confirmAnyClient(deps, verified, isFirstUse)
         return auditRefusal(deps, authenticated, async () => {
           if (isRefusal(proof) && request.headers.dpop !== undefined) throw proof
           if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
@@ -73,6 +83,15 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
   },
 })
 
+/**
+ * A public client sends only its id. It may use only the grants of people, which do not exist yet. The form of the id decides, so the answer does not tell
+ * which clients exist.
+ */
+function refusePublicClient(form: OAuthForm): void {
+  if (form.get('client_assertion') === undefined && ExternalClientId.or(ClientUri).safeParse(form.get('client_id')).success)
+    refuse('unauthorized_client', 'a client without authentication gets no token by this grant: send a client assertion (private_key_jwt)')
+}
+
 function requireRate(refusal: Refusal | undefined): void {
   if (refusal) throw refusal
 }
@@ -83,15 +102,20 @@ function refusalOf(error: unknown): Refusal {
   throw error
 }
 
-function grant(deps: TokenEndpointDeps, grantType: string, request: GrantRequest): Promise<IssuedToken> {
-  const { grantTypes } = request.authenticated.client
+type AnyRequest = Omit<GrantRequest, 'authenticated'> & { readonly authenticated: AuthenticatedClient | AuthenticatedExternal }
+
+async function grant(deps: TokenEndpointDeps, grantType: string, request: AnyRequest): Promise<IssuedToken> {
+  const { client, key } = request.authenticated
+  const { grantTypes } = client
   if (grantTypes && !grantTypes.some((registered) => registered === grantType))
     refuse('unauthorized_client', `the client registered other grant types: ${grantTypes.join(', ')}`)
+  if (client.kind === 'external') return grantToExternalClient(deps, { ...request, authenticated: { client, key } }, grantType)
+  const ofClient = { ...request, authenticated: { client, key } }
   switch (grantType) {
     case 'client_credentials':
-      return grantClientCredentials(deps, request)
+      return grantClientCredentials(deps, ofClient)
     case TOKEN_EXCHANGE:
-      return grantTokenExchange(deps, request)
+      return grantTokenExchange(deps, ofClient)
     default:
       return refuse('unsupported_grant_type', `grant_type is not supported; use ${GRANT_TYPES.join(' or ')}`)
   }
@@ -116,13 +140,21 @@ const responseOf = ({ accessToken, expiresIn, scope, tokenType, task, tools, res
 
 const RETRY: ReadonlySet<string> = new Set(['use_dpop_nonce', 'unavailable'])
 
-/** Records a refusal of an authenticated client in the audit log, except those that only ask the client to retry. */
-async function auditRefusal<T>({ audit }: { readonly audit: Audit }, { client }: AuthenticatedClient, work: () => Promise<T>): Promise<T> {
+/**
+ * Records a refusal of an authenticated client in the audit log, except those that only ask the client to retry, and those of a client without
+ * organisation, which nobody could read.
+ */
+async function auditRefusal<T>(
+  { audit }: { readonly audit: Audit },
+  { client: { id, orgId } }: AuthenticatedClient | AuthenticatedExternal,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (isRefusal(error) && !RETRY.has(error.reason))
-      await audit.record({ orgId: client.orgId, actor: client.id, action: 'oauth.token', outcome: 'refused', reason: error.reason })
+    const actor = ActorId.safeParse(id)
+    if (isRefusal(error) && !RETRY.has(error.reason) && orgId && actor.success)
+      await audit.record({ orgId, actor: actor.data, action: 'oauth.token', outcome: 'refused', reason: error.reason })
     throw error
   }
 }

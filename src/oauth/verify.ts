@@ -87,7 +87,7 @@ export const verifyToken = (deps: VerifyDeps, caller: Caller, token: string, cal
     await deps.audit.record(
       auditDraft(caller, 'tokens.verify', {
         ...(visible && {
-          otherOrgId: visible.claims.organization_id,
+          ...(visible.claims.organization_id && { otherOrgId: visible.claims.organization_id }),
           subject: visible.claims.jti,
           ...(visible.claims.task_id && { taskId: visible.claims.task_id }),
         }),

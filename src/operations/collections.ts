@@ -6,7 +6,7 @@ import { OPEN_PAIRS, RESOURCE_URIS, RESOURCES } from '../delegation/resources/st
 import { NAMED_TASKS, TASKS } from '../delegation/tasks/store.js'
 import { AGENT_PROFILES, USE_RECORDS } from '../delegation/uses/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
-import { CLIENT_DOCUMENTS, REGISTERED_CLIENTS } from '../identity/clients/store.js'
+import { CLIENT_DOCUMENTS, REGISTERED_CLIENTS, CLIENT_USES } from '../identity/clients/store.js'
 import { BANNED_KEYS, KEY_CODE_GENERATIONS, KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
@@ -35,6 +35,7 @@ export const COLLECTIONS = anySpecs([
   AGENT_REGISTRATIONS,
   REGISTRATION_GRANTS,
   REGISTERED_CLIENTS,
+  CLIENT_USES,
   CLIENT_DOCUMENTS,
   NOTIFICATION_OUTBOX,
   INBOX,

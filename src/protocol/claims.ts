@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Handle, handleOfRegistryKey, handleOfToken } from './handles.js'
-import { AgentId, AgentType, Audience, ClientId, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
+import { ActorId, AgentId, AgentType, Audience, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
 import { Delegation, ExchangeRights, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
@@ -21,10 +21,10 @@ export type RiskLevel = z.infer<typeof RiskLevel>
  */
 export const AccessTokenClaims = z.object({
   iss: z.string().max(256),
-  sub: ClientId,
+  sub: ActorId,
   aud: Audience,
-  /** As the client authenticated: an agent that an organisation admitted by the URL of its metadata has this URL. */
-  client_id: z.union([ClientId, ClientUri]),
+  /** As the client authenticated: a client that is known by the URL of its metadata has this URL. */
+  client_id: z.union([ActorId, ClientUri]),
   iat: z.int(),
   exp: z.int(),
   jti: TokenId,
@@ -32,9 +32,9 @@ export const AccessTokenClaims = z.object({
   scope: z.string().max(MAX_NAMES * (MAX_SCOPE_LENGTH + 1)),
   /** Absent in a bearer token, which only a resource that allows them may accept. */
   cnf: z.strictObject({ jkt: Jkt }).optional(),
-  /** The organisation of the client. */
-  organization_id: OrgId,
-  client_type: z.enum(['agent', 'member']),
+  /** The organisation of the client. An external client may have none. */
+  organization_id: OrgId.optional(),
+  client_type: z.enum(['agent', 'member', 'external']),
   /** The kind of the agent that presents the token, as its organisation calls it. */
   agent_type: AgentType.optional(),
   act: Act.optional(),
@@ -74,8 +74,8 @@ export const handlesOf = ({ standing, jti }: Pick<AccessTokenClaims, 'standing' 
   handleOfRegistryKey(kid),
 ]
 
-/** The agent or member that the token was issued to: the newest actor, or else the subject. */
-export const presenterOf = ({ act, sub }: Pick<AccessTokenClaims, 'act' | 'sub'>): ClientId => act?.sub ?? sub
+/** The client that the token was issued to: the newest actor, or else the subject. */
+export const presenterOf = ({ act, sub }: Pick<AccessTokenClaims, 'act' | 'sub'>): ActorId => act?.sub ?? sub
 
 /** The clients of a delegation chain: the subject, then the actors from the first to the newest. */
 export function chainOf(claims: { sub: string; act?: Act | undefined }): string[] {

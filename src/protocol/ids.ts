@@ -48,7 +48,7 @@ export const TargetId = z.union([AgentId, ResourceId], 'not the id of an agent o
 export type TargetId = z.infer<typeof TargetId>
 
 export const isResourceId = (id: TargetId): id is ResourceId => ResourceId.safeParse(id).success
-/** Every client whose actions the audit log records. */
+/** Every client: it may get tokens, and the audit log records what it does. */
 export const ActorId = z.union([ClientId, ExternalClientId], 'not a client id (agt_, mem_ or cli_ + 22 characters)')
 export type ActorId = z.infer<typeof ActorId>
 

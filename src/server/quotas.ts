@@ -4,7 +4,7 @@ import { resourcesQuota } from '../delegation/resources/find.js'
 import { countOpenTasks, tasksQuota } from '../delegation/tasks/find.js'
 import type { Caller } from '../http/caller.js'
 import { agentsQuota, countAgents } from '../identity/agents/find.js'
-import { externalClientsQuota } from '../identity/clients/self-registered.js'
+import { clientDocumentsQuota, externalClientsQuota } from '../identity/clients/self-registered.js'
 import type { LimitsInForce } from '../identity/limits/in-force.js'
 import { type CountedCommit, commitWithinQuotas } from '../identity/limits/quota.js'
 import { namespacesQuota } from '../identity/namespaces/find.js'
@@ -14,6 +14,7 @@ import type { ClientId, OrgId } from '../protocol/ids.js'
 type QuotaStores = Parameters<typeof commitWithinQuotas>[0] &
   Parameters<typeof agentsQuota>[0] &
   Parameters<typeof externalClientsQuota>[0] &
+  Parameters<typeof clientDocumentsQuota>[0] &
   Parameters<typeof namespacesQuota>[0] &
   Parameters<typeof resourcesQuota>[0] &
   Parameters<typeof tasksQuota>[0] &
@@ -29,6 +30,8 @@ export function newQuotas(stores: QuotaStores) {
       commitWithinQuotas(stores, [agentsQuota(stores, orgId, await limits.ofOrganisation(orgId))], commit),
     commitExternalClient: async (orgId: OrgId, commit: CountedCommit) =>
       commitWithinQuotas(stores, [externalClientsQuota(stores, orgId)], commit),
+    commitClientDocument: async (orgId: OrgId, commit: CountedCommit) =>
+      commitWithinQuotas(stores, [clientDocumentsQuota(stores, orgId)], commit),
     commitClaim: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [namespacesQuota(stores, orgId)], commit),
     commitResource: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [resourcesQuota(stores, orgId)], commit),
     commitTask: async (caller: Pick<Caller, 'kind' | 'id' | 'orgId'>, commit: CountedCommit) =>

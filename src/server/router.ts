@@ -4,6 +4,7 @@ import { resourcesRoutes } from '../delegation/resources/routes.js'
 import { tasksRoutes } from '../delegation/tasks/routes.js'
 import { router } from '../http/trpc/procedures.js'
 import { agentsRoutes } from '../identity/agents/routes.js'
+import { clientsRoutes } from '../identity/clients/routes.js'
 import { registeredKeysRoutes } from '../identity/keys/routes.js'
 import { limitsRoutes } from '../identity/limits/routes.js'
 import { membersRoutes } from '../identity/members/routes.js'
@@ -22,6 +23,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof registeredKeysRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
   Parameters<typeof registrationsRoutes>[0] &
+  Parameters<typeof clientsRoutes>[0] &
   Parameters<typeof namespacesRoutes>[0] &
   Parameters<typeof limitsRoutes>[0] &
   Parameters<typeof auditRoutes>[0] &
@@ -43,6 +45,7 @@ export const newRouter = (deps: RouterDeps) =>
     keys: registeredKeysRoutes(deps),
     agents: agentsRoutes(deps),
     registrations: registrationsRoutes(deps),
+    clients: clientsRoutes(deps),
     namespaces: namespacesRoutes(deps),
     cards: cardsRoutes(deps),
     discovery: discoveryRoutes(deps),

@@ -8,7 +8,7 @@ import { readAgentClient } from '../identity/agents/find.js'
 import type { Client, ClientKey, ExternalClient } from '../identity/clients/client.js'
 import { newClients } from '../identity/clients/clients.js'
 import { readMemberClient } from '../identity/clients/member-client.js'
-import { confirmAdmitted, confirmExternalClient, registerProvedKey } from '../identity/clients/prove-key.js'
+import { confirmAdmitted, noteUse, registerProvedKey } from '../identity/clients/prove-key.js'
 import { readExternalClient } from '../identity/clients/self-registered.js'
 import { authenticateRequest } from '../oauth/client-auth/authenticate.js'
 import { isCalledFor } from '../oauth/lineage.js'
@@ -38,18 +38,20 @@ export async function startServices(deps: ServiceDeps) {
     member: (id) => readMemberClient(stores, id),
     agent: (id) => readAgentClient(stores, id),
     external: (id) => readExternalClient(stores, id),
-    document: (id, seen) => findByDocument(id, seen),
+    document: (id, seen) => byDocument.find(id, seen),
   })
-  const findByDocument = newClientDocuments({ ...stores, findAgent: clients.find })
+  const finders = newFinders(stores)
+  const byDocument = newClientDocuments({ ...stores, ...finders, findAgent: clients.find })
   const services = {
     ...stores,
-    ...newFinders(stores),
+    ...finders,
     findClient: clients.find,
     clients,
     registerProvedKey: (client: Client, key: ClientKey) =>
       client.clientUri ? confirmAdmitted(stores, client) : registerProvedKey(stores, client, key),
     fetchClientDocument: (clientId: string, caller: Pick<Caller, 'id' | 'orgId'>) => fetchDocumentFor(stores, clientId, caller),
-    confirmExternalClient: (client: ExternalClient) => confirmExternalClient(stores, client),
+    noteUse: (client: Client | ExternalClient) => noteUse(stores, client),
+    saveClientDocument: byDocument.save,
     tokenKeys: newTokenKeys({ keyRing, clock }),
   }
   const forTasks = { isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(services, agentId, taskId) }

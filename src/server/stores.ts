@@ -15,7 +15,7 @@ import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/limits/concurrency-l
 import { newRateLimits, takeOutgoingRate } from '../http/limits/rate-limit.js'
 import { newSocketLimit } from '../http/limits/socket-limit.js'
 import { agentsStore } from '../identity/agents/store.js'
-import { clientDocumentsStore, registeredClientsStore } from '../identity/clients/store.js'
+import { clientDocumentsStore, clientUsesStore, registeredClientsStore } from '../identity/clients/store.js'
 import { registeredKeysStore } from '../identity/keys/store.js'
 import { newLimitsInForce } from '../identity/limits/in-force.js'
 import { type ConfiguredLimits, configuredMaximum } from '../identity/limits/limits.js'
@@ -152,6 +152,7 @@ export function newStores(base: ReturnType<typeof newBase>) {
     agents: agentsStore(base),
     registeredClients: registeredClientsStore(base),
     clientDocuments: clientDocumentsStore(base),
+    clientUses: clientUsesStore(base),
     registrationGrants: registrationGrantsStore(base),
     namespaces: namespacesStore(base),
     inbox: inboxStore(base),

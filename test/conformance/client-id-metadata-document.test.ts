@@ -391,7 +391,7 @@ test('no key is registered for an admitted agent, and one that was registered be
   ])
 })
 
-test('a URL belongs to one agent until this agent is revoked; of 20 admissions at once one wins', async () => {
+test('an organisation admits a URL once, until its agent is revoked; of 20 admissions at once one wins', async () => {
   const client = await publish()
   const outcomes = await Promise.all(
     Array.from({ length: 20 }, () =>
@@ -403,15 +403,72 @@ test('a URL belongs to one agent until this agent is revoked; of 20 admissions a
   )
   const [agentId = '', ...others] = outcomes.filter((one) => one.startsWith('agt_'))
   expect([others, outcomes.filter((one) => one === 'conflict' || one === 'already_exists').length]).toEqual([[], 19])
-  const other = await registry.organisation('Globex')
-  expect(await reasonOf(admit(client, {}, other))).toBe('already_exists')
   await acme.mutate('agents.suspend', { agentId })
-  expect(await reasonOf(admit(client, {}, other))).toBe('already_exists')
-  expect(await outcomeOf(client)).toBe('401 invalid_client')
+  expect(await reasonOf(admit(client))).toBe('already_exists')
+  // By itself it may do nothing
+  expect(await outcomeOf(client)).toBe('400 unauthorized_client')
+  expect(await outcomeOf(client, { agent_id: agentId })).toBe('401 invalid_client')
   await acme.mutate('agents.revoke', { agentId })
-  const next = await admit(client, {}, other)
+  const next = await admit(client)
+  expect([await outcomeOf(client), await stateOf(next.agentId)]).toEqual(['issued', 'active'])
+})
+
+const subjectOf = async (client: Published, form: object = {}) => {
+  const { body } = await request(client, form)
+  return body.access_token ? JSON.parse(Buffer.from(body.access_token.split('.')[1], 'base64url').toString()).sub : body.error
+}
+
+test('several organisations admit one URL: none keeps another out, and the request or the audience chooses the agent', async () => {
+  const client = await publish({ grant_types: ['client_credentials'] })
+  const globex = await registry.organisation('Globex')
+  const mallory = await admit(client, {}, globex)
+  registry.clock.advance(1)
+  const mine = await admit(client)
+  expect(await subjectOf(client)).toBe(mallory.agentId)
+  expect(await subjectOf(client, { agent_id: mine.agentId })).toBe(mine.agentId)
+  expect(await subjectOf(client, { agent_id: 'agt_AAAAAAAAAAAAAAAAAAAAAA' })).toBe('invalid_client')
+  const other = await admit(await publish())
+  expect(await subjectOf(client, { agent_id: other.agentId })).toBe('invalid_client')
+  // Without a name, the agent that is introduced to the audience acts
+  const target = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })
+  await target.publish({ card: aCard(registry) })
+  await acme.mutate('agents.change', { agentId: mine.agentId, addRights: [{ audience: target.audience, scope: 'ocr:read' }] })
+  const agent = registry.as({ ...acme, ...client } as Actor)
+  await globex.mutate('agents.suspend', { agentId: mallory.agentId })
+  await agent.introductions.request({ to: target.agentId, purpose: 'x', scopes: ['ocr:read'] })
+  await globex.mutate('agents.reinstate', { agentId: mallory.agentId })
+  expect(await subjectOf(client, { resource: target.audience })).toBe(mine.agentId)
+  await globex.mutate('agents.revoke', { agentId: mallory.agentId })
+  expect(await subjectOf(client)).toBe(mine.agentId)
+})
+
+test('an assertion counts once for all agents of a URL', async () => {
+  const client = await publish()
+  const [{ agentId }] = [await admit(client), await admit(client, {}, await registry.organisation('Globex'))]
+  const assertion = await assertionOf(registry, client)
+  const use = async (form: object) =>
+    (await tokenRequest(registry, client as unknown as Actor, { grant_type: 'client_credentials', ...form }, { assertion })).status
+  expect([await use({}), await use({ agent_id: agentId })]).toEqual([200, 401])
+})
+
+test('each fetch of a stored document is an audit row of the organisations that use it', async () => {
+  const client = await publish()
+  const globex = await registry.organisation('Globex')
+  await admit(client)
+  await admit(client, {}, globex)
   expect(await outcomeOf(client)).toBe('issued')
-  expect(await other.query('agents.get', { agentId: next.agentId })).toMatchObject({ state: 'active', clientUri: client.clientId })
+  registry.clock.advance(301)
+  documents.delete(new URL(client.clientId).pathname)
+  expect(await outcomeOf(client)).toBe('401 invalid_client')
+  serve(new URL(client.clientId).pathname, client.document)
+  registry.clock.advance(11)
+  expect(await outcomeOf(client)).toBe('issued')
+  for (const member of [acme, globex]) {
+    const { items } = await member.query<{ items: { outcome: string; subject: string }[] }>('audit.list', { action: 'clients.fetch' })
+    const rows = items.filter(({ subject }) => subject === client.clientId.slice(0, 128))
+    // Each of the two servers may have fetched it
+    expect(new Set(rows.map(({ outcome }) => outcome))).toEqual(new Set(['done', 'refused']))
+  }
 })
 
 test('20 first assertions at once activate the agent once', async () => {

@@ -23,6 +23,9 @@ const CARD_RELIANCE = ['test/registry/cards/reliance/reliance.test.ts']
 const TASK = 'src/oauth/grants/task.ts'
 const TASKS = ['test/delegation/introductions/task.test.ts']
 const NARROWING = ['test/oauth/grants/client-credentials.test.ts']
+const EXTERNAL = 'src/oauth/grants/external-client.ts'
+const EXTERNAL_CLIENTS = ['test/oauth/grants/external-client.test.ts']
+const DOCUMENTS = ['test/conformance/client-id-metadata-document.test.ts']
 const NAMES = ['test/protocol/names.test.ts']
 const DELEGATION = ['test/oauth/grants/delegation.test.ts']
 
@@ -627,9 +630,53 @@ export const MUTANTS = [
   [
     'a narrowing parameter that a grant does not serve is refused',
     'src/oauth/grants/narrowing.ts',
-    'NARROWING.test(folded(name)) && !isServed(name)',
+    'NARROWING.test(folded(name)) && !served.includes(name)',
     'false',
     NARROWING,
+  ],
+  [
+    'an external client gets a token alone only where the policy says any',
+    EXTERNAL,
+    "policy.externalClients === 'any' &&",
+    '',
+    EXTERNAL_CLIENTS,
+  ],
+  ['a closed resource lets no external client in', EXTERNAL, "policy.mode !== 'closed' &&", '', EXTERNAL_CLIENTS],
+  ['a list of organisations keeps external clients out', EXTERNAL, 'policy.organisations === undefined ||', 'true ||', EXTERNAL_CLIENTS],
+  [
+    'an external client gets a bearer token only where one is allowed',
+    EXTERNAL,
+    'if (jkt === undefined) requireBearer',
+    'if (false) requireBearer',
+    EXTERNAL_CLIENTS,
+  ],
+  [
+    'an assertion counts once for all agents of a URL',
+    CLIENT_AUTH,
+    'client.clientUri ? digestOfText(client.clientUri) : client.id',
+    'client.id',
+    DOCUMENTS,
+  ],
+  [
+    'a client with a URL acts only as an agent that it was admitted as',
+    'src/oauth/registration/client-documents.ts',
+    'if (agentId !== undefined) return agents.find(({ id }) => id === agentId)',
+    '',
+    DOCUMENTS,
+  ],
+  [
+    'a revoked client with a URL is not admitted again',
+    'src/identity/clients/admit.ts',
+    'if (deps.trustLog.ended.has(document.handle))',
+    'if (false)',
+    EXTERNAL_CLIENTS,
+  ],
+  [
+    'only an operator revokes a client with a URL',
+    'src/identity/clients/revoke.ts',
+    "(kind === 'registered' && isAdminOf(caller, client.orgId))",
+    'true',
+    EXTERNAL_CLIENTS,
   ],
   ['a requested lifetime is honoured', ISSUE, 'decision.seconds ?? maxSeconds', 'maxSeconds', NARROWING],
   [

@@ -5,6 +5,7 @@ import { thumbprint } from '../../src/credentials/jose/jwk.js'
 import { endorseKey, newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import { systemRandom as random } from '../../src/lib/random.js'
 import { PROCEDURES } from '../../src/server/api/procedures.js'
+import { aPublicClient, register } from '../conformance/registration.js'
 import { testDns } from '../dns.js'
 import { proveNamespace } from '../identity/namespaces/actors.js'
 import { type Actor, type AgentActor, aCard, aName, type Registry, startRegistry } from '../registry.js'
@@ -158,6 +159,16 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       const grant = { expiresAt: registry.clock.now() + 600, grantTypes: ['client_credentials'] }
       const { registrationId } = await acme.mutate<{ registrationId: string }>('registrations.issue', grant)
       return { registrationId }
+    }
+    case 'clients.list':
+      return { orgId }
+    case 'clients.get':
+    case 'clients.revoke': {
+      const grant = { expiresAt: registry.clock.now() + 600, grantTypes: ['authorization_code'] }
+      const { initialAccessToken } = await acme.mutate<{ initialAccessToken: string }>('registrations.issue', grant)
+      return {
+        clientId: (await register(registry, aPublicClient({ grant_types: ['authorization_code'] }), initialAccessToken)).body.client_id,
+      }
     }
     case 'agents.change':
       return { agentId, name: aName('y'), ceiling: note === 'a wider ceiling' ? wider : narrower }

@@ -4,6 +4,7 @@ import type { IntroductionView } from '../../delegation/introductions/view.js'
 import type { ResourceView } from '../../delegation/resources/view.js'
 import type { TaskView } from '../../delegation/tasks/get.js'
 import type { AgentView } from '../../identity/agents/get.js'
+import type { ClientView } from '../../identity/clients/read.js'
 import type { RegisteredKeyList } from '../../identity/keys/list.js'
 import type { MemberList } from '../../identity/members/list.js'
 import type { OrganisationView } from '../../identity/organisations/get.js'
@@ -108,6 +109,15 @@ export async function endingOfRegistration(agent: Agent, { registrationId }: { r
   return {
     revokes: `initial access token ${registrationId} (${found ? `${found.state}, ${found.usesLeft} of ${found.uses} uses left` : 'not found'})`,
     endsWithIt: { 'clients that were registered with it': 'none; they stay' },
+  }
+}
+
+export async function endingOfClient(agent: Agent, { clientId }: { readonly clientId: string }): Promise<Ending> {
+  const { name, clientUri, state } = await agent.query<ClientView>('clients.get', { clientId })
+  return {
+    revokes: `external client ${name ?? ''} (${clientUri ?? clientId}, ${state})`,
+    endsWithIt: { tokens: NOT_COUNTED, ...(clientUri && { 'agents that it was admitted as': 'can no longer authenticate' }) },
+    nameToType: clientId,
   }
 }
 

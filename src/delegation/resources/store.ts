@@ -23,7 +23,10 @@ export const ResourceSettings = z.strictObject({
   documentation: z.string().max(2048).optional(),
   scopes: z.array(ResourceScope).min(1).max(64),
   /** Decides which requests for an introduction are granted. */
-  policy: IntroductionPolicy.omit({ capabilities: true }),
+  policy: IntroductionPolicy.omit({ capabilities: true }).extend({
+    /** External clients that get tokens without an introduction: `any` one by itself, or only one that acts for a person. Absent: `none`. */
+    externalClients: z.enum(['none', 'withPerson', 'any']).optional(),
+  }),
   /** `allowed`: clients without DPoP get bearer tokens, if the registry's operator allows them too. */
   bearer: z.enum(['refused', 'allowed']),
   /** The agent under which the server of the resource follows revocations and introspects tokens. */

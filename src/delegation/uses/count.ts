@@ -10,7 +10,7 @@ import { rowsOfLink } from '../../audit/chain.js'
 import type { AuditLink, AuditRow, AuditStore } from '../../audit/store.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
-import { AgentId, ClientId, type IntroductionId, type OrgId, type TaskId, type TokenId } from '../../protocol/ids.js'
+import { ActorId, AgentId, type IntroductionId, type OrgId, type TaskId, type TokenId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
 import { added, DAY_SECONDS, unitOf } from './counts.js'
 import { newProfile, type ProfiledToken, withRefusal, withToken } from './profile.js'
@@ -18,7 +18,7 @@ import { MAX_PREVIOUS_TASKS, PROFILE_DAYS, USE_RETENTION_SECONDS, type Used, typ
 
 /** The part of a token record that is counted. */
 export interface CountedToken extends ProfiledToken {
-  readonly clientId: ClientId
+  readonly clientId: ActorId
   readonly orgId: OrgId
   readonly introductionId?: IntroductionId | undefined
 }
@@ -108,8 +108,7 @@ const requestsIn = ({ findTokenRecord }: CountDeps, rows: readonly AuditRow[]): 
     rows.flatMap((row) => {
       const [orgId] = row.orgIds
       const agent = AgentId.safeParse(row.actor)
-      // A client that is neither agent nor member gets no tokens
-      const client = ClientId.safeParse(row.actor)
+      const client = ActorId.safeParse(row.actor)
       if (row.action !== 'oauth.token' || orgId === undefined || !client.success) return []
       const request = async (): Promise<CountedRequest> => {
         const token = row.tokenId && (await findTokenRecord(row.tokenId))
@@ -156,7 +155,7 @@ const withTask = (tasks: readonly TaskId[], taskId: TaskId | undefined): TaskId[
   [...new Set([...(taskId ? [taskId] : []), ...tasks])].slice(0, MAX_PREVIOUS_TASKS)
 
 function withUncounted(before: UseRecord | undefined, { actor, createdAt }: AuditRow, orgId: OrgId): UseRecord {
-  const record = before ?? newRecord({ kind: 'client', id: ClientId.parse(actor) }, orgId, createdAt)
+  const record = before ?? newRecord({ kind: 'client', id: ActorId.parse(actor) }, orgId, createdAt)
   return { ...lastUsed(record, createdAt), uncounted: (record.uncounted ?? 0) + 1 }
 }
 

@@ -1,7 +1,7 @@
 import { BoundedMap } from '../../lib/bounded-map.js'
 import type { Clock } from '../../lib/clock.js'
 import type { RiskLevel } from '../../protocol/claims.js'
-import { AgentId, type ClientId, type TaskId } from '../../protocol/ids.js'
+import { type ActorId, AgentId, type TaskId } from '../../protocol/ids.js'
 import type { ProfiledToken } from './profile.js'
 import { riskOf } from './risk.js'
 import { type AgentProfile, type Used, type UsesStore, useId } from './store.js'
@@ -23,9 +23,9 @@ export async function findUses(
 
 /** Finds profiles of clients, each at most REREAD_MS old: the token endpoint reads a profile at most that often. */
 export interface Profiles {
-  find(id: ClientId): Promise<AgentProfile | undefined>
-  /** The risk of a token that is about to be issued to an agent. Members have no profile. */
-  riskLevelOf(id: ClientId, token: ProfiledToken): Promise<RiskLevel | undefined>
+  find(id: ActorId): Promise<AgentProfile | undefined>
+  /** The risk of a token that is about to be issued to an agent. Other clients have no profile. */
+  riskLevelOf(id: ActorId, token: ProfiledToken): Promise<RiskLevel | undefined>
 }
 
 const REREAD_MS = 60_000
@@ -33,7 +33,7 @@ const MAX_PROFILES = 1000
 
 export function newProfiles({ uses, clock }: { readonly uses: UsesStore; readonly clock: Pick<Clock, 'monotonicMs'> }): Profiles {
   const known = new BoundedMap<AgentId, { readonly readAtMs: number; readonly profile: Promise<AgentProfile | undefined> }>(MAX_PROFILES)
-  const find = async (id: ClientId): Promise<AgentProfile | undefined> => {
+  const find = async (id: ActorId): Promise<AgentProfile | undefined> => {
     const agent = AgentId.safeParse(id)
     if (!agent.success) return undefined
     const cached = known.get(agent.data)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AgentId, Audience, type ClientId, type IntroductionId, Jkt, OrgId, TaskId } from '../../protocol/ids.js'
+import { type ActorId, AgentId, Audience, type IntroductionId, Jkt, OrgId, TaskId } from '../../protocol/ids.js'
 import { Names, Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
@@ -71,9 +71,9 @@ export type AgentProfile = z.infer<typeof AgentProfile>
 /** The subject of a use record. */
 export type Used =
   | { readonly kind: 'introduction'; readonly id: IntroductionId }
-  | { readonly kind: 'client'; readonly id: ClientId }
+  | { readonly kind: 'client'; readonly id: ActorId }
   | { readonly kind: 'task'; readonly id: TaskId }
-  | { readonly kind: 'audience'; readonly id: ClientId; readonly audience: Audience }
+  | { readonly kind: 'audience'; readonly id: ActorId; readonly audience: Audience }
 
 export const useId = (used: Used): string => `${used.kind} ${used.id}${used.kind === 'audience' ? ` ${used.audience}` : ''}`
 

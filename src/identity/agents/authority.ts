@@ -4,7 +4,7 @@ import { type Caller, isMemberOf, mayOversee, maySee, type Principal } from '../
 import type { Random } from '../../lib/random.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
-import type { ClientDocumentsStore } from '../clients/store.js'
+import type { ClientDocumentsStore, ClientUsesStore } from '../clients/store.js'
 import type { CountedCommit } from '../limits/quota.js'
 import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
@@ -16,6 +16,7 @@ export interface AgentsDeps extends FindAgentDeps {
   readonly audit: Audit
   readonly issuer: string
   readonly clientDocuments: ClientDocumentsStore
+  readonly clientUses: ClientUsesStore
   /** Commits the creation of an agent that counts for the organisation. */
   readonly commitAgent: (orgId: OrgId, commit: CountedCommit) => Promise<Committed>
 }

@@ -4,6 +4,7 @@ import type { Caller } from '../../http/caller.js'
 import { type AgentId, type Audience, audienceOf, type ClientUri, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Ceiling } from '../../protocol/rights.js'
+import { findAdmission } from '../clients/admissions.js'
 import { findRegisteredKeys } from '../keys/find.js'
 import { findNamed } from '../names/agent-names.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
@@ -64,8 +65,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
 
 async function stateOf(deps: AgentsDeps, agent: Agent): Promise<AgentView['state']> {
   if (deps.trustLog.ended.has(agent.handle)) return lastEnding(agent).state === 'revoked' ? 'revoked' : 'suspended'
-  const document = agent.clientUri && (await deps.clientDocuments.get(agent.clientUri))
-  if (document?.agentId === agent.id && document.confirmedAt !== undefined) return 'active'
+  if ((await findAdmission(deps, agent))?.confirmedAt !== undefined) return 'active'
   const keys = await findRegisteredKeys(deps, agent.id)
   return keys.some((key) => !deps.trustLog.ended.has(key.handle)) ? 'active' : 'registered'
 }

@@ -1,19 +1,19 @@
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { identitiesOf, newHandle } from '../../protocol/handles.js'
-import { type AgentId, type Audience, audienceOf, type ClientUri, cardBaseUrlOf, newId } from '../../protocol/ids.js'
+import { identitiesOf } from '../../protocol/handles.js'
+import { type AgentId, type Audience, audienceOf, type ClientUri, cardBaseUrlOf } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { type CeilingInput, ceilingOf } from '../agents/agent.js'
 import type { AgentsDeps } from '../agents/authority.js'
 import { isRevoked } from '../agents/end-agent.js'
 import { newAgent } from '../agents/register.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
+import { admissionsOf, newDocument, usingClient } from './admissions.js'
 import type { ClientMetadata } from './metadata.js'
-import type { ClientDocument, ClientDocumentsStore } from './store.js'
+import type { ClientDocument } from './store.js'
 
 export interface AdmitDeps extends AgentsDeps {
-  readonly clientDocuments: ClientDocumentsStore
   /** Fetches the metadata of a client for a caller; refuses a text that is no URL of such a document. */
   readonly fetchClientDocument: (
     clientId: string,
@@ -38,10 +38,9 @@ export interface AgentAdmitted {
 
 /**
  * Registers an agent whose `client_id` is the URL of its metadata. It authenticates with the keys of the document; the first valid assertion makes it
- * active. A URL belongs to one agent of the registry, until this agent is revoked.
+ * active. Each organisation may admit a URL once, until its agent is revoked, so no organisation keeps another one out.
  */
 export async function admitAgent(deps: AdmitDeps, caller: Caller, input: AdmitInput): Promise<AgentAdmitted> {
-  const { orgId } = caller
   requireReadableName(input.name)
   const { uri, metadata, freshSeconds } = await deps.fetchClientDocument(input.clientId, caller)
   if (metadata.token_endpoint_auth_method !== 'private_key_jwt' || !metadata.grant_types.some((type) => ALONE.test(type)))
@@ -50,8 +49,26 @@ export async function admitAgent(deps: AdmitDeps, caller: Caller, input: AdmitIn
         { pointer: '/clientId', hint: 'its document must have private_key_jwt, and the grant type client_credentials or token exchange' },
       ],
     })
-  // The fetch may have taken seconds
-  const { now } = await deps.trustLog.readBarrier()
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    // The fetch may have taken seconds
+    const { now } = await deps.trustLog.readBarrier()
+    const admitted = await tryAdmit(
+      deps,
+      caller,
+      input,
+      newDocument(deps, uri, { metadata, fetchedAt: now, freshUntil: now + freshSeconds }),
+    )
+    if (admitted) return admitted
+  }
+  return refuse('conflict', 'your access or the organisation was revoked, or the name or the client id was taken, concurrently')
+}
+
+const MAX_ATTEMPTS = 3
+
+/** Undefined if something changed meanwhile. */
+async function tryAdmit(deps: AdmitDeps, caller: Caller, input: AdmitInput, fetched: ClientDocument): Promise<AgentAdmitted | undefined> {
+  const { orgId } = caller
+  const { uri, fetchedAt: now } = fetched
   const organisation = (await deps.organisations.get(orgId)) ?? refuse('not_found', 'no such organisation')
   const agent = {
     ...newAgent(deps.random, {
@@ -64,37 +81,28 @@ export async function admitAgent(deps: AdmitDeps, caller: Caller, input: AdmitIn
     }),
     clientUri: uri,
   }
-  const document: Omit<ClientDocument, 'uri'> = {
-    id: newId(deps.random, 'cli'),
-    agentId: agent.id,
-    orgId,
-    handle: newHandle(deps.random, 'cli'),
-    ver: newHandle(deps.random, 'ver'),
-    metadata,
-    fetchedAt: now,
-    freshUntil: now + freshSeconds,
-  }
   const naming = await takingName(deps, orgId, agent)
-  const earlier = await deps.clientDocuments.get(uri)
-  if (earlier && !(await isRevoked(deps, earlier.agentId)))
-    refuse('already_exists', 'another agent of this registry has this client id; it is free once that agent is revoked')
-  const { outcome } = await deps.commitAgent(orgId, (counting) =>
+  const known = await deps.clientDocuments.get(uri)
+  const document = known ?? fetched
+  if (deps.trustLog.ended.has(document.handle)) refuse('conflict', 'an operator of the registry revoked this client')
+  for (const admission of await admissionsOf(deps, document))
+    if (admission.orgId === orgId && !(await isRevoked(deps, admission.agentId)))
+      refuse('already_exists', 'another agent of this organisation has this client id; it is free once that agent is revoked')
+  const { outcome } = await deps.commitAgent(orgId, async (counting) =>
     deps.trustLog.commit({
       type: 'agent.registered',
-      dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle],
+      dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, document.handle],
       operations: [
         ...counting,
         deps.agents.inserting(agent),
         ...naming,
-        earlier
-          ? deps.clientDocuments.changing(uri, { ver: earlier.ver, agentId: earlier.agentId }, { confirmedAt: undefined, ...document })
-          : deps.clientDocuments.inserting({ uri, ...document }),
+        known ? deps.clientDocuments.changing(uri, { handle: known.handle }, { usedAt: now }) : deps.clientDocuments.inserting(document),
+        await usingClient(deps, { orgId, clientId: document.id, uri, agentId: agent.id, createdAt: now }),
         deps.audit.recording(auditDraft(caller, 'agents.admit', { orgId, subject: agent.id })),
       ],
     }),
   )
-  if (outcome !== 'committed')
-    refuse('conflict', 'your access or the organisation was revoked, or the name or the client id was taken, concurrently')
+  if (outcome !== 'committed') return undefined
   const audience = audienceOf(deps.issuer, agent.id)
   return { agentId: agent.id, clientId: uri, audience, cardBaseUrl: cardBaseUrlOf(audience) }
 }

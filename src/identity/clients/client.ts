@@ -36,10 +36,13 @@ export interface Client {
   readonly grantTypes?: readonly GrantType[] | undefined
 }
 
-/** A client that is neither agent nor member: it registered itself without the grants of an agent. */
-export interface ExternalClient extends Pick<Client, 'dependencies' | 'keys'> {
+/** A client that is neither agent nor member: it registered itself without the grants of an agent, or is known by the URL of its metadata only. */
+export interface ExternalClient extends Pick<Client, 'dependencies' | 'keys' | 'clientUri' | 'grantTypes'> {
   readonly kind: 'external'
+  /** The URL of its metadata until it gets its first token (oauth/grants/external-client.ts). */
   readonly id: ExternalClientId | ClientUri
+  /** The organisation whose registration grant it used. */
+  readonly orgId?: OrgId | undefined
 }
 
 export const clientKeyOf = ({ handle, jkt, jwk, alg, retiresAt }: RegisteredKey): ClientKey => ({

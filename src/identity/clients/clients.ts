@@ -1,17 +1,21 @@
-import { AgentId, type ClientId, ExternalClientId, MemberId } from '../../protocol/ids.js'
+import { type ActorId, AgentId, ExternalClientId, MemberId } from '../../protocol/ids.js'
 import { type CacheableRead, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Client, ExternalClient } from './client.js'
 
-/** The `kid` of an assertion, and the address that sent it. */
+/** The request of a client that has not been authenticated yet: the `kid` of its assertion, and the address that sent it. */
 export interface SeenAssertion {
   readonly kid?: string | undefined
   readonly address: string
+  /** The agent as which a client with a metadata document acts (`agent_id`), and the audience of the token that it requests. */
+  readonly agentId?: string | undefined
+  readonly audience?: string | undefined
 }
 
 /** Finds OAuth clients by `client_id`, from a cache where possible. */
 export interface Clients {
-  find(id: ClientId): Promise<Client | undefined>
+  /** An agent or a member. */
+  find(id: ActorId): Promise<Client | undefined>
   /** The client with the `client_id` of an assertion, which may be any text. */
   findAny(id: string, seen: SeenAssertion): Promise<Client | ExternalClient | undefined>
 }

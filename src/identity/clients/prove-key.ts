@@ -4,12 +4,13 @@ import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
 import { isCompromised } from '../keys/quota-slots.js'
 import { type RegisterKeyDeps, saveRegisteredKey } from '../keys/register.js'
+import { type AdmissionsDeps, findAdmission } from './admissions.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
 import { keysOfMetadata } from './metadata-keys.js'
 import type { SelfRegisteredDeps } from './self-registered.js'
-import type { ClientDocumentsStore } from './store.js'
 
 type ProveKeyDeps = SelfRegisteredDeps & RegisterKeyDeps
 
@@ -64,29 +65,32 @@ export async function registerProvedKey(deps: ProveKeyDeps, client: Client, { jw
 
 /** The first valid assertion of an agent that was admitted by the URL of its metadata makes it active. */
 export async function confirmAdmitted(
-  {
-    agents,
-    clientDocuments,
-    audit,
-    storage,
-    trustLog,
-  }: ProveKeyDeps & { readonly clientDocuments: ClientDocumentsStore; readonly storage: Storage },
-  { orgId, clientUri }: Client,
+  deps: ProveKeyDeps & AdmissionsDeps & { readonly storage: Storage },
+  client: Client,
 ): Promise<boolean> {
-  const document = clientUri && (await clientDocuments.get(clientUri))
-  const agent = document && (await agents.get(document.agentId))
+  const { agents, audit, storage, trustLog } = deps
+  const admission = await findAdmission(deps, client)
+  const agent = admission && (await agents.get(admission.agentId))
   if (!agent || !stands(trustLog.ended, identitiesOf(agent.grantedBy))) return false
-  if (document.confirmedAt !== undefined) return true
-  const { uri, ver } = document
-  const row = audit.recording({ orgId, actor: agent.id, action: 'agents.confirm', outcome: 'done', subject: agent.id })
-  await storage.commit([clientDocuments.changing(uri, { ver, confirmedAt: null }, { confirmedAt: trustLog.now() }), row])
+  if (admission.confirmedAt !== undefined) return true
+  const { id, orgId } = agent
+  const row = audit.recording({ orgId, actor: id, action: 'agents.confirm', outcome: 'done', subject: id })
+  await storage.commit([admission.confirming(trustLog.now()), row])
   return true
 }
 
-/** An external client is confirmed by its first valid assertion; from then on its registration does not expire. */
-export async function confirmExternalClient(
-  { registeredClients }: SelfRegisteredDeps,
-  { id, dependencies }: ExternalClient,
+const A_DAY = 86_400
+
+/** An external client is confirmed by its first valid assertion: its registration does not expire any more. A document counts as used on this day. */
+export async function noteUse(
+  { registeredClients, clientDocuments, trustLog }: SelfRegisteredDeps & AdmissionsDeps & { readonly trustLog: Pick<TrustLog, 'now'> },
+  { kind, id, clientUri, dependencies }: Client | ExternalClient,
 ): Promise<void> {
-  if (Number.isFinite(dependencies.expiresAt)) await registeredClients.change(id, {}, { expiresAt: undefined })
+  if (clientUri) {
+    const usedAt = trustLog.now()
+    const document = await clientDocuments.get(clientUri)
+    if (document && (document.usedAt ?? 0) <= usedAt - A_DAY)
+      await clientDocuments.change(clientUri, { usedAt: document.usedAt ?? null }, { usedAt })
+  } else if (kind === 'external' && Number.isFinite(dependencies.expiresAt))
+    await registeredClients.change(id, {}, { expiresAt: undefined })
 }

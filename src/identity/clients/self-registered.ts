@@ -9,7 +9,7 @@ import type { RegisteredKeysStore } from '../keys/store.js'
 import { countNewest, type Quota } from '../limits/quota.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
 import { keysOfMetadata } from './metadata-keys.js'
-import type { RegisteredClientsStore } from './store.js'
+import type { ClientDocumentsStore, RegisteredClientsStore } from './store.js'
 
 export interface SelfRegisteredDeps {
   readonly agents: AgentsStore
@@ -51,8 +51,28 @@ export async function readExternalClient(
   if (!registered?.handle || !registered.ver) return undefined
   const dependencies = dependenciesOf([registered.handle, registered.ver, registered.epoch], registered.expiresAt)
   const keys = keysOfMetadata(registered.metadata, registered.ver)
-  return { value: { kind: 'external', id, dependencies, keys }, dependsOn: dependencies.handles }
+  const value = { kind: 'external' as const, id, orgId: registered.orgId, dependencies, keys, grantTypes: registered.metadata.grant_types }
+  return { value, dependsOn: dependencies.handles }
 }
+
+/** Maximum number of metadata documents that strangers have stored: a resource lets them in. */
+const MAX_DOCUMENTS = 10_000
+
+export const clientDocumentsQuota = (
+  { clientDocuments, trustLog }: { readonly clientDocuments: ClientDocumentsStore; readonly trustLog: Pick<TrustLog, 'ended'> },
+  orgId: OrgId,
+): Quota => ({
+  id: 'client-documents',
+  orgId,
+  limit: MAX_DOCUMENTS,
+  refusalText: `this registry knows ${MAX_DOCUMENTS} clients by the URL of their metadata, the maximum`,
+  count: (atMost) =>
+    countNewest(
+      (after) => clientDocuments.find('used', { where: {}, order: 'down', limit: 1000, ...(after && { after }) }),
+      ({ handle }) => !trustLog.ended.has(handle),
+      atMost,
+    ),
+})
 
 /** Maximum number of external clients that were registered with the grants of an organisation. */
 const MAX_EXTERNAL_CLIENTS = 1000

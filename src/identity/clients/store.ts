@@ -45,12 +45,13 @@ export const REGISTERED_CLIENTS: OwnedSpec<RegisteredClient> = {
 export const registeredClientsStore = ({ storage }: { readonly storage: Storage }): RegisteredClientsStore =>
   storage.collection(REGISTERED_CLIENTS)
 
-/** The Client ID Metadata Document of an agent that an organisation has admitted: its `client_id` is the URL of the document. */
+/** A Client ID Metadata Document that an organisation uses: the `client_id` is its URL. */
 export const ClientDocument = z.strictObject({
   uri: ClientUri,
   id: ExternalClientId,
-  agentId: AgentId,
-  orgId: OrgId,
+  /** The one admission of a document that an earlier build stored; later ones are client uses. */
+  agentId: AgentId.optional(),
+  orgId: OrgId.optional(),
   /** Handle of kind `cli:`. `ver` is the version of what decides about the client in `metadata`. */
   handle: Handle,
   ver: Handle,
@@ -58,8 +59,10 @@ export const ClientDocument = z.strictObject({
   fetchedAt: z.int().min(0),
   /** Epoch seconds from which the document is fetched again before it counts. */
   freshUntil: z.int().min(0),
-  /** When the first valid assertion made the agent active. */
+  /** When the first valid assertion made `agentId` active. */
   confirmedAt: z.int().min(0).optional(),
+  /** Exact to a day. Absent in a document that an earlier build stored. */
+  usedAt: z.int().min(0).optional(),
 })
 export type ClientDocument = z.infer<typeof ClientDocument>
 
@@ -69,9 +72,37 @@ export const CLIENT_DOCUMENTS: OwnedSpec<ClientDocument> = {
   name: 'client-documents',
   schema: ClientDocument,
   key: 'uri',
-  indexes: {},
-  ownedBy: ['orgId'],
+  indexes: { client: { fields: ['id'] }, used: { fields: ['usedAt'] } },
+  ownedBy: 'registry',
 }
 
 export const clientDocumentsStore = ({ storage }: { readonly storage: Storage }): ClientDocumentsStore =>
   storage.collection(CLIENT_DOCUMENTS)
+
+/** An external client that an organisation uses: it registered with a grant of the organisation, was admitted, or got a token for a resource. */
+export const ClientUse = z.strictObject({
+  /** `<organisation> <client>`. */
+  id: z.string().max(60),
+  orgId: OrgId,
+  clientId: ExternalClientId,
+  /** The URL of its metadata, if that is its `client_id`. */
+  uri: ClientUri.optional(),
+  /** The agent that the organisation admitted it as. */
+  agentId: AgentId.optional(),
+  /** When the first valid assertion made the agent active. */
+  confirmedAt: z.int().min(0).optional(),
+  createdAt: z.int().min(0),
+})
+export type ClientUse = z.infer<typeof ClientUse>
+
+export type ClientUsesStore = Collection<ClientUse>
+
+export const CLIENT_USES: OwnedSpec<ClientUse> = {
+  name: 'client-uses',
+  schema: ClientUse,
+  key: 'id',
+  indexes: { organisation: { fields: ['orgId', 'createdAt'] }, client: { fields: ['clientId', 'createdAt'] } },
+  ownedBy: ['orgId'],
+}
+
+export const clientUsesStore = ({ storage }: { readonly storage: Storage }): ClientUsesStore => storage.collection(CLIENT_USES)

@@ -20,12 +20,19 @@ export interface ClientAuthDeps {
   readonly issuer: string
   /** Registers a key of a self-registered client; false if the client may not be confirmed any more (identity/clients/prove-key.ts). */
   readonly registerProvedKey: (client: Client, key: ClientKey) => Promise<boolean>
-  readonly confirmExternalClient: (client: ExternalClient) => Promise<void>
+  /** Keeps a self-registered client, or one with a metadata document, that has just authenticated. */
+  readonly noteUse: (client: Client | ExternalClient) => Promise<void>
 }
 
 /** An authenticated client and the registered key that signed its assertion. */
 export interface AuthenticatedClient {
   readonly client: Client
+  readonly key: ClientKey
+}
+
+/** The same for an external client. */
+export interface AuthenticatedExternal {
+  readonly client: ExternalClient
   readonly key: ClientKey
 }
 
@@ -95,7 +102,13 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
     await deps.trustLog.readBarrier()
     return deny()
   }
-  const assertion = { ...read, kid: read.jws.header.kid, address: request.address }
+  const assertion = {
+    ...read,
+    kid: read.jws.header.kid,
+    address: request.address,
+    agentId: form.get('agent_id'),
+    audience: form.getAll('resource')[0] ?? form.getAll('audience')[0],
+  }
   return verifyWithCurrentKeys(deps, assertion).catch(async (error: unknown) => {
     if (!isRefusal(error)) throw error
     // The cached client may be stale: a key may have been registered, or a suspended client reinstated.
@@ -104,24 +117,33 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
   })
 }
 
-/** Call after the read barrier. The signature is verified again only if the client or its key has changed. */
+/** Call after the read barrier. An external client may only request tokens (`confirmAnyClient`). */
 export async function confirmClient(deps: ClientAuthDeps, verified: VerifiedClient, isFirst: boolean): Promise<AuthenticatedClient> {
+  const { client, key } = await confirmAnyClient(deps, verified, isFirst)
+  return client.kind === 'external' ? refuseAlone() : { client, key }
+}
+
+/** What an external client may not do by itself. */
+export const refuseAlone = (): never =>
+  refuse(
+    'unauthorized_client',
+    'this client is not an agent of an organisation: alone it only gets tokens by client_credentials, for a resource that lets any client in',
+  )
+
+/** Call after the read barrier. The signature is verified again only if the client or its key has changed. */
+export async function confirmAnyClient(
+  deps: ClientAuthDeps,
+  verified: VerifiedClient,
+  isFirst: boolean,
+): Promise<AuthenticatedClient | AuthenticatedExternal> {
   if (!isFirst) return deny()
   const { assertion } = verified
   const isSame = (await deps.clients.findAny(assertion.clientId, assertion)) === verified.client
   const isCurrent = isSame && isStanding(deps, verified.client) && isUsable(deps, verified.key)
   const { client, key } = isCurrent ? verified : await verifyWithCurrentKeys(deps, assertion)
-  if (client.kind === 'external') return refuseExternalClient(deps, client)
+  await deps.noteUse(client)
+  if (client.kind === 'external') return { client, key }
   return key.isUnproved ? proveKey(deps, assertion, client, key) : { client, key }
-}
-
-/**
- * The one place that decides about an external client that acts alone. Once a protected resource can allow external clients, its policy is asked
- * here.
- */
-async function refuseExternalClient(deps: ClientAuthDeps, client: ExternalClient): Promise<never> {
-  await deps.confirmExternalClient(client)
-  return refuse('unauthorized_client', 'this client is not an agent of an organisation, so it may not act alone')
 }
 
 /** A self-registered client that shows for the first time that it has one of its keys. */
@@ -152,8 +174,8 @@ async function verifyWithCurrentKeys(deps: ClientAuthDeps, assertion: ReadAssert
   })
   const key = keys.find((candidate) => candidate.jkt === jkt) ?? deny()
   const retainUntil = Math.min(claims.exp, now + MAX_PROOF_SECONDS) + REPLAY_MARGIN_SECONDS
-  // A URL as client id may be longer than what the replay cache takes
-  const owner = client.kind === 'external' ? digestOfText(client.id) : client.id
+  // A URL may be longer than what the replay cache takes. It may name several agents, and an assertion counts once for all of them
+  const owner = client.clientUri ? digestOfText(client.clientUri) : client.id
   return { client, key, assertion, replayKey: `${owner} ${claims.jti}`, retainUntil }
 }
 

@@ -57,8 +57,7 @@ export interface Narrowing extends TaskParameters {
 
 /** Parses the narrowing parameters of every grant. Refuses any other, except those in `alsoServed`, which the grant itself parses. */
 export function parseNarrowing(form: OAuthForm, alsoServed: readonly string[]): Narrowing {
-  const isServed = (name: string) => SERVED.includes(name) || DEFINED.includes(name) || alsoServed.includes(name)
-  for (const name of form.names) if (NARROWING.test(folded(name)) && !isServed(name)) refuseUnserved(name)
+  refuseUnless(form, [...SERVED, ...alsoServed])
   return {
     taskId: parseParameter(form, 'task_id', TaskName, false),
     taskDescription: parseParameter(form, 'task_description', Description, false),
@@ -69,6 +68,16 @@ export function parseNarrowing(form: OAuthForm, alsoServed: readonly string[]): 
     requiredResources: parseParameter(form, 'required_resources', Names, true) ?? [],
     seconds: parseParameter(form, 'expires_in', Seconds, false),
   }
+}
+
+/** Parses the lifetime for a grant that serves no other narrowing parameter. */
+export function parseLifetime(form: OAuthForm): number | undefined {
+  refuseUnless(form, ['expires_in'])
+  return parseParameter(form, 'expires_in', Seconds, false)
+}
+
+function refuseUnless(form: OAuthForm, served: readonly string[]): void {
+  for (const name of form.names) if (NARROWING.test(folded(name)) && !served.includes(name) && !DEFINED.includes(name)) refuseUnserved(name)
 }
 
 /** RFC 9396 §5 has a reason of its own for `authorization_details`. */

@@ -116,7 +116,7 @@ async function tryGrantForAudience(
     sub: subject.claims.sub,
     audience: request.audience,
     ...decision,
-    creation: requestedTask?.creation,
+    creation: requestedTask?.creation && { ...requestedTask.creation, by: authenticated },
     delegation: request.delegation,
     seconds: request.seconds,
     maxSeconds: target.resource && secondsOf(target.resource, scopes, jkt),
@@ -143,9 +143,9 @@ async function introduceFirst(deps: ExchangeDeps, client: Client, audience: Reso
 }
 
 /** A token without a proof is a bearer token: only for a resource that accepts them, where the operator allows it, and not to be passed on. */
-function requireBearer(
-  { bearerTokens }: ExchangeDeps,
-  { target, delegation }: Pick<AudienceRequest, 'delegation'> & { target: Target },
+export function requireBearer(
+  { bearerTokens }: Pick<ExchangeDeps, 'bearerTokens'>,
+  { target, delegation }: Pick<AudienceRequest, 'delegation'> & { target: Pick<Target, 'resource'> },
 ): void {
   if (!bearerTokens || target.resource?.bearer !== 'allowed') refuseWithoutProof()
   if (delegation !== undefined)
@@ -153,7 +153,7 @@ function requireBearer(
 }
 
 /** The least lifetime of the granted scopes; a bearer token lives no longer than a token for an agent. */
-const secondsOf = (resource: Resource, scopes: readonly Scope[], jkt: Jkt | undefined): number =>
+export const secondsOf = (resource: Resource, scopes: readonly Scope[], jkt: Jkt | undefined): number =>
   Math.min(
     jkt === undefined ? INTRODUCED_TOKEN_SECONDS : MAX_TOKEN_SECONDS,
     ...resource.scopes.filter(({ scope }) => scopes.some((one) => coveredBySome([scope], one))).map(({ seconds }) => seconds),

@@ -1,33 +1,44 @@
 // Finds clients whose `client_id` is the URL of their metadata (Client ID Metadata Document).
 //
-// A document of a client that an organisation has admitted (`agents.admit`) is stored, and counts until it is no longer fresh; then it is fetched again.
+// A document of a client that an organisation uses is stored: it has admitted the client (`agents.admit`), or a resource of it lets any client in. It
+// counts until it is no longer fresh; then it is fetched again, which each of these organisations can read in its audit log.
 // A change of what decides about the client gives the record a new version, which ends the tokens of the old one. The document of any other client
 // is only cached in memory, so strangers write nothing.
+// Several organisations may admit one URL. `actingAs` chooses the agent by the request, so that an admission cannot divert the client from another
+// organisation.
 // Limits: the rates of `takeOutgoingRate`; at most MAX_CACHED documents in memory; one fetch at a time for each URL, none for FAILED_SECONDS after a
 // failure, and one a minute for an unknown `kid`. If the fetch for an unknown `kid` is refused or fails, the known document counts while it is fresh.
 import type { Audit } from '../../audit/audit.js'
 import { digestOfJson } from '../../credentials/jose/digest.js'
+import type { ResourceAudience } from '../../delegation/resources/find.js'
 import { isRefusal } from '../../errors.js'
 import { addressPrefix } from '../../http/limits/address-prefix.js'
+import { type Admission, admissionsOf, newDocument, usesOf } from '../../identity/clients/admissions.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import type { SeenAssertion } from '../../identity/clients/clients.js'
 import type { ClientMetadata } from '../../identity/clients/metadata.js'
 import { keysOfMetadata } from '../../identity/clients/metadata-keys.js'
-import type { ClientDocument, ClientDocumentsStore } from '../../identity/clients/store.js'
+import type { ClientDocument, ClientDocumentsStore, ClientUsesStore } from '../../identity/clients/store.js'
+import type { CountedCommit } from '../../identity/limits/quota.js'
 import { BoundedMap } from '../../lib/bounded-map.js'
 import type { Cause, GuardedFetch } from '../../lib/guarded-fetch/guarded-fetch.js'
 import type { Random } from '../../lib/random.js'
 import { newHandle } from '../../protocol/handles.js'
-import type { AgentId, ClientUri } from '../../protocol/ids.js'
-import { dependenciesOf, joinDependencies } from '../../protocol/standing.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
+import { AgentId, agentOfAudience, type ClientUri, type OrgId, type TargetId } from '../../protocol/ids.js'
+import { dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
+import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import { type FetchedDocument, fetchClientDocument } from './client-document.js'
 import { readClientUri } from './client-uri.js'
 
 interface ClientDocumentsDeps {
   readonly clientDocuments: ClientDocumentsStore
+  readonly clientUses: ClientUsesStore
   readonly guardedFetch: GuardedFetch
   readonly findAgent: (id: AgentId) => Promise<Client | undefined>
+  readonly findResource: (uri: string) => Promise<ResourceAudience | undefined>
+  readonly findGranted: (from: AgentId, to: TargetId) => Promise<readonly unknown[]>
+  /** Commits a document that counts for the registry. */
+  readonly commitClientDocument: (orgId: OrgId, commit: CountedCommit) => Promise<Committed>
   readonly trustLog: TrustLog
   readonly random: Random
   readonly audit: Audit
@@ -35,8 +46,12 @@ interface ClientDocumentsDeps {
   readonly dev: boolean
 }
 
-/** Undefined for every text that is no such URL, and for a document that cannot be fetched or breaks a rule. */
-type FindByDocument = (clientId: string, seen: SeenAssertion) => Promise<Client | ExternalClient | undefined>
+interface ClientsByDocument {
+  /** Undefined for every text that is no such URL, and for a document that cannot be fetched or breaks a rule. */
+  readonly find: (clientId: string, seen: SeenAssertion) => Promise<Client | ExternalClient | undefined>
+  /** Stores the document of a client that is about to get its first token, for an organisation that lets it in. Undefined if it is not known any more. */
+  readonly save: (uri: ClientUri, orgId: OrgId) => Promise<ExternalClient | undefined>
+}
 
 type Known = Pick<ClientDocument, 'metadata' | 'fetchedAt' | 'freshUntil'>
 
@@ -44,7 +59,7 @@ const MAX_CACHED = 1000
 const FAILED_SECONDS = 10
 const REFETCH_SECONDS = 60
 
-export function newClientDocuments(deps: ClientDocumentsDeps): FindByDocument {
+export function newClientDocuments(deps: ClientDocumentsDeps): ClientsByDocument {
   const { trustLog, clientDocuments } = deps
   const cached = new BoundedMap<string, Known>(MAX_CACHED)
   const failedAt = new BoundedMap<string, number>(MAX_CACHED)
@@ -60,9 +75,12 @@ export function newClientDocuments(deps: ClientDocumentsDeps): FindByDocument {
   }
   const fetchKnown = async (uri: ClientUri, cause: Cause): Promise<Known | undefined> => {
     try {
-      return knownOf(await fetchClientDocument(deps, uri, cause), trustLog.now())
+      const fetched = await fetchClientDocument(deps, uri, cause)
+      if ('knownUrl' in cause) await recordFetch(deps, uri, 'done')
+      return knownOf(fetched, trustLog.now())
     } catch (error) {
       if (!isRefusal(error) || error.reason === 'rate_limited' || error.reason === 'unavailable') throw error
+      if ('knownUrl' in cause) await recordFetch(deps, uri, 'refused')
       // Their own rate limits the others
       if (!isForKid(cause)) failedAt.set(uri, trustLog.now())
       return undefined
@@ -78,12 +96,12 @@ export function newClientDocuments(deps: ClientDocumentsDeps): FindByDocument {
     return (await unlessRefused(refetch)) ?? known
   }
 
-  const findAdmitted = async (document: ClientDocument, seen: SeenAssertion): Promise<Client | undefined> => {
+  const findStored = async (document: ClientDocument, seen: SeenAssertion): Promise<Client | ExternalClient | undefined> => {
     // After a restore the record may name a version that has ended
     const isStanding = !trustLog.ended.has(document.ver)
     const current =
       isStanding && isFresh(document) ? await orRefetched(document, seen, () => refetch(document, true)) : await refetch(document, false)
-    return current && clientOf(deps, current)
+    return current && actingAs(deps, current, seen)
   }
   const refetch = async (document: ClientDocument, forKid: boolean): Promise<ClientDocument | undefined> => {
     const fetched = await fetchOnce(document.uri, { knownUrl: document.uri, isForKid: forKid })
@@ -98,16 +116,40 @@ export function newClientDocuments(deps: ClientDocumentsDeps): FindByDocument {
     return {
       kind: 'external',
       id: uri,
+      clientUri: uri,
+      grantTypes: current.metadata.grant_types,
       dependencies: dependenciesOf([trustLog.epoch]),
       keys: keysOfMetadata(current.metadata, trustLog.epoch),
     }
   }
 
-  return async (clientId, seen) => {
-    const read = readClientUri(clientId, deps)
-    if (typeof read === 'string') return undefined
-    const document = await clientDocuments.get(read.uri)
-    return document ? findAdmitted(document, seen) : findStranger(read.uri, seen)
+  return {
+    find: async (clientId, seen) => {
+      const read = readClientUri(clientId, deps)
+      if (typeof read === 'string') return undefined
+      const document = await clientDocuments.get(read.uri)
+      if (document) return findStored(document, seen)
+      return seen.agentId === undefined ? findStranger(read.uri, seen) : undefined
+    },
+    save: async (uri, orgId) => {
+      const known = cached.get(uri)
+      if (known === undefined) return undefined
+      const document = newDocument(deps, uri, known)
+      const { id } = document
+      await deps.commitClientDocument(orgId, async (counting) =>
+        trustLog.commit({
+          type: 'client.registered',
+          dependsOn: [],
+          operations: [
+            ...counting,
+            clientDocuments.inserting(document),
+            deps.audit.recording({ orgId, actor: id, action: 'oauth.register', outcome: 'done', subject: id }),
+          ],
+        }),
+      )
+      const stored = await clientDocuments.get(uri)
+      return stored && externalOf(stored)
+    },
   }
 }
 
@@ -125,19 +167,64 @@ const knownOf = ({ metadata, freshSeconds }: FetchedDocument, now: number): Know
   freshUntil: now + freshSeconds,
 })
 
-/** An admitted client: the agent, with the keys of the document, which stand as long as the version of the record. */
-async function clientOf({ findAgent }: ClientDocumentsDeps, document: ClientDocument): Promise<Client | undefined> {
-  const { uri, agentId, handle, ver, metadata, confirmedAt } = document
+/**
+ * The client as it acts in a request: as the agent that `agent_id` names; by itself towards a resource that lets any client in; otherwise as its agent that
+ * is introduced to the audience, or else the one that was admitted first. A client without agent acts by itself.
+ */
+async function actingAs(
+  deps: ClientDocumentsDeps,
+  document: ClientDocument,
+  { agentId, audience }: SeenAssertion,
+): Promise<Client | ExternalClient | undefined> {
+  const admissions = await admissionsOf(deps, document)
+  const found = await Promise.all(admissions.map((admission) => admittedClient(deps, document, admission)))
+  const agents = found.filter((agent) => agent !== undefined)
+  if (agentId !== undefined) return agents.find(({ id }) => id === agentId)
+  const resource = audience === undefined ? undefined : (await deps.findResource(audience))?.resource
+  if (resource?.policy.externalClients === 'any') return externalOf(document)
+  const target = resource?.id ?? (audience === undefined ? undefined : agentOfAudience(deps.issuer, audience))
+  if (target !== undefined && agents.length > 1)
+    for (const agent of agents) if ((await deps.findGranted(AgentId.parse(agent.id), target)).length > 0) return agent
+  return agents[0] ?? externalOf(document)
+}
+
+/** An admitted client: the agent, with the keys of the document, which stand as long as the version of the record. Undefined if the agent does not stand. */
+async function admittedClient(
+  { findAgent, trustLog }: ClientDocumentsDeps,
+  { uri, handle, ver, metadata }: ClientDocument,
+  { agentId, confirmedAt }: Admission,
+): Promise<Client | undefined> {
   const agent = await findAgent(agentId)
-  return (
-    agent && {
-      ...agent,
-      clientUri: uri,
-      dependencies: joinDependencies(agent.dependencies, dependenciesOf([handle, ver])),
-      keys: keysOfMetadata(metadata, ver).map((key) => (confirmedAt === undefined ? { ...key, isUnproved: true as const } : key)),
-      grantTypes: metadata.grant_types,
-    }
-  )
+  if (!agent || !stands(trustLog.ended, agent.dependencies.handles)) return undefined
+  return {
+    ...agent,
+    clientUri: uri,
+    dependencies: joinDependencies(agent.dependencies, dependenciesOf([handle, ver])),
+    keys: keysOfMetadata(metadata, ver).map((key) => (confirmedAt === undefined ? { ...key, isUnproved: true as const } : key)),
+    grantTypes: metadata.grant_types,
+  }
+}
+
+const externalOf = ({ id, uri, handle, ver, metadata }: ClientDocument): ExternalClient => ({
+  kind: 'external',
+  id,
+  clientUri: uri,
+  dependencies: dependenciesOf([handle, ver]),
+  keys: keysOfMetadata(metadata, ver),
+  grantTypes: metadata.grant_types,
+})
+
+async function organisationsOf(deps: ClientDocumentsDeps, { id, orgId }: ClientDocument): Promise<readonly OrgId[]> {
+  const uses = await usesOf(deps, id)
+  return [...new Set([...(orgId ? [orgId] : []), ...uses.map((use) => use.orgId)])]
+}
+
+/** Each organisation that uses the client can read that its document was fetched. */
+async function recordFetch(deps: ClientDocumentsDeps, uri: ClientUri, outcome: 'done' | 'refused'): Promise<void> {
+  const document = await deps.clientDocuments.get(uri)
+  if (document === undefined) return
+  for (const orgId of await organisationsOf(deps, document))
+    await deps.audit.record({ orgId, actor: document.id, action: 'clients.fetch', outcome, subject: uri.slice(0, 128) })
 }
 
 /** What decides about a client. Prose does not. */
@@ -153,19 +240,20 @@ const decisionOf = ({
 
 /** Saves a fetched document. Undefined if it may not replace the old one. Of several instances one saves a change, and the others read it. */
 async function saveFetched(deps: ClientDocumentsDeps, document: ClientDocument, fetched: Known): Promise<ClientDocument | undefined> {
-  const { uri, ver, handle, orgId, agentId } = document
-  // The admission was for a client that authenticates
+  const { uri, ver, handle, id } = document
+  // The organisations let in a client that authenticates
   if (fetched.metadata.token_endpoint_auth_method !== 'private_key_jwt') return undefined
   if (decisionOf(fetched.metadata) === decisionOf(document.metadata) && !deps.trustLog.ended.has(ver))
     return (await deps.clientDocuments.change(uri, { ver }, fetched)) ?? deps.clientDocuments.get(uri)
   const next = { ...fetched, ver: newHandle(deps.random, 'ver') }
+  const orgIds = await organisationsOf(deps, document)
   await deps.trustLog.commit({
     type: 'record.changed',
     ends: [{ handle: ver }],
     dependsOn: [handle],
     operations: [
       deps.clientDocuments.changing(uri, { ver }, next),
-      deps.audit.recording({ orgId, actor: agentId, action: 'oauth.register', outcome: 'done', subject: agentId }),
+      ...orgIds.map((orgId) => deps.audit.recording({ orgId, actor: id, action: 'oauth.register', outcome: 'done', subject: id })),
     ],
   })
   return deps.clientDocuments.get(uri)

@@ -3,8 +3,9 @@ import { digestOfText } from '../../credentials/jose/digest.js'
 import { isRefusal, refuse } from '../../errors.js'
 import { newAgent, REGISTRATION_SECONDS } from '../../identity/agents/register.js'
 import type { Agent, AgentsStore } from '../../identity/agents/store.js'
+import { usingClient } from '../../identity/clients/admissions.js'
 import type { ClientMetadata } from '../../identity/clients/metadata.js'
-import type { RegisteredClient, RegisteredClientsStore } from '../../identity/clients/store.js'
+import type { ClientUsesStore, RegisteredClient, RegisteredClientsStore } from '../../identity/clients/store.js'
 import type { RegisteredKeysStore } from '../../identity/keys/store.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
 import { requireReadableName, takingName } from '../../identity/names/agent-names.js'
@@ -22,6 +23,7 @@ import { actsAlone, refuseMember } from './read-metadata.js'
 export interface RegisterClientDeps extends UseGrantDeps {
   readonly agents: AgentsStore
   readonly registeredClients: RegisteredClientsStore
+  readonly clientUses: ClientUsesStore
   readonly registeredKeys: RegisteredKeysStore
   readonly random: Random
   readonly audit: Audit
@@ -117,13 +119,14 @@ async function saveExternalClient(
   if (!grant && registered.metadata.grant_types.some((type) => type.endsWith(':token-exchange')))
     refuseMember('/grant_types', 'token exchange is for agents: register with an initial access token')
   if (registered.metadata.client_name !== undefined) asMetadataFault(() => requireReadableName(registered.metadata.client_name ?? ''))
+  const id = newId(random, 'cli')
   const client: RegisteredClient = {
-    id: newId(random, 'cli'),
+    id,
     handle: newHandle(random, 'cli'),
     ver: newHandle(random, 'ver'),
     ...registered,
   }
-  const commit: CountedCommit = (counting) =>
+  const commit: CountedCommit = async (counting) =>
     deps.trustLog.commit({
       type: 'client.registered',
       dependsOn: grant?.dependsOn ?? [],
@@ -133,6 +136,7 @@ async function saveExternalClient(
         deps.registeredClients.inserting(client),
         ...(grant
           ? [
+              await usingClient(deps, { orgId: grant.orgId, clientId: id, createdAt: registered.createdAt }),
               audit.recording({
                 orgId: grant.orgId,
                 actor: grant.issuer,

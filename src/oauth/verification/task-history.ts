@@ -44,7 +44,7 @@ const summaryOf = ({ id, state, description }: TokenTask) => ({
 
 /** The newest events of the task. Those that concern other audiences are for the owner of the task, its organisation and operators. */
 async function eventsOf({ audit }: TaskHistoryDeps, { id, isOwn, task }: TokenTask, claims: AccessTokenClaims) {
-  const orgIds = [...new Set([task.orgId, claims.organization_id])]
+  const orgIds = [...new Set([task.orgId, ...(claims.organization_id ? [claims.organization_id] : [])])]
   const rows = (await Promise.all(orgIds.map((orgId) => rowsOf(audit.store, orgId, id)))).flat()
   const distinct = [...new Map(rows.map((row) => [row.id, row])).values()]
   return distinct

@@ -1,3 +1,5 @@
+import { CLIENT_PROCEDURES } from './client-procedures.js'
+
 const ENDERS = 'its owner, administrators of its organisation, operators'
 
 /** Describes the tRPC procedures for docs/API.md and schemas/openapi.json. A test compares this list with the router. */
@@ -100,6 +102,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Withdraw a registration grant; the clients that were registered with it stay.',
     caller: 'members of its organisation',
   },
+  ...CLIENT_PROCEDURES,
   'namespaces.add': {
     summary: 'Claim a DNS name; returns the TXT record and the file of which one proves it. A claim is dropped after 7 days.',
     caller: 'administrators',
@@ -291,4 +294,6 @@ export const AUDIT_ACTIONS: ReadonlySet<string> = new Set([
   'oauth.introspect',
   'oauth.revoke',
   'oauth.register',
+  // The registry itself
+  'clients.fetch',
 ])

@@ -57,7 +57,7 @@ beforeEach(async () => {
     replayCache: newReplayCache(logs.storage),
     issuer: ISSUER,
     registerProvedKey: async () => false,
-    confirmExternalClient: async () => {},
+    noteUse: async () => {},
   }
   expect(await authenticate()).toBe('done')
 })

@@ -65,6 +65,7 @@ interface SettingsFlags extends CommonFlags {
   readonly policyOrganisation?: readonly string[]
   readonly policyScope?: readonly string[]
   readonly policySeconds?: number
+  readonly externalClients?: string
   readonly bearer?: string
   readonly operatorAgent?: string
 }
@@ -133,6 +134,13 @@ const settingsOptions = (command: Command): Command =>
     .option('--policy-organisation <organisation>', 'only for agents of this organisation, with --policy (repeatable)', collect)
     .option('--policy-scope <scope>', 'scope that `open` grants, with --policy (repeatable; default: all)', collect)
     .option('--policy-seconds <n>', 'maximum lifetime of an introduction, with --policy (default: 30 days)', wholeNumber)
+    .addOption(
+      new Option('--external-clients <which>', 'external clients without an introduction, with --policy (default: none)').choices([
+        'none',
+        'withPerson',
+        'any',
+      ]),
+    )
     .addOption(new Option('--bearer <choice>', 'tokens without proof of possession (default: refused)').choices(['refused', 'allowed']))
     .option('--operator-agent <agent>', 'agent under which its server acts at the registry; an empty text removes it')
 
@@ -168,13 +176,13 @@ function pairOf(text: string, expected: string): readonly [string, string] {
 }
 
 async function policyOf(flags: SettingsFlags): Promise<object | undefined> {
-  const { policy: mode, policyOrganisation, policyScope, policySeconds } = flags
+  const { policy: mode, policyOrganisation, policyScope, policySeconds, externalClients } = flags
   if (mode !== undefined) {
     const organisations =
       policyOrganisation && (await Promise.all(policyOrganisation.map(async (text) => orgIdOf((await openAgent(flags)).agent, text))))
-    return definedIn({ mode, organisations, scopes: policyScope, maxSeconds: policySeconds })
+    return definedIn({ mode, organisations, scopes: policyScope, maxSeconds: policySeconds, externalClients })
   }
-  return policyOrganisation || policyScope || policySeconds !== undefined
-    ? refuseUsage('the --policy-… options need --policy, because a policy is replaced as a whole')
+  return policyOrganisation || policyScope || policySeconds !== undefined || externalClients !== undefined
+    ? refuseUsage('--external-clients and the --policy-… options need --policy, because a policy is replaced as a whole')
     : undefined
 }

@@ -16,6 +16,8 @@ export const REFUSALS = {
   // Protected resources
   invalid_token: { http: 401, trpc: 'UNAUTHORIZED' }, //                    RFC 6750 §3.1
   insufficient_scope: { http: 403, trpc: 'FORBIDDEN' }, //                  RFC 6750 §3.1
+  // At a protected resource 403
+  insufficient_budget: { http: 400, trpc: 'BAD_REQUEST' },
   // Access. From here on the reasons are our own.
   forbidden: { http: 403, trpc: 'FORBIDDEN' },
   not_found: { http: 404, trpc: 'NOT_FOUND' },
@@ -92,6 +94,8 @@ interface RefusalDetail {
   readonly challenge?: string
   /** The scopes of the refused token and the one that it lacks (RFC 6750 §3.1). */
   readonly scopes?: readonly string[]
+  /** What is left of a budget. */
+  readonly available?: { readonly calls?: number; readonly units?: number }
   /** A fresh nonce that the client must use in its next proof (RFC 9449 §8). */
   readonly dpopNonce?: string
   /** The error behind it, for the operator's log. It is not sent. */

@@ -56,6 +56,15 @@ export const listOptions = (command: Command): Command =>
 
 export const NOTE = 'explanation for the history, at most 256 characters; it is kept for ever, so write no personal data'
 
+/** The restrictions of tokens that a server enforces. */
+export const understandsOption = (): Option =>
+  new Option('--understands <restriction>', 'restriction of tokens that its server enforces: max_calls, or none').choices([
+    'max_calls',
+    'none',
+  ])
+
+export const restrictionsOf = (restriction: string): readonly string[] => (restriction === 'none' ? [] : [restriction])
+
 /** Adds the flags of a command that ends something. */
 export const endingOptions = (command: Command): Command =>
   confirmationOptions(command)

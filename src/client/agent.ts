@@ -23,6 +23,9 @@ import {
   listTokens,
   type RevokeOptions,
   revocationOf,
+  type Settled,
+  type SettleOptions,
+  settleToken,
   type TokenListOptions,
   type Verification,
   type VerifyOptions,
@@ -82,6 +85,11 @@ export interface Agent extends Calls, Cards {
   verifyToken(token: string, call?: VerifyOptions): Promise<Verification>
   /** The tokens of a client, task, introduction or audience, newest first. */
   listTokens(options: TokenListOptions): Promise<{ readonly items: readonly LineageNode[]; readonly cursor?: string }>
+  /**
+   * Returns what a token for this agent, or for a resource that it operates, has not used to the budget of its task: once, until an hour after the token
+   * has expired. A token that has not expired is revoked.
+   */
+  settleToken(tokenId: string, settlement: SettleOptions): Promise<Settled>
   revoke(token: string, options?: RevokeOptions): Promise<void>
   /** Agents whose cards have words of a text, such as a task in a sentence, and that match all filters. */
   search(options?: SearchOptions): Promise<SearchResult>
@@ -137,6 +145,7 @@ export function createAgent(options: AgentOptions): Agent {
     introspect: async (token, introspection = {}) => tokens.post('introspection_endpoint', introspectionOf(token, introspection)),
     verifyToken: (token, call = {}) => verifyToken(calls, token, call),
     listTokens: (filter) => listTokens(calls, filter),
+    settleToken: (tokenId, settlement) => settleToken(calls, tokenId, settlement),
     revoke: async (token, revocation = {}) => {
       await tokens.post('revocation_endpoint', revocationOf(token, revocation))
     },

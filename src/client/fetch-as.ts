@@ -16,8 +16,8 @@ interface Attempt {
 
 /**
  * Makes a `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is
- * sent once more if the peer requires a nonce (RFC 9449 §8), if it rejects the token and a new one can be obtained (RFC 6750 §3.1), or
- * after a 503 with Retry-After. If the peer then answers that the token lacks scopes, one with these is requested; if the registry issues it, the request
+ * sent once more if the peer requires a nonce (RFC 9449 §8), if it rejects the token (RFC 6750 §3.1), or its calls are used up, and a new one
+ * can be obtained, or after a 503 with Retry-After. If the peer then answers that the token lacks scopes, one with these is requested; if the registry issues it, the request
  * is sent again. The wider token is used until it expires.
  */
 export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promise<AccessToken>): Fetch {
@@ -47,7 +47,10 @@ export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promis
   }
   /** True if a second attempt may have another outcome. Obtains the new token, or waits as long as the peer asks. */
   const mayRetry = async ({ response: { status, headers }, accessToken }: Attempt): Promise<boolean> => {
-    if (status === 401 && /error="?invalid_token\b/.test(headers.get('www-authenticate') ?? '')) {
+    const challenge = headers.get('www-authenticate') ?? ''
+    const isRejected = status === 401 && /error="?invalid_token\b/.test(challenge)
+    const isUsedUp = status === 403 && /error="?insufficient_budget\b/.test(challenge)
+    if (isRejected || isUsedUp) {
       // If several requests are refused at the same time, only the first one replaces the token.
       const cached = await token?.catch(() => undefined)
       if (cached?.accessToken === accessToken) token = undefined

@@ -25,15 +25,28 @@ export interface Task extends Ended {
   readonly parentTaskId?: TaskId
   readonly deadline: number
   readonly createdAt: number
+  /**
+   * `limit` as it was created; from `get` also `reserved`, what tokens may use that their audiences have not settled, and `used`, what audiences have
+   * settled.
+   */
+  readonly budget?: { readonly limit: Budget; readonly reserved?: Budget; readonly used?: Budget }
+}
+
+/** Calls, and units, of which a call costs as many as the resource says. */
+export interface Budget {
+  readonly calls?: number
+  readonly units?: number
 }
 
 interface TaskOptions {
   readonly description: string
   readonly parentTaskId?: string
   readonly seconds?: number
+  /** The most that the tokens of the task and of its child tasks may be used for. Default: as the parent task. */
+  readonly budget?: Budget
 }
 
-const TASK_OPTIONS: OptionNames<TaskOptions> = { description: true, parentTaskId: true, seconds: true }
+const TASK_OPTIONS: OptionNames<TaskOptions> = { description: true, parentTaskId: true, seconds: true, budget: true }
 
 /** The page of a list to read. `cursor` is from the previous response. */
 export interface PageOptions {
@@ -92,6 +105,11 @@ export interface LineageNode extends Ended {
   readonly tools?: readonly string[]
   readonly resources?: readonly string[]
   readonly delegation?: Delegation
+  /** The number of calls that its audience accepts with the token. */
+  readonly maxCalls?: number
+  /** Of a token that its audience has settled. */
+  readonly usedCalls?: number
+  readonly usedUnits?: number
   /** True if the token was revoked before it expired. */
   readonly revoked: boolean
 }

@@ -56,6 +56,8 @@ export interface ExchangeOptions {
   readonly requiredResources?: readonly string[]
   /** Lifetime, if it is to be shorter than the default. */
   readonly seconds?: number
+  /** The number of calls, 1 to 1000, that the audience accepts with the token. Default: no limit; under a budget 25, or what is left. */
+  readonly maxCalls?: number
 }
 
 export const EXCHANGE_OPTIONS: OptionNames<ExchangeOptions> = {
@@ -70,6 +72,7 @@ export const EXCHANGE_OPTIONS: OptionNames<ExchangeOptions> = {
   requiredTools: true,
   requiredResources: true,
   seconds: true,
+  maxCalls: true,
 }
 
 /** Bounds of a root token besides its scopes. */
@@ -147,7 +150,8 @@ export function newTokens(deps: TokenDeps): Tokens {
     return token
   }
   const exchange = (subjectToken: string, request: Omit<ExchangeOptions, 'subjectToken'>): Promise<AccessToken> => {
-    const { audience, scope, taskId, actorToken, delegation, tools, resources, requiredTools, requiredResources, seconds } = request
+    const { audience, scope, taskId, actorToken, delegation, tools, resources, requiredTools, requiredResources, seconds, maxCalls } =
+      request
     return requestToken({
       grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       subject_token: subjectToken,
@@ -162,6 +166,7 @@ export function newTokens(deps: TokenDeps): Tokens {
       ...(requiredTools && { required_tools: JSON.stringify(requiredTools) }),
       ...(requiredResources && { required_resources: JSON.stringify(requiredResources) }),
       ...(seconds !== undefined && { expires_in: String(seconds) }),
+      ...(maxCalls !== undefined && { max_calls: String(maxCalls) }),
     })
   }
 

@@ -110,3 +110,21 @@ export function revocationOf(token: string, options: RevokeOptions): Readonly<Re
     ...(affectedTaskChain && { affected_task_chain: JSON.stringify(affectedTaskChain) }),
   }
 }
+
+export interface SettleOptions {
+  /** The number of calls that this audience has accepted with the token. */
+  readonly calls: number
+  /** What they cost. Default: `calls` times the cost of the scope. */
+  readonly units?: number
+}
+
+export interface Settled {
+  readonly tokenId: string
+  readonly calls: number
+  readonly units: number
+}
+
+export async function settleToken({ mutate }: Calls, tokenId: string, settlement: SettleOptions): Promise<Settled> {
+  requireOptions<SettleOptions>('settleToken', settlement, { calls: true, units: true })
+  return mutate('tokens.settle', { tokenId, ...settlement })
+}

@@ -31,14 +31,14 @@ export function errorResponse(error: unknown, { requestId, issuer, errorBody = o
 }
 
 /**
- * `{ error, error_description, request_id }`, with `faults` if the refusal has any.
+ * `{ error, error_description, request_id }`, with `faults` and `available` if the refusal has any.
  *
  * @see [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2)
  */
 function oauthErrorBody(refusal: Refusal | undefined, requestId: string): object {
-  const faults = refusal?.detail.faults
+  const { faults, available } = refusal?.detail ?? {}
   const { reason = 'server_error', message = 'internal error' } = refusal ?? {}
-  return { error: reason, error_description: message, ...(faults && { faults }), request_id: requestId }
+  return { error: reason, error_description: message, ...(faults && { faults }), ...(available && { available }), request_id: requestId }
 }
 
 /**

@@ -34,7 +34,7 @@ export async function mayInspect(
 export async function isAudience(
   { issuer, findResource }: AudienceDeps,
   viewer: Viewer,
-  { aud, standing }: Pick<AccessTokenClaims, 'aud' | 'standing'>,
+  { aud, standing }: Pick<AccessTokenClaims, 'aud'> & { readonly standing: Pick<AccessTokenClaims['standing'], 'dependsOn'> },
 ): Promise<boolean> {
   const agent = AgentId.safeParse(viewer.id)
   if (!agent.success) return false

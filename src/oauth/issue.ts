@@ -60,6 +60,15 @@ interface TokenClient extends Pick<Client, 'dependencies' | 'clientUri' | 'agent
   readonly ceiling?: Pick<Client['ceiling'], 'tokenSeconds'>
 }
 
+/** A limit on the number of calls with a token. */
+export interface CallLimit {
+  readonly maxCalls: number
+  /** Units that a call costs. */
+  readonly cost: number
+  /** Takes the calls and their cost from the budgets of the task. */
+  readonly taking: readonly Operation[]
+}
+
 /** Result of a grant: the token to issue. */
 interface TokenDecision {
   readonly kind: 'root' | 'introduced'
@@ -80,6 +89,7 @@ interface TokenDecision {
   readonly resources?: readonly string[] | undefined
   readonly delegation?: Delegation | undefined
   readonly exchangeRights?: readonly Right[] | undefined
+  readonly calls?: CallLimit | undefined
   /** Requested lifetime. A longer one than the maximum is limited to it. */
   readonly seconds?: number | undefined
   /** Maximum lifetime. Default: that of the kind. */
@@ -97,6 +107,7 @@ export interface IssuedToken {
   readonly task: TokenDecision['task']
   readonly tools: TokenDecision['tools']
   readonly resources: TokenDecision['resources']
+  readonly maxCalls: number | undefined
 }
 
 export const refuseWithoutProof = (): never =>
@@ -105,7 +116,7 @@ export const refuseWithoutProof = (): never =>
 /**
  * Issues the tokens of every grant. A token depends on everything that the decision read, expires no later than any of it, and is bound
  * to the proof's key. Token record, audit row and a new task are committed durably before the token is returned; if the commit fails, no token is
- * returned. `retry`: another request created a task with the same reference at the same time.
+ * returned. `retry`: another request created a task with the same reference at the same time, or a budget has less left than the token needs.
  *
  * @see [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068.html#section-2.2)
  */
@@ -152,6 +163,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     allowed_tools: decision.tools && [...decision.tools],
     allowed_resources: decision.resources && [...decision.resources],
     delegation: decision.delegation,
+    max_calls: decision.calls?.maxCalls,
     exchange_rights: decision.exchangeRights && [...decision.exchangeRights],
     risk_level: riskLevel,
     standing: { at: seq, dependsOn },
@@ -165,8 +177,9 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
       `the token would have ${accessToken.length} bytes, more than ${MAX_TOKEN_BYTES}; request fewer scopes, tools or resources`,
     )
   if ((await saveRecord(deps, decision, claims, allHandles)) === 'retry') return 'retry'
-  const { task, tools, resources } = decision
-  return { task, tools, resources, accessToken, expiresIn: exp - now, scope, tokenType: decision.jkt === undefined ? 'Bearer' : 'DPoP' }
+  const { task, tools, resources, calls, jkt } = decision
+  const tokenType = jkt === undefined ? 'Bearer' : 'DPoP'
+  return { task, tools, resources, maxCalls: calls?.maxCalls, accessToken, expiresIn: exp - now, scope, tokenType }
 }
 
 const riskLevelOf = (
@@ -213,6 +226,7 @@ async function saveRecord(
     ...(decision.tools && { tools: [...decision.tools] }),
     ...(decision.resources && { resources: [...decision.resources] }),
     ...(decision.delegation && { delegation: decision.delegation }),
+    ...(decision.calls && { maxCalls: decision.calls.maxCalls, callCost: decision.calls.cost }),
     ...(decision.jkt === undefined ? { bearer: true } : { jkt: decision.jkt }),
     dependsOn: [...dependsOn],
     issuedAt: claims.iat,
@@ -233,13 +247,16 @@ async function saveRecord(
       scope: claims.scope.slice(0, 512),
       actors: record.actors.length,
       ...(decision.jkt === undefined && { bearer: true }),
+      ...(claims.max_calls && { maxCalls: claims.max_calls }),
       ...(claims.risk_level && { risk: claims.risk_level }),
     },
   })
-  const saving = [deps.tokens.inserting(record), row]
+  const taking = decision.calls?.taking ?? []
+  const saving = [...taking, deps.tokens.inserting(record), row]
   if (decision.creation) return createTask(deps, decision.creation, saving)
   const committed = await deps.storage.commit(saving)
   if (committed.ok) return 'saved'
+  if (committed.failed < taking.length) return 'retry'
   return refuse('unavailable', 'the token could not be stored; try again in a second', { retryAfterSeconds: 1 })
 }
 

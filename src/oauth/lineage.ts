@@ -129,7 +129,7 @@ export type LineageNode = Awaited<ReturnType<typeof nodeOf>>
 /** What ended after the token had expired does not count. By then the ended set may have forgotten what ended before. */
 export async function nodeOf({ trustLog }: LineageDeps, now: number, record: TokenRecord, findHistory: FindHistory) {
   const { id, parents, clientId, sub, audience, scope, actors, taskId, introductionId, issuedAt, expiresAt, dependsOn } = record
-  const { tools, resources, delegation } = record
+  const { tools, resources, delegation, maxCalls, usedCalls, usedUnits } = record
   const hasExpired = expiresAt <= now
   const wasRevoked = !hasExpired && !stands(trustLog.ended, dependsOn)
   const ending = wasRevoked || hasExpired ? await findHistory(dependsOn, expiresAt) : undefined
@@ -148,6 +148,9 @@ export async function nodeOf({ trustLog }: LineageDeps, now: number, record: Tok
     tools,
     resources,
     delegation,
+    maxCalls,
+    usedCalls,
+    usedUnits,
     revoked: wasRevoked || ending !== undefined,
     ...ending,
   }

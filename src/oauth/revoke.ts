@@ -90,7 +90,7 @@ export async function endTokenAndTasks(
   return (await deps.trustLog.end({ type, ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })).position
 }
 
-const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expiresAt'>): Ending => ({
+export const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expiresAt'>): Ending => ({
   handle: handleOfToken(id),
   horizon: expiresAt + SKEW_SECONDS,
 })

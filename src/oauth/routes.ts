@@ -4,10 +4,11 @@ import { PageInput } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../protocol/end-reason.js'
 import { Audience, ClientId, IntroductionId, TaskId, TokenId } from '../protocol/ids.js'
-import { MAX_NAMES, MAX_SCOPE_LENGTH, Names, parseScope } from '../protocol/rights.js'
+import { MAX_CALLS, MAX_NAMES, MAX_SCOPE_LENGTH, Names, parseScope } from '../protocol/rights.js'
 import { type LineageDeps, lineageOf } from './lineage.js'
 import { type ListTokensDeps, listTokens } from './list.js'
 import { type RevokeTokenDeps, revokeToken, TaskChain } from './revoke.js'
+import { type SettleDeps, type Settlement, settleToken } from './settle.js'
 import { type VerifyDeps, verifyToken } from './verify.js'
 
 /** `a b` (RFC 6749 §3.3). */
@@ -28,7 +29,11 @@ const REVOKE_INPUT = z.strictObject({ ...REVOCATION_INPUT, affectedTaskChain: Ta
 const LIST_INPUT = PageInput.extend({ alive: z.boolean().default(false) })
 
 export const tokensRoutes = (
-  deps: LineageDeps & ListTokensDeps & RevokeTokenDeps & VerifyDeps & { readonly rateLimits: Pick<RateLimits, 'verifications'> },
+  deps: LineageDeps &
+    ListTokensDeps &
+    RevokeTokenDeps &
+    SettleDeps &
+    VerifyDeps & { readonly rateLimits: Pick<RateLimits, 'verifications'> },
 ) =>
   router({
     lineage: procedureFor('tasks:write')
@@ -67,4 +72,13 @@ export const tokensRoutes = (
       .mutation(({ ctx, input: { reason, note, affectedTaskChain = [], ...named } }) =>
         revokeToken(deps, ctx.caller, named, affectedTaskChain, { reason, note }),
       ),
+    settle: procedureFor('tasks:write')
+      .input(
+        z.strictObject({
+          tokenId: TokenId,
+          calls: z.int().min(0).max(MAX_CALLS),
+          units: z.int().min(0).max(1_000_000_000).optional(),
+        }),
+      )
+      .mutation(({ ctx, input }): Promise<Required<Settlement>> => settleToken(deps, ctx.caller, input)),
   })

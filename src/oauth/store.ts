@@ -29,6 +29,13 @@ export const TokenRecord = z.strictObject({
   tools: Names.optional(),
   resources: Names.optional(),
   delegation: Delegation.optional(),
+  maxCalls: AccessTokenClaims.shape.max_calls,
+  /** Units of a budget that a call costs. */
+  callCost: z.int().min(0).optional(),
+  /** The calls and units that the audience has settled, and when. */
+  usedCalls: z.int().min(0).optional(),
+  usedUnits: z.int().min(0).optional(),
+  settledAt: z.int().optional(),
   /** Absent for a bearer token. */
   jkt: Jkt.optional(),
   bearer: z.literal(true).optional(),

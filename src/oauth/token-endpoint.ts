@@ -122,7 +122,7 @@ async function grant(deps: TokenEndpointDeps, grantType: string, request: AnyReq
 }
 
 /** RFC 6749 §5.1. RFC 8693 §2.2.1 adds `issued_token_type`. */
-const responseOf = ({ accessToken, expiresIn, scope, tokenType, task, tools, resources }: IssuedToken, grantType: string) => ({
+const responseOf = ({ accessToken, expiresIn, scope, tokenType, task, tools, resources, maxCalls }: IssuedToken, grantType: string) => ({
   access_token: accessToken,
   token_type: tokenType,
   expires_in: expiresIn,
@@ -135,6 +135,7 @@ const responseOf = ({ accessToken, expiresIn, scope, tokenType, task, tools, res
   }),
   ...(tools && { allowed_tools: tools }),
   ...(resources && { allowed_resources: resources }),
+  ...(maxCalls !== undefined && { max_calls: maxCalls }),
   ...(grantType === TOKEN_EXCHANGE && { issued_token_type: ACCESS_TOKEN_TYPE }),
 })
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Handle, handleOfRegistryKey, handleOfToken } from './handles.js'
-import { ActorId, AgentId, AgentType, Audience, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
-import { Delegation, ExchangeRights, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
+import { ActorId, AgentId, AgentType, Audience, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId, ClientId } from './ids.js'
+import { Delegation, ExchangeRights, MAX_NAMES, MAX_SCOPE_LENGTH, Names, MAX_CALLS } from './rights.js'
 import { Standing } from './standing.js'
 
 /** The chain of actors, nested with the newest actor outermost (RFC 8693 §4.1). */
@@ -45,6 +45,8 @@ export const AccessTokenClaims = z.object({
   allowed_tools: Names.optional(),
   allowed_resources: Names.optional(),
   delegation: Delegation.optional(),
+  /** The number of calls that the audience accepts with the token. */
+  max_calls: z.int().min(1).max(MAX_CALLS).optional(),
   /** The most that a root token may be exchanged for. Absent: everything that its client may have. */
   exchange_rights: ExchangeRights.optional(),
   /** Of tokens of agents: the risk at issue, for the audience to judge. The registry refuses and revokes nothing by it. */

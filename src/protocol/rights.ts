@@ -37,6 +37,16 @@ const Name = z
   .refine(isPlainName, 'not a plain name (no empty, "." or ".." segment and no control or bidirectional character, in any encoding)')
 export const Names = z.array(Name).max(MAX_NAMES)
 
+/**
+ * Restrictions of a token that only its audience can enforce. A token has one only if its audience says that it understands it.
+ * `max_calls`: the number of calls that the token can be used for.
+ */
+export const Restrictions = z.array(z.enum(['max_calls'])).max(1)
+export type Restrictions = z.infer<typeof Restrictions>
+
+/** Maximum number of calls that a token can be limited to. */
+export const MAX_CALLS = 1000
+
 /** Maximum lifetime of a token, and of everything else that depends on a version. */
 export const MAX_TOKEN_SECONDS = 3600
 

@@ -4,7 +4,7 @@ import { openVerifierStore, type VerifierStore } from '../storage/sqlite/verifie
 export type { VerifierStore } from '../storage/sqlite/verifier-store.js'
 
 /**
- * Stores used DPoP proofs and A2A task bindings in a file. The file survives a restart, and the replicas of a resource server on one
+ * Stores used DPoP proofs, counts of calls and A2A task bindings in a file. The file survives a restart, and the replicas of a resource server on one
  * machine share it: `createVerifier({ …, ...sqliteVerifierStore(file) })`.
  */
 export const sqliteVerifierStore = (file: string): VerifierStore => openVerifierStore(file, systemClock.now)

@@ -1,7 +1,8 @@
 import { isRefusal } from '../errors.js'
 import type { IncomingRequest } from './incoming-request.js'
+import type { Needs } from './needs.js'
 import { type RefusalResponse, refusalResponse, SERVER_ERROR } from './refusal-response.js'
-import type { Needs, Verified, Verifier } from './verify-request.js'
+import type { Verified, Verifier, VerifyOptions } from './verify-request.js'
 
 /** The part of a verifier that a guard calls. */
 export type RequestVerifier = Pick<Verifier, 'verify' | 'watch' | 'onBug' | 'audience' | 'allowBearer'>
@@ -15,9 +16,14 @@ export type Admitted =
  * Verifies a request for any guard. A bug, such as a store that fails, also becomes a response: if the guard passed the error on, a
  * framework could run a handler that ignores errors.
  */
-export async function admit(verifier: RequestVerifier, request: IncomingRequest, needs: Needs): Promise<Admitted> {
+export async function admit(
+  verifier: RequestVerifier,
+  request: IncomingRequest,
+  needs: Needs,
+  options: VerifyOptions = {},
+): Promise<Admitted> {
   try {
-    return { verified: await verifier.verify(request, needs) }
+    return { verified: await verifier.verify(request, needs, options) }
   } catch (error) {
     const { audience, allowBearer } = verifier
     const isAnonymous = request.headers.authorization === undefined

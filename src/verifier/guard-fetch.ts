@@ -1,8 +1,8 @@
 import { type Admitted, admit, type RequestVerifier } from './admit.js'
-import { type GuardNeeds, parseNeeds } from './needs.js'
+import { type GuardNeeds, type Needs, parseNeeds } from './needs.js'
 import { cutWhenInvalid, endWhenInvalid, type OpenResponse } from './open-response.js'
 import type { RefusalResponse } from './refusal-response.js'
-import type { Needs, Verified } from './verify-request.js'
+import type { Verified } from './verify-request.js'
 
 /**
  * Wraps the `fetch` handler of Deno, Bun or Cloudflare Workers: `Deno.serve(guardFetch(verifier, needs, handler))`,

@@ -1,8 +1,8 @@
 import { admit, type RequestVerifier } from './admit.js'
 import type { IncomingRequest } from './incoming-request.js'
-import { type GuardNeeds, parseNeeds } from './needs.js'
+import { type GuardNeeds, type Needs, parseNeeds } from './needs.js'
 import { cutWhenInvalid, type OpenResponse } from './open-response.js'
-import type { Needs, Verified } from './verify-request.js'
+import type { Verified, VerifyOptions } from './verify-request.js'
 
 /** A request of node:http, or of a framework that extends it. The guard sets `credence` on a request that it accepts. */
 export interface GuardedRequest {
@@ -39,9 +39,10 @@ export async function admitInto(
   request: GuardedRequest,
   response: GuardedResponse,
   needs: Needs,
+  options: VerifyOptions = {},
 ): Promise<Verified | undefined> {
   const { method = 'GET', originalUrl, url = '/', headers, socket } = request
-  const admitted = await admit(verifier, { method, url: originalUrl ?? url, headers, peer: socket?.remoteAddress }, needs)
+  const admitted = await admit(verifier, { method, url: originalUrl ?? url, headers, peer: socket?.remoteAddress }, needs, options)
   if (admitted.response) {
     const { status, headers, body } = admitted.response
     response.writeHead(status, { ...headers }).end(body)

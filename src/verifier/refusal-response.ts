@@ -29,7 +29,7 @@ export function refusalResponse(
 ): RefusalResponse {
   if (!isRefusal(error)) throw error
   const { reason, message, detail } = error
-  const status = REFUSALS[reason].http
+  const status = reason === 'insufficient_budget' ? 403 : REFUSALS[reason].http
   return {
     status,
     headers: {

@@ -3,13 +3,18 @@ import type { TaskId } from '../protocol/ids.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { TASK_BINDING_SECONDS } from '../protocol/task-binding.js'
 
-/** Records used DPoP proofs. The store must survive a restart and be shared by all replicas of a resource server. */
+/** Records used DPoP proofs, and the number of calls with tokens that limit it. The store must survive a restart and be shared by all replicas of a resource server. */
 export interface ReplayStore {
   /**
    * One atomic operation. Returns true if the name is new and stores it until `expiresAt` (epoch seconds); returns false for a stored
    * name. A name is the thumbprint of the proof's key, a space, and the `jti`.
    */
   consume(name: string, expiresAt: number): Promise<boolean>
+  /**
+   * One atomic operation. Adds a call to the counter with this name and returns the sum. If it is `limit` already, adds nothing and returns undefined. The
+   * counter may be forgotten at `expiresAt` (epoch seconds). A name is the `jti` of a token. Needed for tokens with a limit on calls.
+   */
+  count?(name: string, limit: number, expiresAt: number): Promise<number | undefined>
 }
 
 /** The Credence task, with its ancestors, for which an A2A task or context was started, and the subject that started it. */
@@ -29,7 +34,7 @@ export interface TaskBindingStore {
 
 interface MemoryBounds {
   /**
-   * Maximum number of used proofs in memory; a proof that was forgotten early could be replayed. A key may hold at most as many as are
+   * Maximum number of used proofs in memory, and of tokens whose calls are counted; a proof that was forgotten early could be replayed. A key may hold at most as many as are
    * still free, so one caller gets half, and a newcomer always finds room. A caller past its share gets 429.
    */
   readonly maxProofs?: number
@@ -64,10 +69,13 @@ function replayInMemory(clock: { now(): number }, maxProofs: number): ReplayStor
     if (held === 0) counts.delete(keyOf(name))
     else counts.set(keyOf(name), held)
   }
+  /** Number of calls with each token that limits it, for at most as many tokens as there may be proofs. */
+  const calls = new Map<string, { readonly sum: number; readonly expiresAt: number }>()
   let sweptAt = clock.now()
   const sweep = () => {
     if (clock.now() - sweptAt < SWEEP_SECONDS) return
     sweptAt = clock.now()
+    for (const [name, { expiresAt }] of calls) if (expiresAt <= sweptAt) calls.delete(name)
     for (const [name, expiresAt] of consumed) {
       if (expiresAt > sweptAt) continue
       consumed.delete(name)
@@ -88,6 +96,15 @@ function replayInMemory(clock: { now(): number }, maxProofs: number): ReplayStor
       consumed.set(name, expiresAt)
       count(name, 1)
       return true
+    },
+    count: async (name, limit, expiresAt) => {
+      sweep()
+      const sum = (calls.get(name)?.sum ?? 0) + 1
+      if (sum > limit) return undefined
+      if (calls.size >= maxProofs && !calls.has(name))
+        refuse('unavailable', 'this server counts the calls of too many tokens', { retryAfterSeconds: SWEEP_SECONDS })
+      calls.set(name, { sum, expiresAt })
+      return sum
     },
   }
 }

@@ -11,11 +11,11 @@ import { type AccessTokenClaims, chainOf, handlesOf } from '../protocol/claims.j
 import { bearerTokenOf, dpopTokenOf } from '../protocol/dpop.js'
 import { handleOfRegistryKey } from '../protocol/handles.js'
 import { Jkt, type TaskId } from '../protocol/ids.js'
-import { isPlainName } from '../protocol/names.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { faultOfResourceUri, resourceUriOf } from '../protocol/resources/uri.js'
-import { coveredBySome, parseScope } from '../protocol/rights.js'
+import { Restrictions } from '../protocol/rights.js'
 import type { IncomingRequest } from './incoming-request.js'
+import { NEEDS, type Needs, requireNeeds } from './needs.js'
 import { OpenRequests, type WatchedToken } from './open-requests.js'
 import { newPublicUrl, type Proxies } from './public-url.js'
 import { type StandingSource, standingByFeed, standingByIntrospection } from './standing.js'
@@ -36,7 +36,12 @@ export interface VerifierOptions {
   readonly proxies?: Proxies
   /** How the verifier learns of revocations: the feed or, without a WebSocket, introspection by this agent's own client. */
   readonly standing: Feed | { readonly introspect: (token: string) => Promise<JsonObject> }
-  /** Used DPoP proofs. Default: in memory, lost at a restart. */
+  /**
+   * Restrictions of tokens that this verifier enforces, as they were registered for the agent or resource. `max_calls` counts the calls with a token in
+   * `replay`, which all replicas must share. Default: none, and a token with such a restriction is refused.
+   */
+  readonly understands?: Restrictions
+  /** Used DPoP proofs and counts of calls. Default: in memory, lost at a restart. */
   readonly replay?: ReplayStore
   /** A2A task bindings. Default: in memory, lost at a restart. */
   readonly taskBindings?: TaskBindingStore
@@ -58,6 +63,7 @@ const VERIFIER_OPTIONS: OptionNames<VerifierOptions & { close?: unknown }> = {
   publicUrl: true,
   proxies: true,
   standing: true,
+  understands: true,
   replay: true,
   taskBindings: true,
   maxStalenessMs: true,
@@ -69,15 +75,6 @@ const VERIFIER_OPTIONS: OptionNames<VerifierOptions & { close?: unknown }> = {
   close: true,
 }
 
-/** The rights that a request requires of its token. */
-export interface Needs {
-  readonly scope?: string
-  readonly tool?: string
-  readonly resource?: string
-}
-
-export const NEEDS: OptionNames<Needs> = { scope: true, tool: true, resource: true }
-
 /** A verified request. */
 export interface Verified {
   readonly claims: AccessTokenClaims
@@ -86,13 +83,22 @@ export interface Verified {
   readonly taskId: TaskId | undefined
   /** The token. If it allows delegation, use it as the subject token of an exchange. */
   readonly accessToken: string
+  /** The number of calls that were accepted with the token, this one included, if the token limits it. For `settleToken`. */
+  readonly calls?: number
 }
+
+export interface VerifyOptions {
+  /** False for a request that is no call, such as a handshake: a token that limits calls is then not charged. Default: true. */
+  readonly isCall?: boolean
+}
+
+const VERIFY_OPTIONS: OptionNames<VerifyOptions> = { isCall: true }
 
 export interface Verifier {
   /**
-   * Checks the token, its proof, its standing, replay of the proof and then the needs, in this order. Throws a Refusal if a check fails.
+   * Checks the token, its proof, its standing, replay of the proof, the needs and the number of calls, in this order. Throws a Refusal if a check fails.
    */
-  verify(request: IncomingRequest, needs?: Needs): Promise<Verified>
+  verify(request: IncomingRequest, needs?: Needs, options?: VerifyOptions): Promise<Verified>
   /**
    * Calls `onInvalid` once when the token of a verified request expires, when something that it depends on is revoked, or when its standing
    * has not been confirmed for `maxStalenessMs`. For responses that stay open; the guards of this module call it. Returns a function that ends
@@ -111,7 +117,7 @@ export interface Verifier {
 const watchedTokens = new WeakMap<Verified, WatchedToken>()
 
 const MAX_STALENESS_MS = 1000
-/** A used proof is retained this long after it expires, because replicas that share a replay store have clocks of their own. */
+/** A used proof, and a count of calls, is retained this long after it expires, because replicas that share a replay store have clocks of their own. */
 const REPLICA_SKEW_SECONDS = 60
 /**
  * Unknown `kid`s make the verifier read the registry's keys at most once in this time. A request with an unknown `kid` that comes before the
@@ -143,6 +149,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const openRequests = new OpenRequests({ standing, ...freshness })
   const memory = memoryStores(clock)
   const replay = options.replay ?? memory.replay
+  const countCall = callCounter(replay, options.understands ?? [])
   const { keysFor } = newJwksCache({
     read: async () => options.keys ?? (await tokenKeys({ fetch, clock }, issuer)),
     clock,
@@ -164,7 +171,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
       const token = watchedTokens.get(verified) ?? refuse('invalid_token', 'only a request that verify() returned can be watched')
       return openRequests.watch(token, onInvalid)
     },
-    verify: async (request, needs = {}) => {
+    verify: async (request, needs = {}, verifyOptions = {}) => {
+      requireOptions('verify', verifyOptions, VERIFY_OPTIONS)
       requireOptions('verify: needs', needs, NEEDS)
       const { token, dpop } = credentialsOf(request, allowBearer)
       const now = Math.max(clock.now(), standing.time)
@@ -182,6 +190,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
               accessToken: token,
               reason: 'invalid_token',
             })
+      requireUnderstood(claims, options.understands ?? [])
       // A bound token without its proof may have been stolen
       if (proof?.jkt !== claims.cnf?.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
       const dependencies = { at: claims.standing.at, dependsOn: handlesOf(claims, kid) }
@@ -197,11 +206,37 @@ export function createVerifier(options: VerifierOptions): Verifier {
       if (proof && !(await consumeProof(proof, (name, expiresAt) => replay.consume(name, expiresAt), REPLICA_SKEW_SECONDS)))
         refuse('invalid_token', 'the DPoP proof has been used before')
       requireNeeds(claims, needs)
-      const verified = { claims, chain: chainOf(claims), taskId: claims.task_id, accessToken: token }
+      const calls = verifyOptions.isCall === false ? undefined : await countCall(claims)
+      const verified = {
+        claims,
+        chain: chainOf(claims),
+        taskId: claims.task_id,
+        accessToken: token,
+        ...(calls !== undefined && { calls }),
+      }
       watchedTokens.set(verified, { token, standing: dependencies, expiresAt: claims.exp, confirmedAtMs: result.asOfMs })
       return verified
     },
   }
+}
+
+/** Checks what a verifier says that it understands, and returns how it counts the call with a token that limits calls. */
+function callCounter(replay: ReplayStore, understands: Restrictions): (claims: AccessTokenClaims) => Promise<number | undefined> {
+  if (!Restrictions.safeParse(understands).success)
+    refuse('bad_input', "understands: must be a list of restrictions; the only one is 'max_calls'")
+  if (understands.includes('max_calls') && replay.count === undefined)
+    refuse('bad_input', 'understands: max_calls needs a replay store that counts calls (`count`)')
+  return async ({ jti, exp, max_calls }) => {
+    if (max_calls === undefined) return undefined
+    const calls = await replay.count?.(jti, max_calls, exp + REPLICA_SKEW_SECONDS)
+    return calls ?? refuse('insufficient_budget', `the ${max_calls} calls of the token are used up; request another one`)
+  }
+}
+
+/** The registry issues no such token for an audience that has not registered the restriction. A server that ignored it would accept more than was granted. */
+function requireUnderstood({ max_calls }: AccessTokenClaims, understands: Restrictions): void {
+  if (max_calls !== undefined && !understands.includes('max_calls'))
+    refuse('invalid_token', 'the token limits the number of calls (max_calls), which this server does not count')
 }
 
 /** The registry compares both as text, so a copied URL loses its trailing slashes, and the path of an audience its empty segments. */
@@ -246,19 +281,4 @@ function credentialsOf({ headers }: IncomingRequest, allowBearer: boolean): { to
   if (token === undefined || typeof dpop !== 'string' || dpop.includes(','))
     return refuse('invalid_token', 'send one access token (Authorization: DPoP …) and one proof (DPoP: …)')
   return { token, dpop }
-}
-
-/** Refuses a token without the scope, tool or resource, and a tool or resource whose name is not plain. A token without a list of tools or resources is not restricted in them. */
-export function requireNeeds(claims: AccessTokenClaims, { scope, tool, resource }: Needs): void {
-  const scopes = parseScope(claims.scope) ?? []
-  if (scope !== undefined && !coveredBySome(scopes, scope))
-    refuse('insufficient_scope', `this request requires the scope ${scope}`, { scopes: [...scopes, scope] })
-  // Also for a token that is not restricted: the server would normalise the name to that of another tool or resource.
-  for (const name of [tool, resource])
-    if (name !== undefined && !isPlainName(name))
-      refuse('insufficient_scope', 'the tool or resource that this request requires is not a plain name, so no token allows it')
-  if (tool !== undefined && claims.allowed_tools && !coveredBySome(claims.allowed_tools, tool))
-    refuse('insufficient_scope', `the token does not allow the tool ${tool}`)
-  if (resource !== undefined && claims.allowed_resources && !coveredBySome(claims.allowed_resources, resource))
-    refuse('insufficient_scope', `the token does not allow the resource ${resource}`)
 }

@@ -13,8 +13,10 @@ import {
   openAgent,
   profilesOf,
   registryOption,
+  restrictionsOf,
   secretOf,
   showOptions,
+  understandsOption,
   wholeNumber,
   wholeNumberOrZero,
 } from '../context.js'
@@ -38,6 +40,7 @@ export interface CeilingFlags {
 interface TermsFlags extends CeilingFlags {
   readonly introductionPolicy?: string
   readonly capabilityPolicy?: string
+  readonly understands?: string
 }
 
 interface ProseFlags {
@@ -78,6 +81,7 @@ const AGENTS: ListView<AgentView> = {
     parent: true,
     ceiling: true,
     introductionPolicy: true,
+    understands: true,
     registeredAt: true,
     clientUri: true,
     endedAt: true,
@@ -94,6 +98,7 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     .description('register an agent and print its registration token; the agent is active once its own key confirms')
     .option('--description <text>', 'for the people of the organisation')
     .option('--type <type>', 'the kind of agent, such as planner; its tokens name it')
+    .addOption(understandsOption())
     .action(async (name: string, { description, type, ...flags }: CommonFlags & TermsFlags & ProseFlags) =>
       call(flags, 'mutate', 'agents.register', {
         name,
@@ -139,6 +144,7 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     .option('--name <name>', 'display name')
     .option('--description <text>', 'for the people of the organisation; an empty text removes it')
     .option('--type <type>', 'the kind of agent; an empty text removes it')
+    .addOption(understandsOption())
     .option(
       '--add-call <agent=scope>',
       'add a right to the ceiling, towards an agent or the URI of a resource; the rest stays (repeatable)',
@@ -195,13 +201,16 @@ export const ceilingOptions = (command: Command): Command =>
     .option('--token-seconds <n>', 'ceiling: maximum lifetime of a token, in seconds', wholeNumber)
     .option('--depth <n>', 'ceiling: maximum delegation depth', wholeNumberOrZero)
 
-async function termsOf(flags: CommonFlags & TermsFlags): Promise<{ ceiling?: object; introductionPolicy?: object }> {
+async function termsOf(
+  flags: CommonFlags & TermsFlags,
+): Promise<{ ceiling?: object; introductionPolicy?: object; understands?: readonly string[] }> {
   if (flags.capabilityPolicy && !flags.introductionPolicy)
     refuseUsage('--capability-policy needs --introduction-policy, because a policy is replaced as a whole')
   const ceiling = await ceilingOfFlags(flags)
   return {
     ...(Object.keys(ceiling).length > 0 && { ceiling }),
     ...(flags.introductionPolicy && { introductionPolicy: policyOf(flags.introductionPolicy, flags.capabilityPolicy) }),
+    ...(flags.understands && { understands: restrictionsOf(flags.understands) }),
   }
 }
 

@@ -1,6 +1,17 @@
 import type { Command } from 'commander'
 import type { TaskView } from '../../delegation/tasks/get.js'
-import { type CommonFlags, call, endingOptions, type ListFlags, listOptions, openAgent, secondsOf, showOptions } from '../context.js'
+import {
+  type CommonFlags,
+  call,
+  definedIn,
+  endingOptions,
+  type ListFlags,
+  listOptions,
+  openAgent,
+  secondsOf,
+  showOptions,
+  wholeNumber,
+} from '../context.js'
 import { callEnding } from '../endings/confirm.js'
 import { endingOfTask } from '../endings/describe.js'
 import { type ListView, printList, readOf } from '../lists/list.js'
@@ -33,6 +44,7 @@ const TASKS: ListView<ListedTask> = {
     parentTaskId: true,
     deadline: true,
     createdAt: true,
+    budget: true,
     state: true,
     endedAt: true,
     endedBy: true,
@@ -44,6 +56,8 @@ const TASKS: ListView<ListedTask> = {
 interface CreateFlags extends CommonFlags {
   readonly parent?: string
   readonly life: string
+  readonly calls?: number
+  readonly units?: number
 }
 
 /** `credence task …`. */
@@ -53,10 +67,14 @@ export function taskCommands(program: Command, common: (command: Command) => Com
     .description('create a task, the purpose for which tokens are issued')
     .option('--parent <taskId>', 'parent task; the new task ends with it')
     .option('--life <duration>', 'time until the deadline, such as 1h', '1h')
+    .option('--calls <n>', 'maximum number of calls with the tokens of the task and its child tasks', wholeNumber)
+    .option('--units <n>', 'maximum cost of these calls, in the units of the resources that are called', wholeNumber)
     .action(async (description: string, flags: CreateFlags) => {
       const { agent } = await openAgent(flags)
-      const parent = flags.parent === undefined ? {} : { parentTaskId: flags.parent }
-      print(flags, await agent.tasks.create({ description, seconds: secondsOf(flags.life), ...parent }))
+      const { parent, calls, units } = flags
+      const budget = calls === undefined && units === undefined ? {} : { budget: definedIn({ calls, units }) }
+      const input = { description, seconds: secondsOf(flags.life), ...(parent !== undefined && { parentTaskId: parent }), ...budget }
+      print(flags, await agent.tasks.create(input))
     })
   listOptions(task.command('list'))
     .description('list the tasks of this agent, or of the organisation of this member, newest first')

@@ -10,6 +10,7 @@ import {
   openAgent,
   secretOf,
   showOptions,
+  wholeNumberOrZero,
 } from '../context.js'
 import { callEnding } from '../endings/confirm.js'
 import { endingOfToken } from '../endings/describe.js'
@@ -32,6 +33,11 @@ interface VerifyFlags extends CommonFlags {
   readonly task?: string
   readonly parent?: string
   readonly description?: string
+}
+
+interface SettleFlags extends CommonFlags {
+  readonly calls: number
+  readonly units?: number
 }
 
 interface RevokeFlags extends CommonFlags {
@@ -67,6 +73,9 @@ const TOKENS: ListView<LineageNode> = {
     tools: true,
     resources: true,
     delegation: true,
+    maxCalls: true,
+    usedCalls: true,
+    usedUnits: true,
     revoked: true,
     endedAt: true,
     endedBy: true,
@@ -90,7 +99,7 @@ export function tokenCommands(program: Command, common: (command: Command) => Co
         return batch
       })
     })
-  const token = program.command('token').description('list, verify and revoke tokens')
+  const token = program.command('token').description('list, verify, settle and revoke tokens')
   listOptions(token.command('list'))
     .description('list tokens, newest first: those of this agent or member, unless an option names others')
     .addOption(new Option('--client <id>', 'tokens of an agent or member').conflicts(['task', 'introduction', 'audience']))
@@ -117,6 +126,16 @@ export function tokenCommands(program: Command, common: (command: Command) => Co
       const accessToken = await secretOf(given, 'token')
       const { agent } = await openAgent(flags)
       print(flags, await agent.verifyToken(accessToken, definedIn({ scope, tool, resource, taskId, parentTaskId, description })))
+    })
+  common(token.command('settle <tokenId>'))
+    .description(
+      'return what a token has not used to the budget of its task (the audience of the token, once); a token that has not expired is revoked',
+    )
+    .requiredOption('--calls <n>', 'number of calls that the audience has accepted', wholeNumberOrZero)
+    .option('--units <n>', 'what the calls cost (default: calls times the cost of the scope)', wholeNumberOrZero)
+    .action(async (tokenId: string, { calls, units, ...flags }: SettleFlags) => {
+      const { agent } = await openAgent(flags)
+      print(flags, await agent.settleToken(tokenId, { calls, ...(units !== undefined && { units }) }))
     })
   endingOptions(common(token.command('revoke <tokenId>')))
     .description('revoke a token and every token that came from it')

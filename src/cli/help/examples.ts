@@ -25,6 +25,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'resource register': [
     'resource register https://files.acme.com/mcp --name "Acme files" --scope "files:read=Read files" --policy open',
     'resource register https://files.acme.com/api --name "Acme API" --scope "files:write=Change files" --scope-seconds files:write=60 --operator-agent ocr',
+    'resource register https://ai.acme.com/mcp --name "Acme AI" --scope "ai:ask=Ask" --scope-cost ai:ask=10 --understands max_calls',
   ],
   'resource list': ['resource list --json id,uri,state'],
   'resource show': ['resource show https://files.acme.com/mcp --json document'],
@@ -92,7 +93,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'introduction deny': ['introduction deny int_0123456789abcdefghijkl --note "not this quarter"'],
   'introduction revoke': ['introduction revoke int_0123456789abcdefghijkl --reason no_longer_needed --yes'],
   'introduction inbox': ['introduction inbox --after 7'],
-  'task create': ['task create "read the invoices of May" --life 2h'],
+  'task create': ['task create "read the invoices of May" --life 2h', 'task create "translate the manual" --calls 100 --units 5000'],
   'task list': ['task list'],
   'task show': ['task show tsk_0123456789abcdefghijkl'],
   'task pause': ['task pause tsk_0123456789abcdefghijkl'],
@@ -101,6 +102,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   lineage: ['lineage tsk_0123456789abcdefghijkl'],
   'token list': ['token list --alive', 'token list --task tsk_0123456789abcdefghijkl'],
   'token verify': ['token verify --scope ocr:read --task tsk_0123456789abcdefghijkl < token.txt'],
+  'token settle': ['token settle tok_0123456789abcdefghijkl --calls 3'],
   'token revoke': [
     'token revoke tok_0123456789abcdefghijkl --yes',
     'token revoke tok_0123456789abcdefghijkl --task tsk_0123456789abcdefghijkl --reason suspicious_task_pattern --yes',

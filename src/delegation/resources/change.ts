@@ -47,9 +47,9 @@ export async function changeResource(
 }
 
 /** Optional settings that a change may remove. */
-const WITHOUT_SETTINGS = { description: undefined, documentation: undefined, operatorAgentId: undefined } as const
+const WITHOUT_SETTINGS = { description: undefined, documentation: undefined, operatorAgentId: undefined, understands: undefined } as const
 
-const settingsOf = ({ name, description, documentation, scopes, policy, bearer, operatorAgentId }: Resource): object => ({
+const settingsOf = ({ name, description, documentation, scopes, policy, bearer, operatorAgentId, understands }: Resource): object => ({
   name,
   description,
   documentation,
@@ -57,13 +57,14 @@ const settingsOf = ({ name, description, documentation, scopes, policy, bearer, 
   policy,
   bearer,
   operatorAgentId,
+  understands,
 })
 
 /** True if every decision that the old settings allow is the same by the new ones: only prose and added scopes differ. */
 function isAddition(old: ResourceSettings, next: ResourceSettings): boolean {
-  const known = new Map(next.scopes.map(({ scope, seconds }) => [scope, seconds]))
-  return (
-    old.scopes.every(({ scope, seconds }) => known.get(scope) === seconds) &&
-    canonical([old.policy, old.bearer, old.operatorAgentId ?? null]) === canonical([next.policy, next.bearer, next.operatorAgentId ?? null])
-  )
+  const known = new Map(next.scopes.map(({ scope, seconds, cost = 0 }) => [scope, `${seconds} ${cost}`]))
+  return old.scopes.every(({ scope, seconds, cost = 0 }) => known.get(scope) === `${seconds} ${cost}`) && rulesOf(old) === rulesOf(next)
 }
+
+const rulesOf = ({ policy, bearer, operatorAgentId, understands = [] }: ResourceSettings): string =>
+  canonical([policy, bearer, operatorAgentId ?? null, understands])

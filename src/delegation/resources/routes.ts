@@ -29,6 +29,7 @@ export const resourcesRoutes = (deps: ResourceDeps) =>
           policy: shape.policy.unwrap().optional(),
           bearer: shape.bearer.unwrap().optional(),
           operatorAgentId: shape.operatorAgentId.nullable(),
+          understands: shape.understands,
         }),
       )
       .mutation(({ ctx, input: { resourceId, ...changes } }) => changeResource(deps, ctx.caller, resourceId, changes)),

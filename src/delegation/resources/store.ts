@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
 import { AgentId, Audience, MemberId, OrgId, ResourceId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
-import { MAX_TOKEN_SECONDS, Scope } from '../../protocol/rights.js'
+import { MAX_TOKEN_SECONDS, Restrictions, Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { type Cache, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -14,6 +14,8 @@ const ResourceScope = z.strictObject({
   words: z.string().min(1).max(256),
   /** Lifetime of a token with this scope. */
   seconds: z.int().min(30).max(MAX_TOKEN_SECONDS),
+  /** Units of a budget that a call with this scope costs. Default: 0. */
+  cost: z.int().min(0).max(1_000_000).optional(),
 })
 
 /** The settings of a protected resource that its organisation chooses. */
@@ -31,6 +33,8 @@ export const ResourceSettings = z.strictObject({
   bearer: z.enum(['refused', 'allowed']),
   /** The agent under which the server of the resource follows revocations and introspects tokens. */
   operatorAgentId: AgentId.optional(),
+  /** Restrictions of tokens that its server enforces. */
+  understands: Restrictions.optional(),
 })
 export type ResourceSettings = z.infer<typeof ResourceSettings>
 

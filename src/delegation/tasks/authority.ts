@@ -5,11 +5,13 @@ import type { CountedCommit } from '../../identity/limits/quota.js'
 import type { Random } from '../../lib/random.js'
 import { AgentId, type TaskId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
+import type { Storage } from '../../storage/storage.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { Task, TasksStore } from './store.js'
 
 export interface TaskDeps {
   readonly tasks: TasksStore
+  readonly storage: Pick<Storage, 'count'>
   readonly trustLog: TrustLog
   readonly random: Random
   readonly audit: Audit

@@ -4,6 +4,7 @@ import { type Handle, newHandle } from '../../protocol/handles.js'
 import { type ClientId, newId, type OrgId } from '../../protocol/ids.js'
 import { dependenciesOf, joinDependencies } from '../../protocol/standing.js'
 import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
+import type { Budget } from '../budgets/budget.js'
 import { MAX_TASK_DEPTH, type Task } from './store.js'
 import { dependenciesOfTask } from './task-dependencies.js'
 
@@ -16,11 +17,15 @@ interface NewTask {
   /** Epoch seconds. A later one than the parent's is limited to that. */
   readonly deadline: number
   readonly reference?: string | undefined
+  readonly budget?: Budget | undefined
   readonly now: number
 }
 
 /** A new task. It depends on its ancestors and on the identities of its owner. */
-export function newTask({ random }: { readonly random: Random }, { owner, description, parent, deadline, reference, now }: NewTask): Task {
+export function newTask(
+  { random }: { readonly random: Random },
+  { owner, description, parent, deadline, reference, budget, now }: NewTask,
+): Task {
   const bounded = Math.min(deadline, parent?.deadline ?? Number.POSITIVE_INFINITY)
   if (bounded <= now)
     refuse('bad_input', 'the parent task is past its deadline', { faults: [{ pointer: '/parentTaskId', hint: 'its deadline has passed' }] })
@@ -39,6 +44,7 @@ export function newTask({ random }: { readonly random: Random }, { owner, descri
     dependsOn: dependenciesToStore(dependencies, { now, expiresAt: bounded }),
     description,
     ...(reference !== undefined && { reference }),
+    ...(budget && { budget }),
     deadline: bounded,
     grantedBy: [...owner.identities],
     isOpen: true,

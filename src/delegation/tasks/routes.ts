@@ -3,6 +3,7 @@ import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { TaskId } from '../../protocol/ids.js'
+import { BudgetInput } from '../budgets/budget.js'
 import type { TaskDeps } from './authority.js'
 import { createTask } from './create.js'
 import { endTask } from './end.js'
@@ -20,6 +21,7 @@ export const tasksRoutes = (deps: TaskDeps) =>
           description: z.string().trim().min(1).max(1024),
           parentTaskId: TaskId.optional(),
           deadline: z.int().min(0).optional(),
+          budget: BudgetInput.optional(),
         }),
       )
       .mutation(({ ctx, input }) => createTask(deps, ctx.caller, input)),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
 import { ClientId, OrgId, TaskId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
+import { Budget } from '../budgets/budget.js'
 
 /** Maximum number of ancestors of a task. Creating a deeper child task is refused. */
 export const MAX_TASK_DEPTH = 16
@@ -33,6 +34,8 @@ export const Task = z.strictObject({
   description: z.string().max(1024),
   /** The name that its owner gave it at the token endpoint. */
   reference: TaskReference.optional(),
+  /** Bounds its tokens, and those of its child tasks. */
+  budget: Budget.optional(),
   deadline: z.int(),
   grantedBy: z.array(Handle).max(16),
   /** Removed when a count finds that the task has ended, so that later counts skip it. */

@@ -4,7 +4,7 @@ import { type Caller, isAdminOf } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
-import { type Ceiling, isWithinCeiling } from '../../protocol/rights.js'
+import { type Ceiling, isWithinCeiling, type Restrictions } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import { organisationsOf } from '../clients/organisations-of.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
@@ -20,16 +20,17 @@ interface AgentChange extends RightsChange {
   readonly agentType?: string | null | undefined
   readonly ceiling?: CeilingInput | undefined
   readonly introductionPolicy?: IntroductionPolicy | undefined
+  readonly understands?: Restrictions | undefined
 }
 
 /**
- * Changes name, description, type, ceiling or introduction policy. Only an administrator may widen the ceiling; others may narrow it.
- * A new ceiling or policy ends the old version, even if the new one is wider, so every decision that depended on the old version is void.
+ * Changes name, description, type, ceiling, introduction policy or what its server understands. Only an administrator may widen the ceiling; others may narrow it.
+ * A new ceiling, policy or understanding ends the old version, even if the new one is wider, so every decision that depended on the old version is void.
  */
 export async function changeAgent(
   deps: AgentsDeps,
   caller: Caller,
-  { agentId, name, description, agentType, ceiling, introductionPolicy, ...rights }: AgentChange,
+  { agentId, name, description, agentType, ceiling, introductionPolicy, understands, ...rights }: AgentChange,
 ): Promise<{ agentId: AgentId }> {
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
@@ -38,15 +39,18 @@ export async function changeAgent(
   if (!stands(deps.trustLog.ended, [handle, ceilingVer, introductionPolicyVer]))
     refuse('already_revoked', 'the agent is suspended or revoked; a suspended agent can be changed once it is reinstated')
   const fresh = { ceilingVer: newHandle(deps.random, 'ver'), introductionPolicyVer: newHandle(deps.random, 'ver') }
+  const changesTarget = introductionPolicy !== undefined || understands !== undefined
   const next = {
     ...(name !== undefined && { name }),
     ...(description !== undefined && { description: description ?? undefined }),
     ...(agentType !== undefined && { agentType: agentType ?? undefined }),
     ...(nextCeiling && { ceiling: nextCeiling, ceilingVer: fresh.ceilingVer }),
-    ...(introductionPolicy && { introductionPolicy, introductionPolicyVer: fresh.introductionPolicyVer }),
+    ...(introductionPolicy && { introductionPolicy }),
+    ...(understands && { understands }),
+    ...(changesTarget && { introductionPolicyVer: fresh.introductionPolicyVer }),
   }
   if (Object.keys(next).length === 0) return { agentId }
-  const ends = [...(nextCeiling ? [{ handle: ceilingVer }] : []), ...(introductionPolicy ? [{ handle: introductionPolicyVer }] : [])]
+  const ends = [...(nextCeiling ? [{ handle: ceilingVer }] : []), ...(changesTarget ? [{ handle: introductionPolicyVer }] : [])]
   if (name !== undefined) requireReadableName(name)
   const namingOperations = name === undefined ? [] : await takingName(deps, agent.orgId, { ...agent, name })
   const draft = auditDraft(caller, 'agents.change', { orgId: agent.orgId, subject: agentId })

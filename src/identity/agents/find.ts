@@ -62,9 +62,10 @@ export async function readAgentClient(
     ceiling: await effectiveCeiling(deps, chain),
     dependencies,
     keys,
+    ...(agent.understands && { understands: { restrictions: agent.understands, ver: agent.introductionPolicyVer } }),
     ...(grantTypes && { grantTypes }),
   }
-  return { value, dependsOn: dependencies.handles }
+  return { value, dependsOn: [...dependencies.handles, agent.introductionPolicyVer] }
 }
 
 /** The ceiling of an agent, intersected with those of its parents. */

@@ -3,7 +3,7 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { type AgentId, type Audience, audienceOf, type ClientUri, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
-import type { Ceiling } from '../../protocol/rights.js'
+import { type Ceiling, type Restrictions } from '../../protocol/rights.js'
 import { findAdmission } from '../clients/admissions.js'
 import { findRegisteredKeys } from '../keys/find.js'
 import { findNamed } from '../names/agent-names.js'
@@ -24,6 +24,8 @@ export interface AgentView extends Partial<HistoryView> {
   readonly parent?: AgentId | undefined
   readonly ceiling: Ceiling
   readonly introductionPolicy: IntroductionPolicy
+  /** Restrictions of tokens for it that its server enforces. */
+  readonly understands?: Restrictions | undefined
   readonly registeredAt: number
   /** The `client_id`, if it is the URL of the agent's metadata. */
   readonly clientUri?: ClientUri | undefined
@@ -44,7 +46,7 @@ export const getAgent = (deps: AgentsDeps, caller: Caller, { agentId, name = '',
   })
 
 export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory): Promise<AgentView> {
-  const { id, orgId, name, description, agentType, parent, ceiling, introductionPolicy, createdAt, clientUri } = agent
+  const { id, orgId, name, description, agentType, parent, ceiling, introductionPolicy, understands, createdAt, clientUri } = agent
   const audience = audienceOf(deps.issuer, id)
   return {
     agentId: id,
@@ -57,6 +59,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
     parent,
     ceiling,
     introductionPolicy,
+    ...(understands && { understands }),
     registeredAt: createdAt,
     ...(clientUri && { clientUri }),
     ...(deps.trustLog.ended.has(agent.handle) && (await findHistory([agent.handle]))),

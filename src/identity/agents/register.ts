@@ -6,7 +6,7 @@ import type { Random } from '../../lib/random.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { AgentId, type Audience, audienceOf, cardBaseUrlOf, newId, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
-import type { Scope } from '../../protocol/rights.js'
+import { type Scope, type Restrictions } from '../../protocol/rights.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, MAX_AGENT_DEPTH } from './agent.js'
 import type { AgentsDeps } from './authority.js'
@@ -21,6 +21,7 @@ interface RegisterInput {
   readonly agentType?: string | undefined
   readonly ceiling: CeilingInput
   readonly introductionPolicy: IntroductionPolicy
+  readonly understands?: Restrictions | undefined
 }
 
 export interface AgentRegistered {
@@ -59,6 +60,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     ...(parent.success && { parent: parent.data }),
     ceiling: ceilingOf(deps.issuer, input.ceiling),
     introductionPolicy: input.introductionPolicy,
+    ...(input.understands && { understands: input.understands }),
     grantedBy: [...caller.identities],
     createdAt: now,
   })
@@ -97,7 +99,7 @@ export const newAgent = (
   random: Random,
   terms: Pick<
     Agent,
-    'orgId' | 'name' | 'description' | 'agentType' | 'parent' | 'ceiling' | 'introductionPolicy' | 'grantedBy' | 'createdAt'
+    'orgId' | 'name' | 'description' | 'agentType' | 'parent' | 'ceiling' | 'introductionPolicy' | 'understands' | 'grantedBy' | 'createdAt'
   >,
 ): Agent => ({
   id: newId(random, 'agt'),

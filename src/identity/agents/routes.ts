@@ -4,7 +4,7 @@ import { creationFor, procedureFor, publicProcedure, router } from '../../http/t
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { AgentId, AgentType, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
-import { CeilingRight, MAX_NAMES } from '../../protocol/rights.js'
+import { CeilingRight, MAX_NAMES, Restrictions } from '../../protocol/rights.js'
 import type { Storage } from '../../storage/storage.js'
 import { type AdmitDeps, type AgentAdmitted, admitAgent } from '../clients/admit.js'
 import type { RegisterKeyDeps } from '../keys/register.js'
@@ -43,6 +43,7 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly stor
           agentType: AgentType.optional(),
           ceiling: CeilingInput.prefault({}),
           introductionPolicy: IntroductionPolicy.prefault({ mode: 'ask' }),
+          understands: Restrictions.optional(),
         }),
       )
       .mutation(({ ctx, input }): Promise<AgentRegistered> => registerAgent(deps, ctx.caller, input)),
@@ -75,6 +76,7 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly stor
           addRights: Rights.optional(),
           removeRights: Rights.optional(),
           introductionPolicy: IntroductionPolicy.optional(),
+          understands: Restrictions.optional(),
         }),
       )
       .mutation(({ ctx, input }) => changeAgent(deps, ctx.caller, input)),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
 import { AgentId, AgentType, ClientUri, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
-import { Ceiling } from '../../protocol/rights.js'
+import { Ceiling, Restrictions } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { type Cache, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -23,7 +23,10 @@ export const Agent = z.strictObject({
   ceiling: Ceiling,
   ceilingVer: Handle,
   introductionPolicy: IntroductionPolicy,
+  /** Version of the introduction policy and of `understands`. */
   introductionPolicyVer: Handle,
+  /** Restrictions of tokens for it that its server enforces. */
+  understands: Restrictions.optional(),
   grantedBy: z.array(Handle).max(16),
   createdAt: z.int().min(0),
   /** The `client_id` of an agent that was admitted by the URL of its metadata. */

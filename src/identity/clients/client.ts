@@ -1,7 +1,7 @@
 import type { Role } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { AgentId, ClientUri, ExternalClientId, Jkt, MemberId, OrgId } from '../../protocol/ids.js'
-import type { Ceiling } from '../../protocol/rights.js'
+import type { Ceiling, Restrictions } from '../../protocol/rights.js'
 import type { Dependencies } from '../../protocol/standing.js'
 import type { RegisteredKey } from '../keys/store.js'
 import type { GrantType } from './metadata.js'
@@ -32,6 +32,8 @@ export interface Client {
   readonly keys: readonly ClientKey[]
   /** The `client_id`, if it is the URL of the client's metadata. */
   readonly clientUri?: ClientUri | undefined
+  /** The restrictions of tokens that its server enforces, and their version. */
+  readonly understands?: { readonly restrictions: Restrictions; readonly ver: Handle } | undefined
   /** The grant types that the client registered. Absent: every grant type. */
   readonly grantTypes?: readonly GrantType[] | undefined
 }

@@ -7,7 +7,7 @@ import { type GrantRequest, type IssuedToken, issueToken, refuseWithoutProof } f
 import { narrowNamesTo, parseNarrowing, parseParameter, requestedScopes } from './narrowing.js'
 import { ownSubject } from './subject.js'
 import { audienceIn } from './target.js'
-import { findRequestedTask, requireTask, withNewTask } from './task.js'
+import { findRequestedTask, requireTask, withRetries } from './task.js'
 import { type ExchangeDeps, grantForAudience } from './token-exchange.js'
 
 /**
@@ -19,8 +19,8 @@ import { type ExchangeDeps, grantForAudience } from './token-exchange.js'
 export async function grantClientCredentials(deps: ExchangeDeps, request: GrantRequest): Promise<IssuedToken> {
   const { authenticated, form } = request
   const named = audienceIn(form)
-  if (named === undefined || named === deps.issuer) return withNewTask(() => grantRootToken(deps, request))
-  const narrowing = parseNarrowing(form, ['delegation'])
+  if (named === undefined || named === deps.issuer) return withRetries(() => grantRootToken(deps, request))
+  const narrowing = parseNarrowing(form, ['delegation', 'max_calls'])
   const delegation = parseParameter(form, 'delegation', Delegation, true)
   deps.requireRoom('token')
   const subject = ownSubject(deps, authenticated)

@@ -13,7 +13,7 @@ export interface ExchangeRequest extends Narrowing {
 }
 
 export function parseExchange(form: OAuthForm): ExchangeRequest {
-  const narrowing = parseNarrowing(form, ['delegation', 'actor_token', 'actor_token_type'])
+  const narrowing = parseNarrowing(form, ['delegation', 'max_calls', 'actor_token', 'actor_token_type'])
   const subjectToken = form.get('subject_token') ?? refuse('invalid_request', 'subject_token is missing')
   requireType(form, 'subject_token_type', true)
   const actorToken = form.get('actor_token')

@@ -8,7 +8,7 @@ import type { OAuthForm } from '../../http/form.js'
 import { readJson } from '../../lib/json.js'
 import { TaskId } from '../../protocol/ids.js'
 import { textOfIssues } from '../../protocol/input-faults.js'
-import { coveredBySome, Names, narrowNames, parseScope, type Scope } from '../../protocol/rights.js'
+import { coveredBySome, MAX_CALLS, Names, narrowNames, parseScope, type Scope } from '../../protocol/rights.js'
 import type { TaskParameters } from './task.js'
 
 /** The narrowing parameters that every grant serves. */
@@ -46,6 +46,12 @@ const Seconds = z
   .regex(/^[1-9]\d{0,9}$/, 'must be a whole number of seconds, at least 1')
   .transform(Number)
 
+const MaxCalls = z
+  .string()
+  .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${MAX_CALLS}`)
+  .transform(Number)
+  .refine((calls) => calls <= MAX_CALLS, `must be at most ${MAX_CALLS}`)
+
 export interface Narrowing extends TaskParameters {
   readonly tools?: readonly string[] | undefined
   readonly resources?: readonly string[] | undefined
@@ -53,6 +59,8 @@ export interface Narrowing extends TaskParameters {
   readonly requiredResources: readonly string[]
   /** Requested lifetime. */
   readonly seconds?: number | undefined
+  /** Requested number of calls. */
+  readonly maxCalls?: number | undefined
 }
 
 /** Parses the narrowing parameters of every grant. Refuses any other, except those in `alsoServed`, which the grant itself parses. */
@@ -67,6 +75,7 @@ export function parseNarrowing(form: OAuthForm, alsoServed: readonly string[]): 
     requiredTools: parseParameter(form, 'required_tools', Names, true) ?? [],
     requiredResources: parseParameter(form, 'required_resources', Names, true) ?? [],
     seconds: parseParameter(form, 'expires_in', Seconds, false),
+    maxCalls: parseParameter(form, 'max_calls', MaxCalls, false),
   }
 }
 

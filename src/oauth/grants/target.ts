@@ -8,7 +8,7 @@ import type { Client } from '../../identity/clients/client.js'
 import { type Handle, identitiesOf } from '../../protocol/handles.js'
 import { AgentId, Audience, agentOfAudience, IntroductionId, type TargetId } from '../../protocol/ids.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
-import { intersectNames, type Scope } from '../../protocol/rights.js'
+import { intersectNames, type Scope, type Restrictions } from '../../protocol/rights.js'
 import { type Barrier, dependenciesOf, stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import type { SubjectDeps } from './subject.js'
@@ -31,6 +31,8 @@ export interface Target {
   readonly handles: readonly Handle[]
   /** What the audience offers. */
   readonly offer: CardReliance
+  /** The restrictions that it enforces, and the handles on which a token with one of them depends. */
+  readonly understands: { readonly restrictions: Restrictions; readonly handles: readonly Handle[] }
   /** Introductions of the client to it that stand and whose reliance holds, newest first. */
   readonly introductions: readonly GrantedIntroduction[]
   /** Present if the introduction must be created first. */
@@ -62,7 +64,7 @@ export async function requireTarget(deps: TargetDeps, client: Client, now: numbe
   const presenter = AgentId.safeParse(client.id)
   const found = await findAudience(deps, name)
   if (!presenter.success || !found || isClosedTo(found.resource, client)) return refuseTarget()
-  const { id, handles } = found
+  const { id, handles, understands } = found
   const resource = found.resource?.resource
   const granted = await deps.findGranted(presenter.data, id)
   if (!stands(deps.trustLog.ended, handles)) return refuseTarget()
@@ -70,12 +72,12 @@ export async function requireTarget(deps: TargetDeps, client: Client, now: numbe
     if (found.resource?.resource.policy.mode !== 'open') return refuseTarget()
     const { offer } = found.resource
     const introductions = [prospectiveTo(found.resource, presenter.data, now)]
-    return { id, audience: offer.audience, resource, handles, offer, introductions, prospective: found.resource }
+    return { id, audience: offer.audience, resource, handles, understands, offer, introductions, prospective: found.resource }
   }
   const { valid, affected, card: offer } = await sortByReliance(deps, id, granted)
   if (valid.length > 0 && offer) {
     const introductions = resource ? valid.map((introduction) => boundBy(resource, offer, introduction)) : valid
-    return { id, audience: offer.audience, resource, handles, offer, introductions }
+    return { id, audience: offer.audience, resource, handles, understands, offer, introductions }
   }
   await deps.notifyOfRefusal(affected.map(({ introduction }) => introduction))
   return refuse('invalid_target', 'the card of this audience changed: it must approve the introduction again (introductions.approve)', {
@@ -106,7 +108,7 @@ const prospectiveTo = ({ resource, offer }: ResourceAudience, from: AgentId, now
 })
 const PROSPECTIVE_ID = IntroductionId.parse(`int_${'A'.repeat(22)}`)
 
-interface FoundAudience extends Pick<Target, 'id' | 'handles'> {
+interface FoundAudience extends Pick<Target, 'id' | 'handles' | 'understands'> {
   /** Absent for an agent. */
   readonly resource?: ResourceAudience
 }
@@ -115,8 +117,18 @@ async function findAudience(deps: TargetDeps, name: string): Promise<FoundAudien
   const agentId = agentOfAudience(deps.issuer, name)
   if (agentId !== undefined) {
     const agent = await deps.clients.find(agentId)
-    return agent && { id: agentId, handles: identitiesOf(agent.dependencies.handles) }
+    const { restrictions = [], ver } = agent?.understands ?? {}
+    return (
+      agent && {
+        id: agentId,
+        handles: identitiesOf(agent.dependencies.handles),
+        understands: { restrictions, handles: ver === undefined ? [] : [ver] },
+      }
+    )
   }
-  const resource = Audience.safeParse(name).success ? await deps.findResource(name) : undefined
-  return resource && { id: resource.resource.id, handles: resource.target.dependencies.handles, resource }
+  const found = Audience.safeParse(name).success ? await deps.findResource(name) : undefined
+  if (!found) return undefined
+  const { resource, target } = found
+  const understands = { restrictions: resource.understands ?? [], handles: [resource.ver] }
+  return { id: resource.id, handles: target.dependencies.handles, understands, resource: found }
 }

@@ -133,10 +133,13 @@ async function namingOf({ tasks: { named } }: TaskGrantDeps, task: Task, referen
 
 const MAX_ATTEMPTS = 20
 
-/** Runs a grant again that lost the creation of its task to another request with the same reference: it then finds that task. */
-export async function withNewTask<T>(attempt: () => Promise<T | 'retry'>): Promise<T> {
+/**
+ * Runs a grant again that lost to another request: the creation of its task to one with the same reference, which it then finds, or a part of its budget,
+ * after which it takes what is left.
+ */
+export async function withRetries<T>(attempt: (isRetry: boolean) => Promise<T | 'retry'>): Promise<T> {
   for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
-    const outcome = await attempt()
+    const outcome = await attempt(attempts > 0)
     if (outcome !== 'retry') return outcome
   }
   return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })

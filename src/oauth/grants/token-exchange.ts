@@ -7,11 +7,13 @@
 //     it (`requireTask`).
 //  5. Delegation was granted, and the depth is within every ceiling of the chain (`requireDepth`).
 //  6. No agent occurs twice in the chain (`requireNoCycle`).
+//  7. If the calls with the token are limited, the audience counts them and the budgets have room (`limitCalls`).
 // A request for more than the sources allow is refused; no right is dropped silently.
 
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
+import { grantedScopes } from '../../delegation/resources/granted-scopes.js'
 import type { Resource } from '../../delegation/resources/store.js'
 import type { TaskDeps } from '../../delegation/tasks/authority.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
@@ -24,7 +26,6 @@ import { AgentId, type Audience, type Jkt, type TaskId } from '../../protocol/id
 import {
   type Ceiling,
   type CeilingRight,
-  coveredBySome,
   coversRight,
   intersectNames,
   MAX_TOKEN_SECONDS,
@@ -36,10 +37,11 @@ import { type Barrier, dependenciesOf } from '../../protocol/standing.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
+import { limitCalls } from './limit-calls.js'
 import { type Narrowing, narrowNamesTo, requestedScopes } from './narrowing.js'
 import { requireActor, requireSubject, type Subject } from './subject.js'
 import { audienceIn, refuseTarget, requireTarget, type Target, type TargetDeps } from './target.js'
-import { findRequestedTask, requireTask, withNewTask } from './task.js'
+import { findRequestedTask, requireTask, withRetries } from './task.js'
 
 export interface ExchangeDeps extends IssueDeps, TargetDeps {
   /** Whether the operator allows bearer tokens for the resources that accept them. */
@@ -82,10 +84,12 @@ interface Parties {
 }
 
 /** Decides the token for an audience, by every grant that issues one. */
-export const grantForAudience = (...request: Parameters<typeof tryGrantForAudience>): Promise<IssuedToken> =>
-  withNewTask(() => tryGrantForAudience(...request))
+export const grantForAudience = (
+  ...request: [deps: ExchangeDeps, request: GrantRequest, requested: AudienceRequest, parties: Parties]
+): Promise<IssuedToken> => withRetries((isRetry) => tryGrantForAudience(isRetry, ...request))
 
 async function tryGrantForAudience(
+  isRetry: boolean,
   deps: ExchangeDeps,
   { barrier, authenticated, jkt, form }: GrantRequest,
   requested: AudienceRequest,
@@ -106,6 +110,7 @@ async function tryGrantForAudience(
     requireNoCycle(authenticated, subject, request)
     return { ...rights, task }
   })
+  const calls = await limitCalls(deps, { ...decision, maxCalls: request.maxCalls, target, isRetry })
   if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)
   const { task, scopes } = decision
   const presenter = AgentId.parse(authenticated.client.id)
@@ -116,6 +121,7 @@ async function tryGrantForAudience(
     sub: subject.claims.sub,
     audience: request.audience,
     ...decision,
+    calls,
     creation: requestedTask?.creation && { ...requestedTask.creation, by: authenticated },
     delegation: request.delegation,
     seconds: request.seconds,
@@ -131,6 +137,7 @@ async function tryGrantForAudience(
       target.offer.dependencies,
       dependenciesOf(target.handles),
       ...(task ? [task.dependencies] : []),
+      ...(calls ? [dependenciesOf(target.understands.handles)] : []),
     ],
   })
 }
@@ -156,7 +163,7 @@ export function requireBearer(
 export const secondsOf = (resource: Resource, scopes: readonly Scope[], jkt: Jkt | undefined): number =>
   Math.min(
     jkt === undefined ? INTRODUCED_TOKEN_SECONDS : MAX_TOKEN_SECONDS,
-    ...resource.scopes.filter(({ scope }) => scopes.some((one) => coveredBySome([scope], one))).map(({ seconds }) => seconds),
+    ...grantedScopes(resource, scopes).map(({ seconds }) => seconds),
   )
 
 type RequestForTarget = Omit<AudienceRequest, 'audience'> & { readonly audience: Audience; readonly target: Target }

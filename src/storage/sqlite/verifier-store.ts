@@ -1,4 +1,4 @@
-// The state that a resource server must keep: used DPoP proofs, and the Credence task of each A2A task and context. Several processes of
+// The state that a resource server must keep: used DPoP proofs, the number of calls with tokens that limit it, and the Credence task of each A2A task and context. Several processes of
 // one resource server may share the file. Each call is one statement, so of two writers the first wins. Every 1000 calls, up to 10 000
 // expired rows of each table are deleted.
 import { mkdirSync } from 'node:fs'
@@ -10,7 +10,10 @@ import { createPrivateDatabase } from './database.js'
 
 /** Implements `ReplayStore` and `TaskBindingStore` of `credence/verifier`. */
 export interface VerifierStore {
-  readonly replay: { consume(name: string, expiresAt: number): Promise<boolean> }
+  readonly replay: {
+    consume(name: string, expiresAt: number): Promise<boolean>
+    count(name: string, limit: number, expiresAt: number): Promise<number | undefined>
+  }
   readonly taskBindings: {
     bind<T extends object>(id: string, binding: T): Promise<T>
     find<T extends object>(id: string): Promise<T | undefined>
@@ -32,12 +35,15 @@ export function openVerifierStore(file: string, now: () => number): VerifierStor
   requireReadable(db, file)
   prepareTables(db)
   const insertProof = db.prepare('INSERT INTO consumed_proofs (name, expires) VALUES (?, ?) ON CONFLICT DO NOTHING')
+  const addCall = db.prepare(`INSERT INTO call_counts (name, calls, expires) VALUES (?, 1, ?)
+    ON CONFLICT DO UPDATE SET calls = calls + 1 WHERE calls < ? RETURNING calls`)
   const insertBinding = db.prepare(`INSERT INTO task_bindings (id, binding, expires) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET binding = excluded.binding, expires = excluded.expires WHERE task_bindings.expires <= ?`)
   const readBinding = db.prepare('SELECT binding, expires FROM task_bindings WHERE id = ? AND expires > ?')
   const renewBinding = db.prepare('UPDATE task_bindings SET expires = ? WHERE id = ? AND expires < ?')
   const sweeps = [
     db.prepare('DELETE FROM consumed_proofs WHERE name IN (SELECT name FROM consumed_proofs WHERE expires <= ? LIMIT ?)'),
+    db.prepare('DELETE FROM call_counts WHERE name IN (SELECT name FROM call_counts WHERE expires <= ? LIMIT ?)'),
     db.prepare('DELETE FROM task_bindings WHERE id IN (SELECT id FROM task_bindings WHERE expires <= ? LIMIT ?)'),
   ]
   let calls = 0
@@ -53,6 +59,11 @@ export function openVerifierStore(file: string, now: () => number): VerifierStor
       consume: async (name, expiresAt) => {
         sweep()
         return Number(insertProof.run(name, expiresAt).changes) === 1
+      },
+      count: async (name, limit, expiresAt) => {
+        sweep()
+        const row = addCall.get(name, expiresAt, limit)
+        return row && Number(row.calls)
       },
     },
     taskBindings: {
@@ -85,6 +96,8 @@ function prepareTables(db: InstanceType<typeof DatabaseSync>): void {
   db.exec(`BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS consumed_proofs (name TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS task_bindings (id TEXT PRIMARY KEY, binding TEXT NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS call_counts (name TEXT PRIMARY KEY, calls INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS call_counts_expires ON call_counts (expires);
     CREATE INDEX IF NOT EXISTS consumed_proofs_expires ON consumed_proofs (expires);
     CREATE INDEX IF NOT EXISTS task_bindings_expires ON task_bindings (expires);
     COMMIT;`)

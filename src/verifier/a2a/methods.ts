@@ -1,7 +1,6 @@
 import { isRefusal, refuse } from '../../errors.js'
 import type { AccessTokenClaims } from '../../protocol/claims.js'
-import { type GuardNeeds, parseNeeds } from '../needs.js'
-import { requireNeeds } from '../verify-request.js'
+import { type GuardNeeds, parseNeeds, requireNeeds } from '../needs.js'
 
 /** The methods of A2A 1.0, by their JSON-RPC names. */
 export const A2A_METHODS = [

@@ -46,7 +46,7 @@ export const mcpAuthOf = (verified: Verified): McpAuth => ({
 /**
  * Middleware for an MCP server with Streamable HTTP in Express: `app.use('/mcp', express.json(), guardMcp(verifier, needs))`. A call of a tool
  * requires the scope of that tool; a token that is restricted to tools or resources must allow the tool that is called or the resource that is read. The refusal is 403 with the scopes that are missing, so
- * that a client can request a token with them. Pass the parsed body on: `transport.handleRequest(req, res, req.body)`.
+ * that a client can request a token with them. For a token that limits calls, the handshake, notifications and lists are no calls. Pass the parsed body on: `transport.handleRequest(req, res, req.body)`.
  */
 export function guardMcp(
   verifier: RequestVerifier,
@@ -57,9 +57,9 @@ export function guardMcp(
   for (const scope of [needs.scope, ...(tools?.values() ?? [])])
     if (!Scope.safeParse(scope).success) refuse('bad_input', `guardMcp: ${JSON.stringify(scope)} is not a scope`)
   return async (request, response, next) => {
-    const { tool, uri, fault } = request.method === 'POST' ? readCall(request.body, tools) : {}
+    const { tool, uri, fault, isCall = false } = request.method === 'POST' ? readCall(request.body, tools) : {}
     const scope = tools?.get(tool ?? '') ?? needs.scope
-    const verified = await admitInto(verifier, request, response, { scope, ...(tool !== undefined && { tool }) })
+    const verified = await admitInto(verifier, request, response, { scope, ...(tool !== undefined && { tool }) }, { isCall })
     if (!verified) return
     const refusal = fault === undefined ? refusalOfResource(verified, uri) : new Refusal('bad_input', fault)
     if (refusal) {
@@ -83,8 +83,11 @@ interface ReadCall {
   /** The resource that the message reads. */
   readonly uri?: string
   readonly fault?: string
+  /** True if the message asks the server to do something. Also for methods that this guard does not know. */
+  readonly isCall?: boolean
 }
 
+const NO_CALLS = /^(?:initialize|ping|notifications\/.*|[a-z]+(?:\/[a-z]+)?\/list)$/
 const READS: readonly unknown[] = ['resources/read', 'resources/subscribe']
 
 /** The tool that a message calls, the resource that it reads, or why the message cannot be judged. The MCP SDK would read a body that was not parsed before. */
@@ -92,10 +95,11 @@ function readCall(body: unknown, tools: ReadonlyMap<string, string> | undefined)
   if (!isJsonObject(body)) return { fault: 'send one JSON-RPC message as application/json; MCP has no batches since version 2025-06-18' }
   if (READS.includes(body.method)) {
     const uri = isJsonObject(body.params) ? body.params.uri : undefined
-    return typeof uri === 'string' ? { uri } : { fault: '/params/uri: must be the URI of a resource' }
+    return typeof uri === 'string' ? { uri, isCall: true } : { fault: '/params/uri: must be the URI of a resource' }
   }
-  if (body.method !== 'tools/call') return {}
+  // A message without a method is the response to a request of the server
+  if (body.method !== 'tools/call') return { isCall: typeof body.method === 'string' && !NO_CALLS.test(body.method) }
   const tool = isJsonObject(body.params) ? body.params.name : undefined
   if (typeof tool !== 'string') return { fault: '/params/name: must be the name of a tool' }
-  return tools?.has(tool) === false ? { tool, fault: '/params/name: this server has no tool of this name' } : { tool }
+  return tools?.has(tool) === false ? { tool, fault: '/params/name: this server has no tool of this name' } : { tool, isCall: true }
 }

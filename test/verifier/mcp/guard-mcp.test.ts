@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { refuse } from '../../../src/errors.js'
 import { guardMcp } from '../../../src/verifier/index.js'
-import type { Needs, Verified } from '../../../src/verifier/verify-request.js'
+import type { Needs } from '../../../src/verifier/needs.js'
+import type { Verified } from '../../../src/verifier/verify-request.js'
 import { reasonOf } from '../../stories/actors.js'
 
 const CLAIMS = { aud: 'https://notes.example/mcp', client_id: 'agt_client', scope: 'notes:read notes:write', exp: 300 }

@@ -10,8 +10,11 @@ import {
   type ListFlags,
   listOptions,
   openAgent,
+  restrictionsOf,
   showOptions,
+  understandsOption,
   wholeNumber,
+  wholeNumberOrZero,
 } from '../../context.js'
 import { callEnding } from '../../endings/confirm.js'
 import { endingOfResource } from '../../endings/describe.js'
@@ -46,6 +49,7 @@ const RESOURCES: ListView<ResourceView> = {
     policy: true,
     bearer: true,
     operatorAgentId: true,
+    understands: true,
     createdAt: true,
     createdBy: true,
     provedAt: true,
@@ -61,6 +65,7 @@ interface SettingsFlags extends CommonFlags {
   readonly documentation?: string
   readonly scope?: readonly string[]
   readonly scopeSeconds?: readonly string[]
+  readonly scopeCost?: readonly string[]
   readonly policy?: string
   readonly policyOrganisation?: readonly string[]
   readonly policyScope?: readonly string[]
@@ -68,6 +73,7 @@ interface SettingsFlags extends CommonFlags {
   readonly externalClients?: string
   readonly bearer?: string
   readonly operatorAgent?: string
+  readonly understands?: string
 }
 
 /** `credence resource …`. */
@@ -130,6 +136,7 @@ const settingsOptions = (command: Command): Command =>
     .option('--documentation <url>', 'https URL of a page for developers; an empty text removes it')
     .option('--scope <scope=words>', 'a scope, and in words what it allows (repeatable)', collect)
     .option('--scope-seconds <scope=n>', 'lifetime of a token with this scope, 30 to 3600 (repeatable; default: 300)', collect)
+    .option('--scope-cost <scope=n>', 'units of a budget that a call with this scope costs (repeatable; default: 0)', collect)
     .addOption(new Option('--policy <mode>', 'how introductions are decided (default: ask)').choices(['open', 'ask', 'closed']))
     .option('--policy-organisation <organisation>', 'only for agents of this organisation, with --policy (repeatable)', collect)
     .option('--policy-scope <scope>', 'scope that `open` grants, with --policy (repeatable; default: all)', collect)
@@ -143,30 +150,37 @@ const settingsOptions = (command: Command): Command =>
     )
     .addOption(new Option('--bearer <choice>', 'tokens without proof of possession (default: refused)').choices(['refused', 'allowed']))
     .option('--operator-agent <agent>', 'agent under which its server acts at the registry; an empty text removes it')
+    .addOption(understandsOption())
 
 async function settingsOf(flags: SettingsFlags): Promise<object> {
-  const { name, description, documentation, scope, scopeSeconds, bearer, operatorAgent } = flags
-  if (scopeSeconds && !scope) refuseUsage('--scope-seconds needs --scope, because the scopes are replaced as a whole')
+  const { name, description, documentation, scope, scopeSeconds = [], scopeCost = [], bearer, operatorAgent, understands } = flags
+  if ((scopeSeconds.length > 0 || scopeCost.length > 0) && !scope)
+    refuseUsage('--scope-seconds and --scope-cost need --scope, because the scopes are replaced as a whole')
   return definedIn({
     name,
     description: description === '' ? null : description,
     documentation: documentation === '' ? null : documentation,
-    scopes: scope && scopesOf(scope, scopeSeconds ?? []),
+    scopes: scope && scopesOf(scope, { scopeSeconds, scopeCost }),
     policy: await policyOf(flags),
     bearer,
     operatorAgentId: operatorAgent === '' ? null : operatorAgent && (await agentIdOf((await openAgent(flags)).agent, operatorAgent)),
+    understands: understands && restrictionsOf(understands),
   })
 }
 
-function scopesOf(texts: readonly string[], secondsTexts: readonly string[]): readonly object[] {
-  const lifetimes = new Map(secondsTexts.map((text) => pairOf(text, '--scope-seconds <scope>=<seconds>')))
+function scopesOf(
+  texts: readonly string[],
+  { scopeSeconds, scopeCost }: { readonly scopeSeconds: readonly string[]; readonly scopeCost: readonly string[] },
+): readonly object[] {
   const scopes = texts.map((text) => pairOf(text, '--scope <scope>=<words>, such as files:read="Read files"'))
-  const unknown = [...lifetimes.keys()].find((scope) => !scopes.some(([known]) => known === scope))
-  if (unknown !== undefined) refuseUsage(`--scope-seconds ${unknown}: no --scope names this scope`)
-  return scopes.map(([scope, words]) => {
-    const seconds = lifetimes.get(scope)
-    return { scope, words, ...(seconds !== undefined && { seconds: wholeNumber(seconds) }) }
-  })
+  const numbersOf = (option: string, given: readonly string[], parse: (text: string) => number): ReadonlyMap<string, number> => {
+    const numbers = new Map(given.map((text) => pairOf(text, `${option} <scope>=<number>`)).map(([scope, text]) => [scope, parse(text)]))
+    const unknown = [...numbers.keys()].find((scope) => !scopes.some(([known]) => known === scope))
+    return unknown === undefined ? numbers : refuseUsage(`${option} ${unknown}: no --scope names this scope`)
+  }
+  const lifetimes = numbersOf('--scope-seconds', scopeSeconds, wholeNumber)
+  const costs = numbersOf('--scope-cost', scopeCost, wholeNumberOrZero)
+  return scopes.map(([scope, words]) => definedIn({ scope, words, seconds: lifetimes.get(scope), cost: costs.get(scope) }))
 }
 
 /** Splits at the first `=`, because words may contain it. */

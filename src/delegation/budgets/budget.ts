@@ -1,0 +1,65 @@
+import { z } from 'zod'
+import { type Fault, refuse } from '../../errors.js'
+import type { TaskId } from '../../protocol/ids.js'
+
+const Amount = z.int().min(1).max(1_000_000_000)
+
+/** The most that the tokens of a task and of its child tasks may be used for: calls, and units, of which a call costs as many as its scope. */
+export const Budget = z.strictObject({ calls: Amount.optional(), units: Amount.optional() })
+export type Budget = z.infer<typeof Budget>
+
+export const BudgetInput = Budget.refine(
+  ({ calls, units }) => calls !== undefined || units !== undefined,
+  'must limit calls, units or both',
+)
+
+/** The task of a budget. */
+export interface BudgetedTask {
+  readonly id: TaskId
+  readonly budget: Budget
+  readonly deadline: number
+}
+
+export interface Amounts {
+  readonly calls: number
+  readonly units: number
+}
+
+/** A limit on calls for a token whose request names none. */
+const DEFAULT_MAX_CALLS = 25
+
+/** Refuses a budget of a child task that exceeds that of an ancestor. */
+export function requireWithinBudgets({ calls, units }: Budget, ancestors: readonly { readonly budget?: Budget | undefined }[]): void {
+  const faults = (
+    [
+      ['calls', calls],
+      ['units', units],
+    ] as const
+  ).flatMap(([kind, amount]): Fault[] => {
+    const most = leastOf(ancestors.flatMap(({ budget }) => budget?.[kind] ?? []))
+    return amount === undefined || amount <= most
+      ? []
+      : [{ pointer: `/budget/${kind}`, hint: `a parent task has ${most}: send at most that` }]
+  })
+  if (faults.length > 0) refuse('bad_input', 'the budget exceeds that of a parent task', { faults })
+}
+
+/** True if the number of calls with a token must be limited: the budgets limit calls, or units and a call costs some. */
+export const needsMaxCalls = (budgets: readonly BudgetedTask[], cost: number): boolean =>
+  budgets.some(({ budget }) => budget.calls !== undefined || (budget.units !== undefined && cost > 0))
+
+/** The number of calls of a token: the requested one, or else DEFAULT_MAX_CALLS or what is left. Undefined if too little is left. */
+export function maxCallsWithin(left: Partial<Amounts>, cost: number, requested: number | undefined): number | undefined {
+  const { calls = Number.POSITIVE_INFINITY, units = Number.POSITIVE_INFINITY } = left
+  const most = Math.min(calls, cost === 0 ? Number.POSITIVE_INFINITY : Math.floor(units / cost))
+  const maxCalls = requested ?? Math.min(DEFAULT_MAX_CALLS, most)
+  return maxCalls >= 1 && maxCalls <= most ? maxCalls : undefined
+}
+
+const leastOf = (amounts: readonly number[]): number => Math.min(Number.POSITIVE_INFINITY, ...amounts)
+
+/** The tightest limits of budgets. An amount that none limits is absent. */
+export function limitsOf(budgets: readonly { readonly budget: Budget }[]): Partial<Amounts> {
+  const [calls, units] = (['calls', 'units'] as const).map((kind) => leastOf(budgets.flatMap(({ budget }) => budget[kind] ?? [])))
+  return { ...(Number.isFinite(calls) && { calls }), ...(Number.isFinite(units) && { units }) }
+}

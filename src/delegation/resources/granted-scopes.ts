@@ -1,0 +1,6 @@
+import { coveredBySome, type Scope } from '../../protocol/rights.js'
+import type { Resource } from './store.js'
+
+/** The scopes of the resource that cover the granted ones. */
+export const grantedScopes = ({ scopes }: Resource, granted: readonly Scope[]): Resource['scopes'] =>
+  scopes.filter(({ scope }) => granted.some((one) => coveredBySome([scope], one)))

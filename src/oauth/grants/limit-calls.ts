@@ -1,0 +1,49 @@
+import { limitsOf, maxCallsWithin, needsMaxCalls } from '../../delegation/budgets/budget.js'
+import { readLeft, taking } from '../../delegation/budgets/counters.js'
+import { grantedScopes } from '../../delegation/resources/granted-scopes.js'
+import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
+import { refuse } from '../../errors.js'
+import type { Scope } from '../../protocol/rights.js'
+import type { Storage } from '../../storage/storage.js'
+import type { CallLimit } from '../issue.js'
+import type { Target } from './target.js'
+
+interface LimitedRequest {
+  /** The requested number of calls. */
+  readonly maxCalls: number | undefined
+  readonly target: Target
+  readonly scopes: readonly Scope[]
+  readonly task?: TaskDependencies | undefined
+  /** The commit of an earlier attempt found too little left in a budget. */
+  readonly isRetry: boolean
+}
+
+/**
+ * The limit on the calls with a token: the requested one, or one that the budgets of its task demand. Undefined without a limit. The budgets are read only
+ * if they have too little left.
+ */
+export async function limitCalls(
+  { storage }: { readonly storage: Pick<Storage, 'count'> },
+  { maxCalls, target, scopes, task, isRetry }: LimitedRequest,
+): Promise<CallLimit | undefined> {
+  const budgets = task?.budgets ?? []
+  const cost = Math.max(0, ...(target.resource ? grantedScopes(target.resource, scopes) : []).map((scope) => scope.cost ?? 0))
+  if (maxCalls === undefined && !needsMaxCalls(budgets, cost)) return undefined
+  if (!target.understands.restrictions.includes('max_calls'))
+    refuse('invalid_target', 'this audience does not count calls (it lacks `understands`: max_calls), so no token for it can limit them')
+  const decided = (isRetry ? undefined : maxCallsWithin(limitsOf(budgets), cost, maxCalls)) ?? (await maxCallsOfRest())
+  return { maxCalls: decided, cost, taking: taking(budgets, { calls: decided, units: decided * cost }) }
+
+  async function maxCallsOfRest(): Promise<number> {
+    const available = await readLeft(storage, budgets)
+    const { calls, units } = available
+    const rest = [
+      ...(calls === undefined ? [] : [`${calls} calls`]),
+      ...(units === undefined ? [] : [`${units} units (a call costs ${cost})`]),
+    ]
+    return (
+      maxCallsWithin(available, cost, maxCalls) ??
+      refuse('insufficient_budget', `the budget of the task or of a parent has ${rest.join(' and ')} left`, { available })
+    )
+  }
+}

@@ -11,6 +11,7 @@ const ALONE = ['test/stories/standing-omissions.test.ts']
 const OVER_BOTH = [
   'test/attacks/canaries.test.ts',
   'test/identity/limits/instances.test.ts',
+  'test/delegation/budgets/races.test.ts',
   'test/delegation/introductions/{introductions,watch,decide/quota-slots}.test.ts',
   'test/revocations/{challenges,feed,messages,revocation-signals}.test.ts',
   'test/stories/{clock,main-job}.test.ts',

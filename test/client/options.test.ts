@@ -50,6 +50,7 @@ const METHODS: Record<string, Call> = {
   introspect: (more) => agent.introspect('x', more),
   verifyToken: (more) => agent.verifyToken('x', more),
   listTokens: (more) => agent.listTokens({ task: 'x', ...more } as never),
+  settleToken: (more) => agent.settleToken('x', { calls: 1, ...more }),
   revoke: (more) => agent.revoke('x', more),
   search: (more) => agent.search(more),
   publish: (more) => agent.publish({ card: {}, ...more }),
@@ -108,6 +109,11 @@ test.each(
 test('verify() of a verifier refuses an unknown need, which would require nothing of the token', async () => {
   const error = await refusalOf(() => newVerifier().verify(request, { scopes: 'x' } as never))
   expect(error).toMatchObject({ reason: 'bad_input', message: 'verify: needs: unknown option "scopes" (expected scope, tool, resource)' })
+})
+
+test('verify() of a verifier refuses an unknown option, with which a handshake would count as a call', async () => {
+  const error = await refusalOf(() => newVerifier().verify(request, {}, { isCal: false } as never))
+  expect(error).toMatchObject({ reason: 'bad_input', message: 'verify: unknown option "isCal" (expected isCall)' })
 })
 
 test('a text in the place of options is refused, not read as its characters', async () => {

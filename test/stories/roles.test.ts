@@ -83,6 +83,21 @@ const aKeyOf = async ({ agentId }: AgentActor) => {
 }
 const aTaskOf = async (agent: AgentActor) => (await agent.tasks.create({ description: 'x' })).taskId
 const aTokenOf = async (agent: AgentActor) => (await agent.introspect((await agent.token()).accessToken)).jti
+/** A token for the agent that limits calls. */
+const aLimitedTokenFor = async (agent: AgentActor) => {
+  const { globex, registry } = world
+  await world.acme.mutate('agents.change', {
+    agentId: agent.agentId,
+    understands: ['max_calls'],
+    introductionPolicy: { mode: 'open' },
+  })
+  const ceiling = { rights: [{ audience: agent.audience, scope: 'ocr:read' }] }
+  const caller = await registry.agent({ registeredBy: globex, ceiling })
+  await agent.publish({ card: aCard(registry) })
+  await caller.introductions.request({ to: agent.agentId, purpose: 'x', scopes: ['ocr:read'] })
+  const { accessToken } = await caller.exchange({ audience: agent.audience, maxCalls: 1 })
+  return (await agent.introspect(accessToken)).jti
+}
 /** An introduction that the agent has to decide. */
 const aRequestTo = async (agent: AgentActor) => {
   await agent.publish({ card: aCard(world.registry) })
@@ -262,6 +277,8 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       return { token: (await agent.token()).accessToken }
     case 'tokens.revoke':
       return { tokenId: await aTokenOf(agent) }
+    case 'tokens.settle':
+      return { tokenId: await aLimitedTokenFor(agent), calls: 0 }
     case 'signingKeys.rotate':
       return { use: 'event' }
     case 'signingKeys.revoke': {

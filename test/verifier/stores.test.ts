@@ -64,6 +64,31 @@ describe.each([
   })
 })
 
+test.each([
+  ['in memory', inMemory],
+  ['in a file', inFile],
+])('a store %s counts to the limit of each token, of twenty at once, and forgets the count after its expiry', async (_, open) => {
+  await using stores = await open()
+  const { replay, clock } = stores
+  const count = async (name: string, limit: number) => replay.count?.(name, limit, clock.now() + 100)
+  const sums = await Promise.all(Array.from({ length: 20 }, () => count('tok_a', 3)))
+  expect(sums.filter((sum) => sum !== undefined).sort()).toEqual([1, 2, 3])
+  expect(await count('tok_b', 3)).toBe(1)
+  clock.advance(99)
+  expect(await count('tok_a', 3)).toBeUndefined()
+  clock.advance(60)
+  // Memory is swept once a minute, a file now and then
+  for (let i = 0; i < 1000; i++) await replay.consume(`p ${i}`, clock.now() + 100)
+  expect(await count('tok_a', 3)).toBe(1)
+})
+
+test('memory counts the calls of no more tokens than its bound', async () => {
+  const clock = setClock()
+  const { replay } = memoryStores(clock, { maxProofs: 2 })
+  for (const name of ['tok_a', 'tok_b', 'tok_a']) await replay.count?.(name, 5, clock.now() + 100)
+  await expect(replay.count?.('tok_c', 5, clock.now() + 100)).rejects.toMatchObject({ reason: 'unavailable' })
+})
+
 test('memory is bounded: the least recently used binding is evicted, but no proof before it expires', async () => {
   const clock = setClock()
   const { taskBindings, replay } = memoryStores(clock, { maxBindings: 3, maxProofs: 3 })

@@ -256,6 +256,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
       'Revoke a token (`tokenId` or `token`) and every token that came from it; with `affectedTaskChain` these tasks end in the same log entry. If the caller may not end one of them, nothing is revoked.',
     caller: "its client, administrators of the client's organisation, operators",
   },
+  'tokens.settle': {
+    summary:
+      'Return what a token with `max_calls` has not used to the budgets of its task, once, until an hour after its expiry ([BUDGETS](BUDGETS.md)). A token that has not expired is revoked.',
+    caller: "the token's audience: the agent, or the operator agent of the resource",
+  },
   'revocations.watch': { summary: 'Stream revocations from a position.', caller: 'agents and members' },
   'signingKeys.list': { summary: 'List the signing keys of the registry.', caller: 'operators' },
   'signingKeys.rotate': { summary: 'Publish a new signing key for one use.', caller: 'operators' },

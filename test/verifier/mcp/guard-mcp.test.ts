@@ -16,11 +16,13 @@ async function send(
 ) {
   const restricted = { ...verified, claims: { ...CLAIMS, allowed_resources: resources } } as unknown as Verified
   const needed: Needs[] = []
+  const counted: boolean[] = []
   const verifier = {
     audience: CLAIMS.aud,
     allowBearer: true,
-    verify: async (_: object, need: Needs = {}) => {
+    verify: async (_: object, need: Needs = {}, { isCall = true } = {}) => {
       needed.push(need)
+      counted.push(isCall)
       return !isValid ? refuse('invalid_token', 'refused') : resources ? restricted : verified
     },
     watch: () => () => undefined,
@@ -38,7 +40,7 @@ async function send(
   await guardMcp(verifier, needs)(request, response, () => {
     isPassedOn = true
   })
-  return { needed, sent, isPassedOn, auth: request.auth }
+  return { needed, counted, sent, isPassedOn, auth: request.auth }
 }
 const call = (name: unknown) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {} } })
 
@@ -90,4 +92,24 @@ test('a token that is restricted to resources reads these only', async () => {
 test('a missing or bad scope and a misspelt option are refused when the guard is created', async () => {
   for (const needs of [{}, { scope: '' }, { scope: 'a b' }, { scope: 'a', tools: { x: '' } }, { scope: 'a', tool: {} }])
     expect(await reasonOf(send(undefined, { needs: needs as never }))).toBe('bad_input')
+})
+
+test.each([
+  [true, 'tools/call'],
+  [true, 'resources/read'],
+  [true, 'resources/subscribe'],
+  [true, 'prompts/get'],
+  [true, 'completion/complete'],
+  [true, 'a-method-that-is-not-known'],
+  [true, 'x/../list'],
+  [false, 'initialize'],
+  [false, 'ping'],
+  [false, 'notifications/initialized'],
+  [false, 'tools/list'],
+  [false, 'resources/templates/list'],
+  [false, undefined],
+])('for a token that limits calls it is %s that %s is a call', async (isCall, method) => {
+  const params = { name: 'write-note', uri: 'file:///a' }
+  expect((await send({ jsonrpc: '2.0', id: 1, method, params })).counted).toEqual([isCall])
+  expect((await send(undefined, { method: 'GET' })).counted).toEqual([false])
 })

@@ -16,6 +16,7 @@ export async function callMcpServer(stage, issuer, acme) {
     policy: { mode: 'open' },
     bearer: 'allowed',
     operatorAgentId: operator.agentId,
+    understands: ['max_calls'],
   })
   await stage.agent('../mcp-server/server.js', { issuer, ...operator, resource, resourceId, allowBearer: true })
   const { agent, privateKey } = await assistant(issuer, acme, resource)
@@ -34,18 +35,28 @@ export async function callMcpServer(stage, issuer, acme) {
   claim(tooWide.includes('403'), `its token may read only: ${tooWide}`)
   await stock.close()
 
-  const { taskId } = await agent.tasks.create({ description: 'the shopping list' })
-  const bound = await connect(resource, { fetch: agent.fetchAs({ audience: resource, scope: 'notes:read', taskId }) })
+  const { taskId } = await agent.tasks.create({ description: 'the shopping list', budget: { calls: 5 } })
+  const request = { audience: resource, scope: 'notes:read', taskId }
+  const bound = await connect(resource, { fetch: agent.fetchAs({ ...request, maxCalls: 2 }) })
   await call(bound, 'write-note', { note: 'milk' })
   claim((await call(bound, 'read-notes')) === 'milk', 'with fetchAs its tokens are bound to its key and a task, and it stepped up to write')
+  const stopped = await refusal(() => call(bound, 'read-notes'))
+  const { budget } = await agent.tasks.get(taskId)
+  claim(
+    /403|insufficient_budget/.test(stopped) && budget.reserved.calls === 4,
+    `two tokens of two calls each leave one of the five calls of the task, so it gets no third such token: ${stopped}`,
+  )
+  await bound.close()
+  const last = await connect(resource, { fetch: agent.fetchAs({ ...request, maxCalls: 1 }) })
+  claim((await call(last, 'read-notes')) === 'milk', 'a token for one call is still within the budget')
   await agent.tasks.end(taskId)
   const ended = performance.now()
-  const text = await refusedWithin(ended + 1000, () => call(bound, 'read-notes'))
+  const text = await refusedWithin(ended + 1000, () => call(last, 'read-notes'))
   claim(
     /401|invalid_token/.test(text),
     `after its task has ended the MCP server refused it, within ${(performance.now() - ended).toFixed(1)} ms`,
   )
-  await bound.close()
+  await last.close()
 }
 
 async function assistant(issuer, acme, resource) {

@@ -17,7 +17,15 @@ const app = express()
 
 // These lines adopt Credence:
 const needs = { scope: 'notes:read', tools: { 'read-notes': 'notes:read', 'write-note': 'notes:write' } }
-const verifier = createVerifier({ issuer, resource, allowBearer, publicUrl: new URL(resource).origin, standing: await agent.subscribe() })
+const verifier = createVerifier({
+  issuer,
+  resource,
+  allowBearer,
+  publicUrl: new URL(resource).origin,
+  standing: await agent.subscribe(),
+  // Counts the calls of tokens that limit them. In production `...sqliteVerifierStore(file)`, so that a restart forgets no call
+  understands: ['max_calls'],
+})
 app.use(protectedResource({ verifier, scopes: ['notes:read', 'notes:write'], name: 'Notes', resourceId }).middleware)
 app.use(new URL(resource).pathname, express.json(), guardMcp(verifier, needs))
 

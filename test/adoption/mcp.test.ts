@@ -46,7 +46,15 @@ async function notesServer(bearer: 'allowed' | 'refused', { allowBearer = bearer
   const url = `http://127.0.0.1:${await freePort()}/mcp`
   const operator = await register(registry, acme)
   const scopes = ['notes:read', 'notes:write'].map((scope) => ({ scope, words: scope }))
-  const settings = { uri: url, name: 'Notes', scopes, policy: { mode: 'open' }, bearer, operatorAgentId: operator.agentId }
+  const settings = {
+    uri: url,
+    name: 'Notes',
+    scopes,
+    policy: { mode: 'open' },
+    bearer,
+    operatorAgentId: operator.agentId,
+    understands: ['max_calls'],
+  }
   const { resourceId } = await acme.mutate<{ resourceId: string }>('resources.register', settings)
   const { agentId, registrationToken } = operator
   const server = { issuer: registry.issuer, agentId, registrationToken, resource: url, resourceId, allowBearer }
@@ -135,6 +143,23 @@ describe('a server that accepts bearer tokens', () => {
     const client = new Client({ name: 'test', version: '1.0.0' })
     await client.connect(new StreamableHTTPClientTransport(new URL(server.url), { fetch }) as never)
     expect(await failure(client.callTool({ name: 'write-note', arguments: { note: 'x' } }))).toContain('insufficient_scope')
+    await client.close()
+  })
+  test('a client is stopped by the budget of its task: lists and handshakes are no calls, and an audience that settles gives the rest back', async () => {
+    const { agent } = await anAgent(server)
+    const { taskId } = await agent.tasks.create({ description: 'notes', budget: { calls: 3 } })
+    const connected = async (maxCalls: number) => {
+      const client = new Client({ name: 'test', version: '1.0.0' })
+      const fetch = agent.fetchAs({ audience: server.url, scope: 'notes:read', taskId, maxCalls })
+      await client.connect(new StreamableHTTPClientTransport(new URL(server.url), { fetch }) as never)
+      return client
+    }
+    const client = await connected(2)
+    const read = () => client.callTool({ name: 'read-notes', arguments: {} })
+    for (let i = 0; i < 3; i++) expect((await client.listTools()).tools).toHaveLength(2)
+    expect([await failure(read()), await failure(read())]).toEqual(['no failure', 'no failure'])
+    expect(await failure(read())).toContain('insufficient_budget')
+    expect((await agent.tasks.get(taskId)).budget).toMatchObject({ reserved: { calls: 2 } })
     await client.close()
   })
   test('within a second after its introduction was revoked, a connected client is refused, by the server and by the registry', async () => {

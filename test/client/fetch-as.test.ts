@@ -5,11 +5,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newFetchAs } from '../../src/client/fetch-as.js'
 import type { TokenDeps } from '../../src/client/tokens.js'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
+import { refuse } from '../../src/errors.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { setClock } from '../set-clock.js'
 
-/** The peer accepts every token except the revoked ones. */
+/** The peer accepts every token except the revoked ones and those whose calls are used up. */
 const revoked = new Set<string>()
+const usedUp = new Set<string>()
 let received: string[] = []
 let server: Server
 let url: string
@@ -17,6 +19,8 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     const token = String(request.headers.authorization).slice('DPoP '.length)
     received.push(token)
+    if (usedUp.has(token))
+      return response.writeHead(403, { 'www-authenticate': 'DPoP error="insufficient_budget", algs="ES256"' }).end('used up')
     if (!revoked.has(token)) return response.end('served')
     response.writeHead(401, { 'www-authenticate': 'DPoP realm="peer", error="invalid_token"' }).end('revoked')
   }).listen(0, '127.0.0.1')
@@ -29,6 +33,7 @@ const clock = setClock()
 async function calling(exchange: () => string) {
   received = []
   revoked.clear()
+  usedUp.clear()
   const deps = { signer: await newEs256Signer(), clock, random: systemRandom, fetch: globalThis.fetch } as unknown as TokenDeps
   let exchanges = 0
   const call = newFetchAs(deps, async () => {
@@ -45,6 +50,19 @@ test('a revoked token is replaced once for all requests that are refused at the 
   revoked.add('first')
   const statuses = await Promise.all([1, 2, 3].map(async () => (await call(url, { method: 'POST', body: 'work' })).status))
   expect([statuses, exchanges(), received.filter((token) => token === 'third')]).toEqual([[200, 200, 200], 2, []])
+})
+
+test('a token whose calls are used up is replaced, as long as the budget has room for another one', async () => {
+  const tokens = ['first', 'second']
+  const { call, exchanges } = await calling(() => tokens.shift() ?? refuse('insufficient_budget', 'nothing is left'))
+  expect((await call(url)).status).toBe(200)
+  usedUp.add('first')
+  const statuses = await Promise.all([1, 2].map(async () => (await call(url)).status))
+  expect([statuses, exchanges()]).toEqual([[200, 200], 2])
+  usedUp.add('second')
+  const response = await call(url)
+  expect([response.status, await response.text(), exchanges()]).toEqual([403, 'used up', 3])
+  await expect(call(url)).rejects.toMatchObject({ reason: 'insufficient_budget' })
 })
 
 test('if the new token is refused too, or there is none, the caller gets the response of the peer', async () => {

@@ -33,8 +33,89 @@ const VERIFIED = ['test/registry/cards/verified.test.ts']
 const NAMESPACES = ['test/identity/namespaces']
 const AGENT_NAMES = ['test/identity/names']
 
+const BUDGETS = ['test/delegation/budgets']
+
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
+  [
+    'the commit of a token takes its calls from the budgets',
+    ISSUE,
+    'const taking = decision.calls?.taking ?? []',
+    'const taking = []',
+    BUDGETS,
+  ],
+  [
+    'a token takes from the budgets of the ancestors too',
+    'src/delegation/tasks/task-dependencies.ts',
+    'budgetsOf(chain)',
+    'budgetsOf([task])',
+    BUDGETS,
+  ],
+  [
+    'a counter of a budget stops at its limit',
+    'src/delegation/budgets/counters.ts',
+    'amounts[kind], limit, expiryOf(task))',
+    'amounts[kind], Number.POSITIVE_INFINITY, expiryOf(task))',
+    BUDGETS,
+  ],
+  [
+    'the budget of a child task is within that of its parents',
+    'src/delegation/tasks/create.ts',
+    'if (input.budget && parent)',
+    'if (input.budget && parent && !parent)',
+    BUDGETS,
+  ],
+  [
+    'only an audience that counts calls gets a token with a limit on them',
+    'src/oauth/grants/limit-calls.ts',
+    "!target.understands.restrictions.includes('max_calls')",
+    "target.understands.restrictions.includes('max_calls' + 1)",
+    BUDGETS,
+  ],
+  [
+    'a token with a limit on calls depends on what its audience understands',
+    EXCHANGE,
+    '...(calls ? [dependenciesOf(target.understands.handles)] : []),',
+    '',
+    BUDGETS,
+  ],
+  [
+    'only the audience settles a token',
+    'src/oauth/settle.ts',
+    '!token || !(await isAudience(',
+    '!token || !(await isAudience === undefined && isAudience(',
+    BUDGETS,
+  ],
+  ['a token is settled once', 'src/oauth/settle.ts', '{ settledAt: null }, {', '{}, {', BUDGETS],
+  ['no more is settled than was taken', 'src/oauth/settle.ts', 'used[kind] > taken[kind]', 'used[kind] > taken[kind] * 99', BUDGETS],
+  [
+    'a settlement ends the token, which could use what was returned',
+    'src/oauth/settle.ts',
+    'token.expiresAt > now ? [endingOfToken(token)] : []',
+    '[]',
+    BUDGETS,
+  ],
+  [
+    'a verifier that does not count calls refuses a token that limits them',
+    VERIFY_REQUEST,
+    "max_calls !== undefined && !understands.includes('max_calls')",
+    "max_calls === 0 && !understands.includes('max_calls')",
+    BUDGETS,
+  ],
+  [
+    'a verifier accepts no more calls than the token has',
+    'src/verifier/stores.ts',
+    'if (sum > limit) return undefined',
+    'if (sum > limit * 99) return undefined',
+    ['test/verifier/stores.test.ts', ...BUDGETS],
+  ],
+  [
+    'a file counts no more calls than the token has',
+    'src/storage/sqlite/verifier-store.ts',
+    'WHERE calls < ? RETURNING',
+    'WHERE calls < 99 + ? RETURNING',
+    ['test/verifier/stores.test.ts'],
+  ],
   [
     'a proof that has ended verifies nothing, also when the ended set has forgotten its version',
     'src/identity/namespaces/find.ts',

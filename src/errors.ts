@@ -63,6 +63,7 @@ export const REFUSALS = {
   // Introductions and delegation
   delegation_cycle: { http: 400, trpc: 'BAD_REQUEST' },
   delegation_too_deep: { http: 400, trpc: 'BAD_REQUEST' },
+  approval_required: { http: 400, trpc: 'FORBIDDEN' },
   // Outgoing requests
   url_not_allowed: { http: 400, trpc: 'BAD_REQUEST' },
   fetch_failed: { http: 502, trpc: 'BAD_GATEWAY' },
@@ -83,6 +84,13 @@ export interface Fault {
   readonly hint: string
 }
 
+/** Where a client asks for an approval (`endpoint`), with what (`bindingToken`), and until when (epoch seconds). */
+export interface AccessRequest {
+  readonly endpoint: string
+  readonly bindingToken: string
+  readonly expiresAt: number
+}
+
 interface RefusalDetail {
   readonly faults?: readonly Fault[]
   readonly retryAfterSeconds?: number
@@ -98,6 +106,8 @@ interface RefusalDetail {
   readonly available?: { readonly calls?: number; readonly units?: number }
   /** A fresh nonce that the client must use in its next proof (RFC 9449 §8). */
   readonly dpopNonce?: string
+  /** How to ask for the approval that the request needs. */
+  readonly accessRequest?: AccessRequest
   /** The error behind it, for the operator's log. It is not sent. */
   readonly cause?: unknown
 }
@@ -114,6 +124,8 @@ export class CredenceError extends Error {
   readonly faults: readonly Fault[]
   readonly requestId: string | undefined
   readonly retryAfterSeconds: number | undefined
+  /** With the reason `approval_required`: how to ask for the approval (`approvals.request` of `credence/client`). */
+  readonly accessRequest: AccessRequest | undefined
 
   constructor(problem: {
     reason: string
@@ -122,6 +134,7 @@ export class CredenceError extends Error {
     faults?: readonly Fault[] | undefined
     requestId?: string | undefined
     retryAfterSeconds?: number | undefined
+    accessRequest?: AccessRequest | undefined
   }) {
     super(problem.text)
     this.name = 'CredenceError'
@@ -130,6 +143,7 @@ export class CredenceError extends Error {
     this.faults = problem.faults ?? []
     this.requestId = problem.requestId
     this.retryAfterSeconds = problem.retryAfterSeconds
+    this.accessRequest = problem.accessRequest
   }
 }
 
@@ -149,7 +163,8 @@ export class Refusal extends CredenceError {
   readonly detail: RefusalDetail
 
   constructor(reason: Reason, text: string, detail: RefusalDetail = {}) {
-    super({ reason, text, status: REFUSALS[reason].http, faults: detail.faults, retryAfterSeconds: detail.retryAfterSeconds })
+    const { faults, retryAfterSeconds, accessRequest } = detail
+    super({ reason, text, status: REFUSALS[reason].http, faults, retryAfterSeconds, accessRequest })
     this.name = 'Refusal'
     this.detail = detail
     if (detail.cause !== undefined) this.cause = detail.cause

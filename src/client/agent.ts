@@ -6,6 +6,7 @@ import type { JsonObject } from '../lib/json.js'
 import { type Random, systemRandom } from '../lib/random.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { SEARCH_OPTIONS, type SearchOptions, type SearchResult } from '../protocol/search.js'
+import { type Approvals, newApprovals } from './approvals/approvals.js'
 import { type Calls, newCalls } from './call.js'
 import { type Cards, newCards } from './cards.js'
 import { type Feed, type FeedDeps, openFeed } from './feed.js'
@@ -97,6 +98,8 @@ export interface Agent extends Calls, Cards {
   suggest(text: string, limit?: number): Promise<readonly string[]>
   readonly introductions: Introductions
   introduce: Introductions['introduce']
+  /** What waits for a decision, and the approvals of tokens. */
+  readonly approvals: Approvals
   readonly tasks: Tasks
   /** At most 500 tokens; `query('tokens.lineage', …)` also returns whether the list is complete. */
   lineage(subject: LineageSubject): Promise<readonly LineageNode[]>
@@ -134,7 +137,8 @@ export function createAgent(options: AgentOptions): Agent {
   const calls = newCalls(deps, tokens)
   let feed: Feed | undefined
   const cards = newCards({ ...deps, publisher, pins, ended: () => feed?.ended }, calls)
-  const introductions = newIntroductions({ clock, issuer, onError: onError ?? warnOnConsole() }, calls)
+  const watchDeps = { clock, issuer, onError: onError ?? warnOnConsole() }
+  const introductions = newIntroductions(watchDeps, calls)
   return {
     issuer,
     clientId,
@@ -162,6 +166,7 @@ export function createAgent(options: AgentOptions): Agent {
     },
     introductions,
     introduce: introductions.introduce,
+    approvals: newApprovals(watchDeps, calls),
     tasks: newTasks(clock, calls),
     lineage: (subject) => readLineage(calls, subject),
     fetchAs: (peer) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CredenceError, type Fault } from '../errors.js'
+import { type AccessRequest, CredenceError, type Fault } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import { readBody } from '../lib/io/read-body.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
@@ -105,6 +105,13 @@ const Problem = z.object({
   requestId: z.string().optional(),
 })
 
+const AccessRequestBody = z.object({ endpoint: z.string(), binding_token: z.string(), expires_at: z.number() })
+
+function accessRequestIn(value: unknown): AccessRequest | undefined {
+  const { data } = AccessRequestBody.safeParse(value)
+  return data && { endpoint: data.endpoint, bindingToken: data.binding_token, expiresAt: data.expires_at }
+}
+
 /** The error in a response of tRPC or of any other endpoint (RFC 6749 §5.2). */
 export function errorOf(response: Response, body: JsonObject): CredenceError {
   const { error } = body
@@ -120,6 +127,7 @@ export function errorOf(response: Response, body: JsonObject): CredenceError {
       ? { ...parsed.data, text: textWithFaults(parsed.data) }
       : { reason: 'unavailable', text: `the response has status ${response.status} and no error message` }),
     status: response.status,
+    accessRequest: accessRequestIn(body.access_request),
     retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
   })
 }

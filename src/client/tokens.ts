@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { assertClient, proveDpop, type Signer } from '../credentials/jose/sign.js'
-import { CredenceError } from '../errors.js'
+import { type AccessRequest, CredenceError } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import type { Random } from '../lib/random.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
+import { type Approval, requireApproved } from './approvals/approvals.js'
 import { errorOf, type HttpDeps, parseResponse, requestJson, withOneRetry } from './http.js'
 import type { RegistryMetadata } from './registry.js'
 
@@ -58,6 +59,13 @@ export interface ExchangeOptions {
   readonly seconds?: number
   /** The number of calls, 1 to 1000, that the audience accepts with the token. Default: no limit; under a budget 25, or what is left. */
   readonly maxCalls?: number
+  /** An approval that was given for exactly this request. It is good for one token. */
+  readonly approvalId?: string
+  /**
+   * Called if the token needs an approval, for example `(access) => agent.approvals.obtain(access, { purpose })`. The request is then repeated with what the
+   * returned approval allows, which may be less. Default: the request fails with `approval_required`.
+   */
+  readonly onApprovalRequired?: (accessRequest: AccessRequest) => Promise<Approval>
 }
 
 export const EXCHANGE_OPTIONS: OptionNames<ExchangeOptions> = {
@@ -73,6 +81,8 @@ export const EXCHANGE_OPTIONS: OptionNames<ExchangeOptions> = {
   requiredResources: true,
   seconds: true,
   maxCalls: true,
+  approvalId: true,
+  onApprovalRequired: true,
 }
 
 /** Bounds of a root token besides its scopes. */
@@ -150,7 +160,7 @@ export function newTokens(deps: TokenDeps): Tokens {
     return token
   }
   const exchange = (subjectToken: string, request: Omit<ExchangeOptions, 'subjectToken'>): Promise<AccessToken> => {
-    const { audience, scope, taskId, actorToken, delegation, tools, resources, requiredTools, requiredResources, seconds, maxCalls } =
+    const { approvalId, audience, scope, taskId, actorToken, delegation, tools, resources, requiredTools, requiredResources, seconds, maxCalls } =
       request
     return requestToken({
       grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -167,23 +177,43 @@ export function newTokens(deps: TokenDeps): Tokens {
       ...(requiredResources && { required_resources: JSON.stringify(requiredResources) }),
       ...(seconds !== undefined && { expires_in: String(seconds) }),
       ...(maxCalls !== undefined && { max_calls: String(maxCalls) }),
+      ...(approvalId !== undefined && { approval_id: approvalId }),
     })
+  }
+  /** Exchanges the given subject token, or a root token of this client. */
+  const exchangeFrom = async (request: ExchangeOptions): Promise<AccessToken> => {
+    if (request.subjectToken !== undefined) return exchange(request.subjectToken, request)
+    const { accessToken } = await root()
+    try {
+      return await exchange(accessToken, request)
+    } catch (error) {
+      // The root token may depend on something that was revoked, such as a signing key of the registry: retry with a new one.
+      if (!(error instanceof CredenceError) || error.reason !== 'invalid_request') throw error
+      roots.clear()
+      return exchange((await root()).accessToken, request)
+    }
   }
 
   return {
     root,
     exchange: async (options) => {
       requireOptions('exchange', options, EXCHANGE_OPTIONS)
-      const { subjectToken, ...request } = options
-      if (subjectToken !== undefined) return exchange(subjectToken, request)
-      const { accessToken } = await root()
+      const { onApprovalRequired, ...request } = options
       try {
-        return await exchange(accessToken, request)
+        return await exchangeFrom(request)
       } catch (error) {
-        // The root token may depend on something that was revoked, such as a signing key of the registry: retry with a new one.
-        if (!(error instanceof CredenceError) || error.reason !== 'invalid_request') throw error
-        roots.clear()
-        return exchange((await root()).accessToken, request)
+        if (!(error instanceof CredenceError) || error.accessRequest === undefined || !onApprovalRequired) throw error
+        const approval = await onApprovalRequired(error.accessRequest)
+        const { scopes, tools, resources, delegation } = requireApproved(approval, error)
+        const { delegation: _, ...rest } = request
+        return exchangeFrom({
+          ...rest,
+          scope: scopes.join(' '),
+          ...(tools && { tools }),
+          ...(resources && { resources }),
+          ...(delegation && { delegation }),
+          approvalId: approval.approvalId,
+        })
       }
     },
     post: (endpoint, parameters) =>

@@ -1,4 +1,4 @@
-import { isRefusal, REFUSALS, type Refusal } from '../errors.js'
+import { type AccessRequest, isRefusal, REFUSALS, type Refusal } from '../errors.js'
 import { challengeOf } from '../protocol/dpop.js'
 import { type ErrorBody, type HttpResponse, json } from './route.js'
 
@@ -36,10 +36,23 @@ export function errorResponse(error: unknown, { requestId, issuer, errorBody = o
  * @see [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2)
  */
 function oauthErrorBody(refusal: Refusal | undefined, requestId: string): object {
-  const { faults, available } = refusal?.detail ?? {}
+  const { faults, available, accessRequest } = refusal?.detail ?? {}
   const { reason = 'server_error', message = 'internal error' } = refusal ?? {}
-  return { error: reason, error_description: message, ...(faults && { faults }), ...(available && { available }), request_id: requestId }
+  return {
+    error: reason,
+    error_description: message,
+    ...(faults && { faults }),
+    ...(available && { available }),
+    ...(accessRequest && { access_request: accessRequestOf(accessRequest) }),
+    request_id: requestId,
+  }
 }
+
+const accessRequestOf = ({ endpoint, bindingToken, expiresAt }: AccessRequest) => ({
+  endpoint,
+  binding_token: bindingToken,
+  expires_at: expiresAt,
+})
 
 /**
  * When to retry, and which limit was exceeded.

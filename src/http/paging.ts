@@ -25,3 +25,23 @@ export const formatCursor = (cursor: Cursor): string => base64url(utf8(JSON.stri
 export function pageOf<D extends object, V>(page: Page<D>, view: (doc: D) => V): { readonly items: V[]; readonly cursor?: string } {
   return { items: page.items.map(view), ...(page.next && { cursor: formatCursor(page.next) }) }
 }
+
+/**
+ * The newest items of several pages in descending order, each item with its cursor. A page of each list then continues after the last item, because the keys
+ * of all lists can be compared.
+ */
+export function newestOf<D>(
+  pages: readonly Page<D & object>[],
+  limit: number,
+  cursorOfItem: (item: D) => readonly [number, string],
+): { readonly items: readonly D[]; readonly next?: Cursor } {
+  const isAfter = (a: D, b: D) => {
+    const [[aTime, aKey], [bTime, bKey]] = [cursorOfItem(a), cursorOfItem(b)]
+    return aTime === bTime ? aKey < bKey : aTime < bTime
+  }
+  const all = pages.flatMap(({ items }) => items).sort((a, b) => (isAfter(a, b) ? 1 : -1))
+  const items = all.slice(0, limit)
+  const last = items.at(-1)
+  const hasMore = all.length > limit || pages.some(({ next }) => next !== undefined)
+  return { items, ...(hasMore && last && { next: cursorOfItem(last) }) }
+}

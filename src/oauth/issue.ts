@@ -1,6 +1,7 @@
 import type { Audit } from '../audit/audit.js'
 import { auditDraft } from '../audit/audit-draft.js'
 import { signJwt } from '../credentials/jose/sign.js'
+import type { TakenApproval } from '../delegation/approvals/require.js'
 import type { TaskDeps } from '../delegation/tasks/authority.js'
 import type { Profiles } from '../delegation/uses/find.js'
 import { refuse } from '../errors.js'
@@ -90,6 +91,8 @@ interface TokenDecision {
   readonly delegation?: Delegation | undefined
   readonly exchangeRights?: readonly Right[] | undefined
   readonly calls?: CallLimit | undefined
+  /** The commit of the token takes it. */
+  readonly approval?: TakenApproval | undefined
   /** Requested lifetime. A longer one than the maximum is limited to it. */
   readonly seconds?: number | undefined
   /** Maximum lifetime. Default: that of the kind. */
@@ -116,7 +119,8 @@ export const refuseWithoutProof = (): never =>
 /**
  * Issues the tokens of every grant. A token depends on everything that the decision read, expires no later than any of it, and is bound
  * to the proof's key. Token record, audit row and a new task are committed durably before the token is returned; if the commit fails, no token is
- * returned. `retry`: another request created a task with the same reference at the same time, or a budget has less left than the token needs.
+ * returned. `retry`: another request created a task with the same reference, took the approval, or left less of a budget than the token needs, at the
+ * same time.
  *
  * @see [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068.html#section-2.2)
  */
@@ -249,9 +253,10 @@ async function saveRecord(
       ...(decision.jkt === undefined && { bearer: true }),
       ...(claims.max_calls && { maxCalls: claims.max_calls }),
       ...(claims.risk_level && { risk: claims.risk_level }),
+      ...(decision.approval && { approval: decision.approval.id }),
     },
   })
-  const taking = decision.calls?.taking ?? []
+  const taking = [...(decision.calls?.taking ?? []), ...(decision.approval ? [decision.approval.taking] : [])]
   const saving = [...taking, deps.tokens.inserting(record), row]
   if (decision.creation) return createTask(deps, decision.creation, saving)
   const committed = await deps.storage.commit(saving)

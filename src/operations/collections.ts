@@ -1,10 +1,12 @@
 import { AUDIT_ANCHORS, AUDIT_ENDINGS, AUDIT_LINKS, AUDIT_RETENTION, AUDIT_ROWS, AUDIT_WRITERS } from '../audit/store.js'
+import { APPROVALS } from '../delegation/approvals/store.js'
 import { INBOX, INBOX_POSITIONS, NOTIFICATION_OUTBOX } from '../delegation/inbox/store.js'
 import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../delegation/introductions/capability/store.js'
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
 import { OPEN_PAIRS, RESOURCE_URIS, RESOURCES } from '../delegation/resources/store.js'
 import { NAMED_TASKS, TASKS } from '../delegation/tasks/store.js'
 import { AGENT_PROFILES, USE_RECORDS } from '../delegation/uses/store.js'
+import { WEBHOOK_DELIVERIES, WEBHOOKS } from '../delegation/webhooks/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
 import { CLIENT_DOCUMENTS, REGISTERED_CLIENTS, CLIENT_USES } from '../identity/clients/store.js'
 import { BANNED_KEYS, KEY_CODE_GENERATIONS, KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
@@ -40,9 +42,12 @@ export const COLLECTIONS = anySpecs([
   NOTIFICATION_OUTBOX,
   INBOX,
   INBOX_POSITIONS,
+  WEBHOOK_DELIVERIES,
+  WEBHOOKS,
   CAPABILITY_JOBS,
   CAPABILITY_ASKS,
   CAPABILITY_REQUESTS,
+  APPROVALS,
   INTRODUCTIONS,
   OPEN_PAIRS,
   RESOURCE_URIS,

@@ -16,6 +16,10 @@ export const IntroductionId = id('int', 'an introduction id').brand<'Introductio
 export type IntroductionId = z.infer<typeof IntroductionId>
 export const ResourceId = id('res', 'a resource id').brand<'ResourceId'>()
 export type ResourceId = z.infer<typeof ResourceId>
+export const ApprovalId = id('apr', 'an approval id').brand<'ApprovalId'>()
+export type ApprovalId = z.infer<typeof ApprovalId>
+export const WebhookId = id('whk', 'a webhook id').brand<'WebhookId'>()
+export type WebhookId = z.infer<typeof WebhookId>
 export const EntryId = id('ent', 'a log entry id').brand<'EntryId'>()
 export type EntryId = z.infer<typeof EntryId>
 /** `jti` of an access token. */
@@ -72,6 +76,8 @@ type IdOf = {
   tsk: TaskId
   int: IntroductionId
   res: ResourceId
+  apr: ApprovalId
+  whk: WebhookId
   ent: EntryId
   tok: TokenId
   key: RegisteredKeyId
@@ -84,6 +90,8 @@ const SCHEMAS = {
   tsk: TaskId,
   int: IntroductionId,
   res: ResourceId,
+  apr: ApprovalId,
+  whk: WebhookId,
   ent: EntryId,
   tok: TokenId,
   key: RegisteredKeyId,

@@ -1,7 +1,9 @@
 import { auditRoutes } from '../audit/routes.js'
+import { approvalsRoutes } from '../delegation/approvals/routes.js'
 import { introductionsRoutes } from '../delegation/introductions/routes.js'
 import { resourcesRoutes } from '../delegation/resources/routes.js'
 import { tasksRoutes } from '../delegation/tasks/routes.js'
+import { webhooksRoutes } from '../delegation/webhooks/routes.js'
 import { router } from '../http/trpc/procedures.js'
 import { agentsRoutes } from '../identity/agents/routes.js'
 import { clientsRoutes } from '../identity/clients/routes.js'
@@ -32,6 +34,8 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof tasksRoutes>[0] &
   Parameters<typeof cardsRoutes>[0] &
   Parameters<typeof introductionsRoutes>[0] &
+  Parameters<typeof approvalsRoutes>[0] &
+  Parameters<typeof webhooksRoutes>[0] &
   Parameters<typeof discoveryRoutes>[0] &
   Parameters<typeof tokensRoutes>[0] &
   Parameters<typeof revocationsRoutes>[0] &
@@ -50,6 +54,8 @@ export const newRouter = (deps: RouterDeps) =>
     cards: cardsRoutes(deps),
     discovery: discoveryRoutes(deps),
     introductions: introductionsRoutes(deps),
+    approvals: approvalsRoutes(deps),
+    webhooks: webhooksRoutes(deps),
     resources: resourcesRoutes(deps),
     tasks: tasksRoutes(deps),
     tokens: tokensRoutes(deps),

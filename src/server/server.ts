@@ -1,6 +1,7 @@
 import { cosignerNameOf } from '../credentials/checkpoint.js'
 import { runMatching } from '../delegation/introductions/capability/match.js'
 import { runUseCounting } from '../delegation/uses/schedule.js'
+import { runWebhookDelivery } from '../delegation/webhooks/deliver.js'
 import { refuse } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import { startHealthServer } from '../http/health.js'
@@ -97,6 +98,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   const background = Promise.all([
     runMaintenance(services, closing.signal),
     runMatching(services, closing.signal),
+    runWebhookDelivery(services, closing.signal),
     runNamespaceChecks(services, closing.signal),
     runUseCounting(services, closing.signal),
     probeStore(services, closing.signal),

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { newAudit, type RunningAudit } from '../audit/audit-log.js'
 import { logOrigin } from '../credentials/checkpoint.js'
+import { approvalsStore } from '../delegation/approvals/store.js'
 import { inboxStore } from '../delegation/inbox/store.js'
 import { capabilityStore } from '../delegation/introductions/capability/store.js'
 import { introductionsStore } from '../delegation/introductions/store.js'
@@ -162,6 +163,7 @@ export function newStores(base: ReturnType<typeof newBase>) {
     freshness: freshnessStore(base),
     introductions: introductionsStore(base),
     capabilities: capabilityStore(base),
+    approvals: approvalsStore(base),
     tokens: tokensStore(base),
     uses,
     profiles: newProfiles({ ...base, uses }),

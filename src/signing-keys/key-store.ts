@@ -4,14 +4,14 @@ import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
 /**
  * Each use has its own keys, so that a signature made for one use is never valid for another. `log` and `log-ed25519` both sign checkpoints:
- * witnesses and tools of C2SP know only Ed25519. `witness` cosigns the checkpoints of other logs.
+ * witnesses and tools of C2SP know only Ed25519. `witness` cosigns the checkpoints of other logs. `webhook` signs the messages of webhooks.
  */
-export const KEY_USES = ['token', 'card', 'log', 'log-ed25519', 'witness'] as const
+export const KEY_USES = ['token', 'card', 'log', 'log-ed25519', 'witness', 'webhook'] as const
 export const KeyUse = z.enum(KEY_USES)
 export type KeyUse = z.infer<typeof KeyUse>
 
 /** The uses whose keys are Ed25519 keys; all others are P-256 keys. */
-export const ED25519_USES: ReadonlySet<KeyUse> = new Set(['log-ed25519', 'witness'])
+export const ED25519_USES: ReadonlySet<KeyUse> = new Set(['log-ed25519', 'witness', 'webhook'])
 
 const Coordinate = z.string().length(43)
 const EcPublicJwk = z.strictObject({ kty: z.literal('EC'), crv: z.literal('P-256'), x: Coordinate, y: Coordinate })

@@ -53,6 +53,16 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['mutate', 'agents.suspend', { agentId: AGT }],
   ['mutate', 'agents.reinstate', { agentId: AGT }],
   ['mutate', 'agents.revoke', { agentId: AGT }],
+  ['mutate', 'approvals.request', { bindingToken: 'x', purpose: 'x' }],
+  ['query', 'approvals.get', { approvalId: `apr_${'A'.repeat(22)}` }],
+  ['query', 'approvals.list', {}],
+  ['mutate', 'approvals.approve', { approvalId: `apr_${'A'.repeat(22)}` }],
+  ['mutate', 'approvals.deny', { approvalId: `apr_${'A'.repeat(22)}` }],
+  ['mutate', 'approvals.cancel', { approvalId: `apr_${'A'.repeat(22)}` }],
+  ['mutate', 'approvals.withdraw', { approvalId: `apr_${'A'.repeat(22)}` }],
+  ['mutate', 'webhooks.set', { url: 'https://hooks.example/x' }],
+  ['query', 'webhooks.list', {}],
+  ['mutate', 'webhooks.remove', { webhookId: `whk_${'A'.repeat(22)}` }],
   ['mutate', 'resources.register', { uri: 'http://127.0.0.1:9/own', name: 'Own', scopes: [{ scope: 'a', words: 'a' }] }],
   ['mutate', 'resources.change', { resourceId: RES }],
   ['query', 'resources.get', { resourceId: RES }],
@@ -112,8 +122,8 @@ const PUBLIC = [
   'members.join',
   'system.info',
 ]
-/** Tested over sockets in test/revocations and test/delegation/introductions. */
-const SUBSCRIPTIONS = ['introductions.watch', 'revocations.watch']
+/** Tested over sockets in test/revocations, test/delegation/introductions and test/delegation/approvals. */
+const SUBSCRIPTIONS = ['approvals.watch', 'introductions.watch', 'revocations.watch']
 const callAnonymously = (kind: string, path: string, input: object, headers: Record<string, string> = {}) =>
   kind === 'query'
     ? raw(setup.registry, `/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`, { headers })

@@ -1,6 +1,7 @@
 // Makes every call of the table of roles in SECURITY.md, in every column.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CredenceError } from '../../src/client/index.js'
 import { thumbprint } from '../../src/credentials/jose/jwk.js'
 import { endorseKey, newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import { systemRandom as random } from '../../src/lib/random.js'
@@ -18,6 +19,7 @@ type Column = (typeof COLUMNS)[number]
 /** Procedures that anonymous callers may use, and subscriptions, which need no role of their own. */
 const WITHOUT_ROLE = [
   'agents.confirm',
+  'approvals.watch',
   'cards.diff',
   'cards.get',
   'cards.history',
@@ -104,6 +106,28 @@ const aRequestTo = async (agent: AgentActor) => {
   const rights = [{ audience: agent.audience, scope: 'ocr:read' }]
   const from = await world.registry.agent({ registeredBy: world.globex, ceiling: { rights } })
   return from.introductions.request({ to: agent.agentId, purpose: 'x', scopes: ['ocr:read'] })
+}
+const CALLED = [{ scope: 'ocr:read' }]
+/** An agent of Globex with a card and an open policy. */
+const aCallee = async () => {
+  const callee = await world.registry.agent({ registeredBy: world.globex, introductionPolicy: { mode: 'open' } })
+  await callee.publish({ card: aCard(world.registry) })
+  return callee
+}
+/** What asks for the approval of a token that `from` may pass on, although only an open policy has introduced it to `to`. */
+const aBinding = async (from: AgentActor, to: AgentActor) => {
+  const rights = CALLED.map((right) => ({ ...right, audience: to.audience }))
+  await world.acme.mutate('agents.change', { agentId: from.agentId, ceiling: { ...agentCeiling, rights, delegationDepth: 1 } })
+  await from.introductions.request({ to: to.agentId, purpose: 'x', scopes: ['ocr:read'] })
+  const refusal = await from.exchange({ audience: to.audience, delegation: { depth: 1, rights } }).catch((error: unknown) => error)
+  return { bindingToken: refusal instanceof CredenceError ? refusal.accessRequest?.bindingToken : undefined, purpose: 'x' }
+}
+/** An approval that the agent has to decide. */
+const anApprovalTo = async (agent: AgentActor): Promise<string> => {
+  await world.acme.mutate('agents.change', { agentId: agent.agentId, introductionPolicy: { mode: 'open' } })
+  await agent.publish({ card: aCard(world.registry) })
+  const from = await anAgent()
+  return (await from.mutate<{ approvalId: string }>('approvals.request', await aBinding(from, agent))).approvalId
 }
 const narrower = { ...agentCeiling, tokenSeconds: 60 }
 const wider = { ...agentCeiling, tokenSeconds: 3600 }
@@ -263,6 +287,27 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'introductions.approve':
     case 'introductions.deny':
       return { introductionId: (await aRequestTo(agent)).introductionId }
+    case 'approvals.request':
+      return aBinding(agent, await aCallee())
+    case 'approvals.cancel': {
+      const binding = await aBinding(agent, await aCallee())
+      const { approvalId } = await agent.mutate<{ approvalId: string }>('approvals.request', binding)
+      return { approvalId }
+    }
+    case 'approvals.get':
+    case 'approvals.approve':
+    case 'approvals.deny':
+    case 'approvals.withdraw': {
+      const approvalId = await anApprovalTo(agent)
+      if (path === 'approvals.withdraw') await acme.approvals.approve(approvalId)
+      return { approvalId }
+    }
+    case 'webhooks.set':
+      return { url: `http://127.0.0.1:9/hooks-${resources++ % 4}` }
+    case 'webhooks.remove': {
+      const { webhookId } = await acme.mutate<{ webhookId: string }>('webhooks.set', { url: 'http://127.0.0.1:9/removed' })
+      return { webhookId }
+    }
     case 'tasks.create':
       return { description: 'x' }
     case 'tasks.get':

@@ -80,7 +80,7 @@ const INTRODUCTIONS: ListView<ListedIntroduction> = {
   },
 }
 
-type Notification = Omit<InboxNotification, 'id' | 'agentId' | 'expiresAt'>
+type Notification = Omit<InboxNotification, 'id' | 'agentId' | 'expiresAt' | 'approvalId'>
 
 const NOTIFICATIONS: ListView<Notification> = {
   path: 'introductions.inbox',

@@ -4,6 +4,8 @@ import { TICKET_PREFIX } from '../../protocol/log/feed.js'
 
 interface InboxSignalDeps {
   readonly url: string
+  /** The tRPC subscription. */
+  readonly path: 'introductions.watch' | 'approvals.watch'
   readonly ticket: () => Promise<string>
   readonly clock: Clock
 }
@@ -22,10 +24,10 @@ const RECONNECT_MS = 5000
 const OPEN = 1
 
 /**
- * Listens to the tRPC subscription `introductions.watch` after the position that `after` returns, and connects again when the socket is lost.
+ * Listens to the tRPC subscription after the position that `after` returns, and connects again when the socket is lost.
  * A message is only a hint that the inbox has changed.
  */
-export function newInboxSignal({ url, ticket, clock }: InboxSignalDeps, after: () => number | 'newest'): InboxSignal {
+export function newInboxSignal({ url, path, ticket, clock }: InboxSignalDeps, after: () => number | 'newest'): InboxSignal {
   const closed = new AbortController()
   let socket: WebSocketLike | undefined
   /** True if a message has arrived since the last `next()`. */
@@ -42,7 +44,7 @@ export function newInboxSignal({ url, ticket, clock }: InboxSignalDeps, after: (
     const opened = openWebSocket(url, ['trpc', TICKET_PREFIX + text])
     socket = opened
     opened.addEventListener('open', () =>
-      opened.send(JSON.stringify({ id: 1, method: 'subscription', params: { path: 'introductions.watch', input: { after: after() } } })),
+      opened.send(JSON.stringify({ id: 1, method: 'subscription', params: { path, input: { after: after() } } })),
     )
     opened.addEventListener('message', notify)
     opened.addEventListener('error', () => undefined)

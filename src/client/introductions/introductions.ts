@@ -164,6 +164,7 @@ export function newIntroductions({ clock, issuer, onError }: IntroductionsDeps, 
   const signalDeps = {
     clock,
     url: `${issuer.replace(/^http/, 'ws')}/trpc`,
+    path: 'introductions.watch' as const,
     ticket: async () => (await mutate<{ ticket: string }>('system.ticket')).ticket,
   }
   const request = async (options: IntroduceOptions) => {

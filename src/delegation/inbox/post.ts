@@ -1,17 +1,18 @@
-// Notifications to agents, through a transactional outbox. A change and its notifications are written in one commit. The notifications go
+// Notifications to agents and organisations, through a transactional outbox. A change and its notifications are written in one commit. The notifications go
 // to the outbox under ids of their own, so concurrent commits never conflict over them. A reader of an inbox then moves its notifications from
 // the outbox to the inbox and gives them the next positions.
 // Cost: a read of an inbox with new notifications makes one more commit for every 100 of them.
 // Order: by creation time in whole seconds. Notifications of one introduction keep the order of its changes: each change has a number, and its time is
 // never before that of the previous change.
 import { refuse } from '../../errors.js'
-import type { AgentId } from '../../protocol/ids.js'
+import { OrgId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
-import type { InboxNotification, InboxStore } from './store.js'
+import { deliveriesTo } from '../webhooks/deliveries.js'
+import type { InboxNotification, InboxStore, Recipient } from './store.js'
 
 type NotificationDraft = Pick<
   InboxNotification,
-  'createdAt' | 'revision' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'capability' | 'scopes'
+  'createdAt' | 'revision' | 'kind' | 'introductionId' | 'approvalId' | 'from' | 'to' | 'purpose' | 'capability' | 'scopes'
 >
 
 const NOTIFICATION_RETENTION_SECONDS = 30 * 86_400
@@ -32,28 +33,34 @@ export async function withNotifications<T>({ inbox }: { readonly inbox: InboxSto
   return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })
 }
 
-/** Operations for the commit of the change. */
-export const postingTo = (
-  { inbox: { outbox } }: { readonly inbox: InboxStore },
-  recipients: readonly AgentId[],
+/** Operations for the commit of the change. An organisation gets the notification also by its webhooks. */
+export async function postingTo(
+  { inbox: { outbox, webhooks } }: { readonly inbox: InboxStore },
+  recipients: readonly Recipient[],
   notification: NotificationDraft,
-): readonly Operation[] =>
-  recipients.map((agentId) =>
+): Promise<readonly Operation[]> {
+  const { introductionId, approvalId, revision, createdAt } = notification
+  const about = `${introductionId ?? approvalId} ${String(revision).padStart(9, '0')}`
+  const posts = recipients.map((agentId) =>
     outbox.inserting({
       ...notification,
       scopes: [...notification.scopes],
       // If two notifications have the same second, the one with the lower id comes first.
-      id: `${notification.introductionId} ${String(notification.revision).padStart(9, '0')} ${agentId}`,
+      id: `${about} ${agentId}`,
       agentId,
-      expiresAt: notification.createdAt + NOTIFICATION_RETENTION_SECONDS,
+      expiresAt: createdAt + NOTIFICATION_RETENTION_SECONDS,
     }),
   )
+  const organisations = recipients.flatMap((recipient) => OrgId.safeParse(recipient).data ?? [])
+  const deliveries = await Promise.all(organisations.map((orgId) => deliveriesTo({ webhooks }, orgId, notification)))
+  return [...posts, ...deliveries.flat()]
+}
 
 /**
  * Moves the agent's notifications from the outbox to the inbox, oldest first. The change of the last position is guarded, so only one of
  * several concurrent callers moves them. After MAX_ATTEMPTS commits, the remaining notifications wait for the next read.
  */
-export async function assignPositions({ inbox }: { readonly inbox: InboxStore }, agentId: AgentId): Promise<void> {
+export async function assignPositions({ inbox }: { readonly inbox: InboxStore }, agentId: Recipient): Promise<void> {
   for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
     const { items } = await inbox.outbox.find('agent', { where: { agentId }, limit: PAGE })
     if (items.length === 0) return
@@ -73,7 +80,7 @@ export async function assignPositions({ inbox }: { readonly inbox: InboxStore },
 }
 
 /** Keeps positions unique where the inbox has notifications but no `inbox-positions` record. */
-async function newestPosition({ notifications }: InboxStore, agentId: AgentId): Promise<number> {
+async function newestPosition({ notifications }: InboxStore, agentId: Recipient): Promise<number> {
   const page = await notifications.find('position', { where: { agentId }, order: 'down', limit: 1 })
   return page.items[0]?.position ?? 0
 }

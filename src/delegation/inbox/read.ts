@@ -1,7 +1,6 @@
 import type { Clock } from '../../lib/clock.js'
-import type { AgentId } from '../../protocol/ids.js'
 import { assignPositions } from './post.js'
-import type { InboxNotification, InboxStore } from './store.js'
+import type { InboxNotification, InboxStore, Recipient } from './store.js'
 
 export interface ReadInboxDeps {
   readonly inbox: InboxStore
@@ -14,7 +13,7 @@ const PAGE = 100
 /** Reads the notifications after position `after`, in order, including those that were committed before the call. */
 export async function readInbox(
   { inbox }: Pick<ReadInboxDeps, 'inbox'>,
-  agentId: AgentId,
+  agentId: Recipient,
   after: number,
   limit = PAGE,
 ): Promise<readonly InboxNotification[]> {
@@ -25,7 +24,7 @@ export async function readInbox(
 }
 
 /** Position of the newest notification; 0 if there is none. */
-export async function newestPosition({ inbox }: Pick<ReadInboxDeps, 'inbox'>, agentId: AgentId): Promise<number> {
+export async function newestPosition({ inbox }: Pick<ReadInboxDeps, 'inbox'>, agentId: Recipient): Promise<number> {
   await assignPositions({ inbox }, agentId)
   const { items } = await inbox.notifications.find('position', { where: { agentId }, order: 'down', limit: 1 })
   return items[0]?.position ?? 0
@@ -37,7 +36,7 @@ export async function newestPosition({ inbox }: Pick<ReadInboxDeps, 'inbox'>, ag
  */
 export async function* watchInbox(
   deps: ReadInboxDeps,
-  agentId: AgentId,
+  agentId: Recipient,
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<InboxNotification, void, undefined> {

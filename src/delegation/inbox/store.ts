@@ -1,23 +1,30 @@
 import { z } from 'zod'
 import { newListeners } from '../../lib/listeners.js'
-import { AgentId, IntroductionId, TargetId } from '../../protocol/ids.js'
+import { AgentId, ApprovalId, IntroductionId, OrgId, TargetId } from '../../protocol/ids.js'
 import { Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
+import { type WebhooksStore, webhooksStore } from '../webhooks/store.js'
 
 const NotificationKind = z.enum(['requested', 'granted', 'denied', 'ended', 'needsApproval'])
 
+/** Whose inbox it is. */
+const Recipient = z.union([AgentId, OrgId])
+export type Recipient = z.infer<typeof Recipient>
+
 /** Written in the same commit as the change that it reports. It has no position yet. */
 const OutboxNotification = z.strictObject({
-  /** `<introduction> <revision> <recipient>`. */
+  /** `<introduction or approval> <revision> <recipient>`. */
   id: z.string().max(96),
-  /** The recipient. */
-  agentId: AgentId,
-  /** Never before that of the previous change of the introduction. */
+  /** The recipient: an agent, or the members of an organisation. */
+  agentId: Recipient,
+  /** Never before that of the previous change of the introduction or approval. */
   createdAt: z.int(),
-  /** Number of the change of the introduction. */
+  /** Number of the change of the introduction or approval. */
   revision: z.int().min(0),
   kind: NotificationKind,
-  introductionId: IntroductionId,
+  /** The introduction or the approval that it is about. */
+  introductionId: IntroductionId.optional(),
+  approvalId: ApprovalId.optional(),
   from: AgentId,
   to: TargetId,
   purpose: z.string().max(512),
@@ -33,7 +40,7 @@ const InboxNotification = OutboxNotification.extend({ position: z.int().min(1) }
 export type InboxNotification = z.infer<typeof InboxNotification>
 
 /** The last position that an inbox has assigned. The record does not expire, so a position that an agent has read up to is never reused. */
-const InboxPosition = z.strictObject({ agentId: AgentId, lastPosition: z.int().min(1) })
+const InboxPosition = z.strictObject({ agentId: Recipient, lastPosition: z.int().min(1) })
 type InboxPosition = z.infer<typeof InboxPosition>
 
 export interface InboxStore {
@@ -41,6 +48,7 @@ export interface InboxStore {
   readonly outbox: Collection<OutboxNotification>
   readonly notifications: Collection<InboxNotification>
   readonly lastPositions: Collection<InboxPosition>
+  readonly webhooks: WebhooksStore
   /** Wakes the watchers of this instance after a commit that wrote to the outbox. */
   notifyPosted(): void
   onPosted(listener: () => void): () => void
@@ -79,6 +87,7 @@ export function inboxStore({ storage }: { storage: Storage }): InboxStore {
     outbox: storage.collection(NOTIFICATION_OUTBOX),
     notifications: storage.collection(INBOX),
     lastPositions: storage.collection(INBOX_POSITIONS),
+    webhooks: webhooksStore({ storage }),
     notifyPosted: listeners.notify,
     onPosted: listeners.add,
   }

@@ -1,7 +1,6 @@
 import type { Caller } from '../../http/caller.js'
-import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
+import { cursorOf, newestOf, type PageInput, pageOf } from '../../http/paging.js'
 import { AgentId } from '../../protocol/ids.js'
-import type { Page } from '../../storage/storage.js'
 import { currentAsk, requestViewOf } from './capability/find.js'
 import { type Ask, type CapabilityRequest, isAsk } from './capability/store.js'
 import type { IntroductionDeps } from './introduction-deps.js'
@@ -29,7 +28,10 @@ export const listIntroductions = (
       ...operated.map((to) => deps.introductions.find('to', { ...query, where: { to } })),
       role === 'to' ? asks.find(index as 'to' | 'toOrg', query) : requests.find(index, query),
     ])
-    const page = merged<Introduction | Ask | CapabilityRequest>(pages, paging.limit)
+    const page = newestOf<Introduction | Ask | CapabilityRequest>(pages, paging.limit, (item) => [
+      item.createdAt,
+      'askId' in item ? item.askId : item.id,
+    ])
     // Many introductions may need the same card.
     const findReliance = memoized(deps.findReliance)
     const [viewDeps, findHistory] = [{ ...deps, findReliance }, deps.audit.history(caller)]
@@ -41,17 +43,6 @@ export const listIntroductions = (
     )
     return pageOf({ ...page, items: views }, (view) => view)
   })
-
-/** The newest items of pages in descending order. Each continues after the last of them, because their keys begin with the id. */
-function merged<D extends Introduction | Ask | CapabilityRequest>(pages: readonly Page<D>[], limit: number): Page<D> {
-  const keyOf = (item: D): string => ('askId' in item ? item.askId : item.id)
-  const isAfter = (a: D, b: D) => (a.createdAt === b.createdAt ? keyOf(a) < keyOf(b) : a.createdAt < b.createdAt)
-  const all = pages.flatMap(({ items }) => items).sort((a, b) => (isAfter(a, b) ? 1 : -1))
-  const items = all.slice(0, limit)
-  const last = items.at(-1)
-  const hasMore = all.length > limit || pages.some(({ next }) => next !== undefined)
-  return { items, ...(hasMore && last && { next: [last.createdAt, keyOf(last)] }) }
-}
 
 function memoized<K, V>(read: (key: K) => Promise<V>): (key: K) => Promise<V> {
   const reads = new Map<K, Promise<V>>()

@@ -60,18 +60,24 @@ export const nextRevision = ({ revision, changedAt }: Introduction, now: number)
 
 /**
  * Operations for the commit of a change. They notify the target of a request, and both sides of every other change. What a target was asked because of a
- * capability is for the target only. For a resource its operator agent is notified; without one, members list its introductions.
+ * capability is for the target only. For a resource its operator agent is notified. The organisation of the target hears of what needs a decision, and
+ * that of the requester how it was decided.
  */
 export async function notifying(
   deps: SideDeps & { readonly inbox: InboxStore },
   introduction: Introduction | Ask,
   kind: InboxNotification['kind'],
 ): Promise<readonly Operation[]> {
-  const { from, to } = introduction
+  const { from, to, fromOrg, toOrg, pendingBecause } = introduction
   const decider = await deps.findDecider(to)
-  const sides = kind === 'requested' || isAsk(introduction) ? [decider] : [from, decider]
+  const agents = kind === 'requested' || isAsk(introduction) ? [decider] : [from, decider]
+  const isDecision = kind === 'granted' || kind === 'denied'
+  const organisations = [
+    ...(kind === 'requested' || kind === 'needsApproval' ? [toOrg] : []),
+    ...(isDecision && pendingBecause !== undefined && !isAsk(introduction) ? [fromOrg] : []),
+  ]
   // An agent may request an introduction to a resource that it operates
-  const recipients = [...new Set(sides)].filter((side) => side !== undefined)
+  const recipients = [...new Set([...agents, ...organisations])].filter((recipient) => recipient !== undefined)
   return postingTo(deps, recipients, {
     createdAt: introduction.changedAt,
     revision: introduction.revision,

@@ -60,10 +60,18 @@ const settingsOf = ({ name, description, documentation, scopes, policy, bearer, 
   understands,
 })
 
-/** True if every decision that the old settings allow is the same by the new ones: only prose and added scopes differ. */
+/**
+ * True if every decision that the old settings allow is the same by the new ones: only prose and added scopes differ. An added scope that needs an
+ * approval may be part of an old one, so it is no addition.
+ */
 function isAddition(old: ResourceSettings, next: ResourceSettings): boolean {
-  const known = new Map(next.scopes.map(({ scope, seconds, cost = 0 }) => [scope, `${seconds} ${cost}`]))
-  return old.scopes.every(({ scope, seconds, cost = 0 }) => known.get(scope) === `${seconds} ${cost}`) && rulesOf(old) === rulesOf(next)
+  const decided = ({ seconds, cost = 0, approval = 'none' }: Resource['scopes'][number]) => `${seconds} ${cost} ${approval}`
+  const known = new Map(next.scopes.map((one) => [one.scope, decided(one)]))
+  return (
+    old.scopes.every((one) => known.get(one.scope) === decided(one)) &&
+    next.scopes.every(({ scope, approval }) => approval !== 'organisation' || old.scopes.some((one) => one.scope === scope)) &&
+    rulesOf(old) === rulesOf(next)
+  )
 }
 
 const rulesOf = ({ policy, bearer, operatorAgentId, understands = [] }: ResourceSettings): string =>

@@ -16,6 +16,8 @@ const ResourceScope = z.strictObject({
   seconds: z.int().min(30).max(MAX_TOKEN_SECONDS),
   /** Units of a budget that a call with this scope costs. Default: 0. */
   cost: z.int().min(0).max(1_000_000).optional(),
+  /** `organisation`: each token with this scope needs the approval of a member of the organisation. Default: `none`. */
+  approval: z.enum(['none', 'organisation']).optional(),
 })
 
 /** The settings of a protected resource that its organisation chooses. */

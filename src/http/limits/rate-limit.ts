@@ -104,6 +104,8 @@ export const RATES = {
   /** One known URL with its keys: a refresh, which is due every 5 minutes at most; and an early one for an unknown `kid`. */
   refreshesOfDocument: { name: 'refreshes-of-client-document', perSecond: 1 / 60, burstSeconds: 1200 },
   unknownKidsOfDocument: { name: 'unknown-kids-of-client-document', perSecond: 1 / 60, burstSeconds: 60 },
+  /** Messages to the URL of one webhook. */
+  webhookMessages: { name: 'webhook-messages', perSecond: 10 },
   /** For callers, and once more for checks that the registry repeats by itself. */
   outgoing: { name: 'outgoing-requests-of-registry', perSecond: 1000 / 3600, burstSeconds: 180 },
 } as const satisfies Readonly<Record<string, Rate>>
@@ -154,6 +156,7 @@ function outgoingRatesOf(
 ): readonly { readonly limit: RateLimit; readonly key: string }[] {
   const { outgoingOfClient, outgoingOfOrganisation, outgoingToHost, outgoing } = rates
   const { clientDocumentsOfAddress, clientDocumentsToHost, clientDocuments, refreshesOfDocument, unknownKidsOfDocument } = rates
+  if (cause && 'webhookUrl' in cause) return [{ limit: rates.webhookMessages, key: cause.webhookUrl }]
   if (cause && 'address' in cause)
     return [
       { limit: clientDocumentsOfAddress, key: cause.address },
@@ -207,6 +210,7 @@ export function newRateLimits(
     clientDocuments: limitOf(RATES.clientDocuments),
     refreshesOfDocument: limitOf(RATES.refreshesOfDocument),
     unknownKidsOfDocument: limitOf(RATES.unknownKidsOfDocument),
+    webhookMessages: limitOf(RATES.webhookMessages),
     outgoing: limitOf(RATES.outgoing),
   }
 }

@@ -33,6 +33,8 @@ const PURPOSES = {
   'client-document': { maxBytes: 5120, maxRedirects: 0, accept: 'application/json' },
   /** The keys that such metadata name. */
   'client-keys': { maxBytes: 65_536, maxRedirects: 0, accept: 'application/json' },
+  /** A message to a webhook. */
+  webhook: { maxBytes: 0, maxRedirects: 0, accept: '*/*' },
   /** Only shows that an endpoint answers: every status counts, and no body is read. */
   endpoint: { maxBytes: 0, maxRedirects: 0, accept: '*/*', anyStatus: true },
 } as const
@@ -42,16 +44,19 @@ export interface FetchRequest {
   readonly purpose: keyof typeof PURPOSES
   /** Absent for a request of the schedule. */
   readonly cause?: Cause | undefined
+  /** A JSON text that is sent by POST, with further headers. Only whether the status is 2xx matters then. */
+  readonly message?: { readonly body: string; readonly headers: Readonly<Record<string, string>> } | undefined
 }
 
 /**
- * What causes a request, for its rates: a client of an organisation; the address prefix of an anonymous caller; or a URL that the registry has to
- * fetch again, perhaps early because an assertion has an unknown `kid`.
+ * What causes a request, for its rates: a client of an organisation; the address prefix of an anonymous caller; a URL that the registry has to
+ * fetch again, perhaps early because an assertion has an unknown `kid`; or the URL of a webhook.
  */
 export type Cause =
   | { readonly id: string; readonly orgId: string }
   | { readonly address: string }
   | { readonly knownUrl: string; readonly isForKid: boolean }
+  | { readonly webhookUrl: string }
 
 export interface OutgoingRequest extends Pick<FetchRequest, 'purpose' | 'cause'> {
   readonly host: string
@@ -67,7 +72,7 @@ interface FetchedResponse {
 }
 
 /**
- * Sends a GET request. Refuses with `url_not_allowed` if no request may be sent to the URL, with `rate_limited` past a rate, and with
+ * Sends a GET request, or a message by POST. Refuses with `url_not_allowed` if no request may be sent to the URL, with `rate_limited` past a rate, and with
  * `fetch_failed` for every response that is not a complete, unencoded one with status 200 of at most the size of the purpose. For the purpose
  * `endpoint`, any response will do.
  */
@@ -96,7 +101,7 @@ export function newGuardedFetch(deps: GuardedFetchDeps): GuardedFetch {
   return async (request) => {
     const url = readDestination(rulesOf(deps), request.url)
     if (typeof url === 'string') return refuse('url_not_allowed', url, { faults: [{ pointer: '/url', hint: url }] })
-    const { purpose, cause } = request
+    const { purpose, cause, message } = request
     const refusal = deps.takeRate({ host: url.hostname, purpose, cause })
     if (refusal) throw refusal
     if (running >= MAX_RUNNING)
@@ -104,7 +109,7 @@ export function newGuardedFetch(deps: GuardedFetchDeps): GuardedFetch {
     running++
     const ended = new AbortController()
     try {
-      const following = { ...PURPOSES[purpose], purpose, cause, signal: ended.signal }
+      const following = { ...PURPOSES[purpose], purpose, cause, message, signal: ended.signal }
       const fetching = inClientSpan(`fetch ${purpose}`, () => fetchFollowing(deps, url, following))
       const response = await withTimeout(deps.clock, TOTAL_MS, 'the request', fetching)
       deps.metrics?.outgoing.inc({ purpose, outcome: 'ok' })
@@ -123,7 +128,7 @@ export function newGuardedFetch(deps: GuardedFetchDeps): GuardedFetch {
 const EXPECTED =
   'expected a public host that answers within 5 seconds with status 200 and an uncompressed response that is not too large (the log of the registry names the cause)'
 
-interface Following extends Pick<FetchRequest, 'purpose' | 'cause'> {
+interface Following extends Pick<FetchRequest, 'purpose' | 'cause' | 'message'> {
   readonly accept: string
   readonly anyStatus?: boolean
   readonly maxBytes: number
@@ -146,7 +151,7 @@ async function fetchFollowing(deps: GuardedFetchDeps, first: URL, following: Fol
   }
 }
 
-async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, anyStatus = false, maxBytes, signal }: Following) {
+async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, anyStatus = false, maxBytes, message, signal }: Following) {
   const addresses = await addressesOf(deps, url)
   if (!mayConnect(rulesOf(deps), url, addresses))
     throw new Error(`the host has an address that is not public (${addresses.join(', ') || 'none'})`)
@@ -159,7 +164,13 @@ async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, anyStatus =
     return await requestPinned({
       url,
       addresses,
-      headers: { accept, 'user-agent': `credence (${deps.issuer})`, ...traceHeaders() },
+      headers: {
+        accept,
+        'user-agent': `credence (${deps.issuer})`,
+        ...traceHeaders(),
+        ...(message && { 'content-type': 'application/json', ...message.headers }),
+      },
+      body: message?.body,
       maxBytes,
       anyStatus,
       ca: deps.ca,

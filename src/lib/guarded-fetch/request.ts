@@ -9,6 +9,8 @@ interface PinnedRequest {
   /** The only addresses that the request may connect to. */
   readonly addresses: readonly string[]
   readonly headers: Readonly<Record<string, string>>
+  /** Sent by POST. Then every status 2xx will do, and no response body is read. */
+  readonly body?: string | undefined
   readonly maxBytes: number
   /** True if any response will do: then its body is not read. */
   readonly anyStatus: boolean
@@ -28,13 +30,15 @@ type PinnedResponse =
 const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308])
 
 /**
- * Sends one GET request to one of the given addresses; the host of the URL is the name that TLS verifies. Throws for every response that is
+ * Sends one request to one of the given addresses; the host of the URL is the name that TLS verifies. Throws for every response that is
  * neither 200 nor a redirect, is encoded, or is larger than `maxBytes`. No cookie, proxy or shared connection is used.
  */
 export async function requestPinned(pinned: PinnedRequest): Promise<PinnedResponse> {
   const response = await responseTo(pinned)
   const { statusCode: status, headers } = response
   if (pinned.anyStatus) return { body: new Uint8Array(), contentType: '', cacheControl: '' }
+  if (pinned.body !== undefined && status !== undefined && status >= 200 && status < 300)
+    return { body: new Uint8Array(), contentType: '', cacheControl: '' }
   if (REDIRECTS.has(status) && headers.location !== undefined) return { location: headers.location }
   if (status !== 200) throw new Error(`the status is ${status}`)
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Error('the response is encoded')
@@ -45,10 +49,11 @@ export async function requestPinned(pinned: PinnedRequest): Promise<PinnedRespon
   }
 }
 
-function responseTo({ url, addresses, headers, ca, signal, onConnected }: PinnedRequest): Promise<IncomingMessage> {
+function responseTo({ url, addresses, headers, body, ca, signal, onConnected }: PinnedRequest): Promise<IncomingMessage> {
   const isTls = url.protocol === 'https:'
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const options = {
+    ...(body !== undefined && { method: 'POST' }),
     agent: false,
     maxHeaderSize: 16_384,
     lookup: lookUpIn(addresses),
@@ -60,7 +65,7 @@ function responseTo({ url, addresses, headers, ca, signal, onConnected }: Pinned
     const request = (isTls ? httpsRequest : httpRequest)(url, options, resolve)
     request.on('error', reject)
     request.on('socket', (socket: TLSSocket) => socket.once(isTls ? 'secureConnect' : 'connect', onConnected))
-    request.end()
+    request.end(body)
   })
 }
 

@@ -2,8 +2,9 @@ import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
 import { Audience } from '../../protocol/ids.js'
-import { type CeilingRight, coversRight, Delegation, EXCHANGE_SCOPE, ExchangeRights, type Right, scopesFor } from '../../protocol/rights.js'
+import { type CeilingRight, coversRight, EXCHANGE_SCOPE, ExchangeRights, type Right, scopesFor } from '../../protocol/rights.js'
 import { type GrantRequest, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
+import { AUDIENCE_PARAMETERS, parseAudienceParameters } from './exchange-request.js'
 import { narrowNamesTo, parseNarrowing, parseParameter, requestedScopes } from './narrowing.js'
 import { ownSubject } from './subject.js'
 import { audienceIn } from './target.js'
@@ -20,11 +21,11 @@ export async function grantClientCredentials(deps: ExchangeDeps, request: GrantR
   const { authenticated, form } = request
   const named = audienceIn(form)
   if (named === undefined || named === deps.issuer) return withRetries(() => grantRootToken(deps, request))
-  const narrowing = parseNarrowing(form, ['delegation', 'max_calls'])
-  const delegation = parseParameter(form, 'delegation', Delegation, true)
+  const narrowing = parseNarrowing(form, AUDIENCE_PARAMETERS)
+  const parameters = parseAudienceParameters(form)
   deps.requireRoom('token')
   const subject = ownSubject(deps, authenticated)
-  return grantForAudience(deps, request, { ...narrowing, delegation, audience: named }, { subject })
+  return grantForAudience(deps, request, { ...narrowing, ...parameters, audience: named }, { subject })
 }
 
 async function grantRootToken(deps: ExchangeDeps, { barrier, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken | 'retry'> {

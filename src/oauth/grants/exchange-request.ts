@@ -1,5 +1,6 @@
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
+import { ApprovalId } from '../../protocol/ids.js'
 import { Delegation, parseScope } from '../../protocol/rights.js'
 import { type Narrowing, parseNarrowing, parseParameter } from './narrowing.js'
 
@@ -10,10 +11,11 @@ export interface ExchangeRequest extends Narrowing {
   readonly subjectToken: string
   readonly actorToken?: string | undefined
   readonly delegation?: Delegation | undefined
+  readonly approvalId?: ApprovalId | undefined
 }
 
 export function parseExchange(form: OAuthForm): ExchangeRequest {
-  const narrowing = parseNarrowing(form, ['delegation', 'max_calls', 'actor_token', 'actor_token_type'])
+  const narrowing = parseNarrowing(form, [...AUDIENCE_PARAMETERS, 'actor_token', 'actor_token_type'])
   const subjectToken = form.get('subject_token') ?? refuse('invalid_request', 'subject_token is missing')
   requireType(form, 'subject_token_type', true)
   const actorToken = form.get('actor_token')
@@ -24,8 +26,16 @@ export function parseExchange(form: OAuthForm): ExchangeRequest {
   requireType(form, 'requested_token_type', false)
   const scope = form.get('scope')
   if (scope !== undefined && parseScope(scope) === undefined) refuse('invalid_scope', 'the scope is malformed')
-  return { ...narrowing, subjectToken, actorToken, delegation: parseParameter(form, 'delegation', Delegation, true) }
+  return { ...narrowing, subjectToken, actorToken, ...parseAudienceParameters(form) }
 }
+
+/** Parameters of every request for an audience, besides those of every grant. */
+export const AUDIENCE_PARAMETERS = ['delegation', 'max_calls', 'approval_id']
+
+export const parseAudienceParameters = (form: OAuthForm): Pick<ExchangeRequest, 'delegation' | 'approvalId'> => ({
+  delegation: parseParameter(form, 'delegation', Delegation, true),
+  approvalId: parseParameter(form, 'approval_id', ApprovalId, false),
+})
 
 function requireType(form: OAuthForm, name: string, isRequired: boolean): void {
   const type = form.get(name)

@@ -25,7 +25,7 @@ const SERVED = [
 
 /** Names of narrowing parameters: those of Credence and of the standards, those with the same beginnings, and their likely misspellings. */
 const NARROWING =
-  /^(?:(?:allowed|required|denied|deny|excluded|max|not|expires?|expiry|exp|lifetime|ttl|valid|task|parent_task|parent_token|token_lifetime|requested_(?:expires|scope|lifetime|token_use)|single|one_time|delegation|exchange|authorization|actor)(?:_[a-z_]{1,32})?|scopes?|tools?|resources?|audiences?|permissions?|claims|cnf|req_cnf|dpop_jkt)$/
+  /^(?:(?:allowed|required|denied|deny|excluded|max|not|expires?|expiry|exp|lifetime|ttl|valid|task|parent_task|parent_token|token_lifetime|requested_(?:expires|scope|lifetime|token_use)|single|one_time|delegation|exchange|authorization|actor|approval)(?:_[a-z_]{1,32})?|scopes?|tools?|resources?|audiences?|permissions?|claims|cnf|req_cnf|dpop_jkt)$/
 /** Parameters that RFC 6749, RFC 8693 and RFC 8707 define; the grant that serves one parses it. */
 const DEFINED = ['scope', 'resource', 'audience']
 

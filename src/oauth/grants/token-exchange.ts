@@ -8,8 +8,10 @@
 //  5. Delegation was granted, and the depth is within every ceiling of the chain (`requireDepth`).
 //  6. No agent occurs twice in the chain (`requireNoCycle`).
 //  7. If the calls with the token are limited, the audience counts them and the budgets have room (`limitCalls`).
+//  8. The token needs no approval, or the request names one that is good for it (`approvalFor`).
 // A request for more than the sources allow is refused; no right is dropped silently.
 
+import type { RequireApprovalDeps } from '../../delegation/approvals/require.js'
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
@@ -36,6 +38,7 @@ import {
 import { type Barrier, dependenciesOf } from '../../protocol/standing.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
+import { approvalFor, type Candidate, candidatesOf } from './approval.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
 import { limitCalls } from './limit-calls.js'
 import { type Narrowing, narrowNamesTo, requestedScopes } from './narrowing.js'
@@ -43,7 +46,7 @@ import { requireActor, requireSubject, type Subject } from './subject.js'
 import { audienceIn, refuseTarget, requireTarget, type Target, type TargetDeps } from './target.js'
 import { findRequestedTask, requireTask, withRetries } from './task.js'
 
-export interface ExchangeDeps extends IssueDeps, TargetDeps {
+export interface ExchangeDeps extends IssueDeps, TargetDeps, RequireApprovalDeps {
   /** Whether the operator allows bearer tokens for the resources that accept them. */
   readonly bearerTokens: boolean
   readonly issuer: string
@@ -76,7 +79,7 @@ export async function grantTokenExchange(deps: ExchangeDeps, request: GrantReque
 }
 
 /** What a token for an audience is requested for. */
-type AudienceRequest = Narrowing & Pick<ExchangeRequest, 'delegation'> & { readonly audience: string }
+type AudienceRequest = Narrowing & Pick<ExchangeRequest, 'delegation' | 'approvalId'> & { readonly audience: string }
 
 interface Parties {
   readonly subject: Subject
@@ -102,7 +105,7 @@ async function tryGrantForAudience(
   const requestedTask = await findRequestedTask(deps, requested, { authenticated, subjectTask, now: barrier.now })
   const audiences = [request.audience, ...(request.delegation?.rights.map(({ audience }) => audience) ?? [])]
   const orgOf = await organisationsOf(deps.issuer, audiences, (id) => deps.clients.find(id))
-  const { introduction, decision } = chooseIntroduction(target.introductions, (candidate) => {
+  const { introduction, decision } = chooseIntroduction(candidatesOf(target.introductions, request.delegation), (candidate) => {
     const rights = decideRights(authenticated, subject, candidate, { ...request, orgOf }, form)
     const bounds = { presenter: authenticated.client.id, subjectTask, introductionTask: candidate.taskId }
     const task = requireTask(deps.trustLog.ended, requestedTask, bounds)
@@ -111,9 +114,14 @@ async function tryGrantForAudience(
     return { ...rights, task }
   })
   const calls = await limitCalls(deps, { ...decision, maxCalls: request.maxCalls, target, isRetry })
-  if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)
   const { task, scopes } = decision
   const presenter = AgentId.parse(authenticated.client.id)
+  const { delegation, approvalId } = request
+  const creation = requestedTask?.creation && { ...requestedTask.creation, by: authenticated }
+  const decided = { ...decision, presenter, target, subject, introduction, task, creation, delegation, approvalId }
+  // A refusal creates nothing, so the approval comes before the introduction of an open policy
+  const approval = await approvalFor(deps, { barrier, jkt }, decided)
+  if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)
   return issueToken(deps, barrier, {
     kind: 'introduced',
     authenticated,
@@ -122,8 +130,9 @@ async function tryGrantForAudience(
     audience: request.audience,
     ...decision,
     calls,
-    creation: requestedTask?.creation && { ...requestedTask.creation, by: authenticated },
-    delegation: request.delegation,
+    creation,
+    delegation,
+    approval,
     seconds: request.seconds,
     maxSeconds: target.resource && secondsOf(target.resource, scopes, jkt),
     // RFC 8693 §4.1: the presenter of an introduced token becomes the outermost actor. The client of a root token is the subject itself.
@@ -176,9 +185,9 @@ interface Rights {
 
 /** Chooses the newest introduction that covers the whole request. If none does, the refusal of the newest is thrown. */
 function chooseIntroduction<Decision>(
-  introductions: readonly GrantedIntroduction[],
-  decide: (introduction: GrantedIntroduction) => Decision,
-): { introduction: GrantedIntroduction; decision: Decision } {
+  introductions: readonly Candidate[],
+  decide: (introduction: Candidate) => Decision,
+): { introduction: Candidate; decision: Decision } {
   let newestRefusal: Refusal | undefined
   for (const introduction of introductions) {
     try {

@@ -1,4 +1,5 @@
 import { CLIENT_PROCEDURES } from './client-procedures.js'
+import { APPROVAL_PROCEDURES } from './approval-procedures.js'
 
 const ENDERS = 'its owner, administrators of its organisation, operators'
 
@@ -230,6 +231,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'the agent',
   },
   'introductions.watch': { summary: 'Stream the notifications of an agent after a position.', caller: 'the agent' },
+  ...APPROVAL_PROCEDURES,
   'tasks.create': { summary: 'Create a task or a child task.', caller: 'agents and members' },
   'tasks.get': { summary: 'Show one task.', caller: 'its owner, members of its organisation, operators' },
   'tasks.list': { summary: 'List tasks, newest first.', caller: 'agents see their own tasks, members those of their organisation' },

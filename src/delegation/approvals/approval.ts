@@ -1,0 +1,56 @@
+import { digestOfJson } from '../../credentials/jose/digest.js'
+import type { ApprovalReason, TokenRequest } from '../../protocol/approvals/token-request.js'
+import { type Delegation, intersectNames, type Scope } from '../../protocol/rights.js'
+import { type Barrier, stands } from '../../protocol/standing.js'
+import type { Ended } from '../../trust-log/trust-log.js'
+import type { Resource } from '../resources/store.js'
+import type { Approval } from './store.js'
+
+/** An approval that is not decided within this time expires. */
+export const PENDING_SECONDS = 7 * 86_400
+/** An approval that is not used within this time after it was given expires. */
+export const APPROVED_SECONDS = 3600
+/** Maximum number of pending approvals of one requester. */
+export const MAX_PENDING = 20
+/** An approval can be read for this long after it has expired or was decided. */
+export const RETENTION_SECONDS = 30 * 86_400
+
+/** Digest of a token request. The order of names has no meaning. */
+export function digestOf({ bounds, ...request }: TokenRequest): string {
+  const { scopes, tools, resources, delegation } = bounds
+  const sorted = (names: readonly string[]) => [...names].sort()
+  return digestOfJson({
+    ...request,
+    bounds: {
+      scopes: sorted(scopes),
+      ...(tools && { tools: sorted(tools) }),
+      ...(resources && { resources: sorted(resources) }),
+      ...(delegation && { delegation }),
+    },
+  })
+}
+
+/**
+ * The scopes of a resource for which a token needs an approval, with those that a granted scope includes or is part of: a token with `files` may do what
+ * `files/delete` allows.
+ */
+const scopesToApprove = (resource: Pick<Resource, 'scopes'>, granted: readonly Scope[]) =>
+  resource.scopes.filter(({ scope, approval }) => approval === 'organisation' && intersectNames<Scope>([scope], granted).length > 0)
+
+/** Why a token needs an approval. Empty: it needs none. */
+export const reasonsFor = (
+  resource: Pick<Resource, 'scopes'> | undefined,
+  granted: readonly Scope[],
+  { delegation, isBeyondPolicy }: { readonly delegation: Delegation | undefined; readonly isBeyondPolicy: boolean },
+): readonly ApprovalReason[] => [
+  ...(resource && scopesToApprove(resource, granted).length > 0 ? (['scope'] as const) : []),
+  ...(delegation && isBeyondPolicy ? (['delegation'] as const) : []),
+]
+
+/** The state is derived: the clock and the ended set decide whether an approval still counts. */
+export function stateOf({ ended }: { readonly ended: Ended }, approval: Approval, now: Barrier['now']): Approval['state'] {
+  const { state, expiresAt, dependsOn } = approval
+  if (state !== 'pending' && state !== 'approved') return state
+  if (expiresAt <= now) return 'expired'
+  return stands(ended, dependsOn) ? state : 'cancelled'
+}

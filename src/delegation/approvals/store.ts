@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { ApprovalReasons, TokenRequest } from '../../protocol/approvals/token-request.js'
+import { Handle } from '../../protocol/handles.js'
+import { AgentId, ApprovalId, ClientId, OrgId, TargetId } from '../../protocol/ids.js'
+import { Bounds, Scope } from '../../protocol/rights.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
+
+/** Risk of the requested token when the approval was requested, as in delegation/uses/risk.ts. */
+const StoredRisk = z.strictObject({
+  level: z.enum(['low', 'medium', 'high', 'unknown']),
+  score: z.int().min(0).max(100).nullable(),
+  parts: z.array(z.strictObject({ code: z.string().max(64), weight: z.int() })).max(16),
+})
+
+/** An approval of one token: it is requested, decided, and taken once by the token request that it is good for. */
+export const Approval = z.strictObject({
+  id: ApprovalId,
+  from: AgentId,
+  fromOrg: OrgId,
+  to: TargetId,
+  toOrg: OrgId,
+  because: ApprovalReasons,
+  /** What was requested. */
+  request: TokenRequest,
+  /** What the approver has left of the requested bounds, if less. */
+  narrowed: Bounds.optional(),
+  /** Digest of the token request that may take the approval: with the narrowed bounds, if there are any. */
+  digest: z.string().length(43),
+  purpose: z.string().max(512),
+  /** The resource's own prose about the scopes when the approval was requested. */
+  words: z.array(z.strictObject({ scope: Scope, words: z.string().max(256) })).max(64),
+  risk: StoredRisk,
+  /** `approval.ts` derives the state that callers see: time and endings change no record. */
+  state: z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled', 'used']),
+  /** Which of the MAX_PENDING places of its requester a pending approval takes. */
+  slot: z.int().min(0).optional(),
+  /** Identities of the requester, later also of the approver; and the epoch. The approval is void if one of them ends. */
+  dependsOn: z.array(Handle).max(64),
+  /** Counts the changes that are notified, and the time of the last one. */
+  revision: z.int().min(0),
+  changedAt: z.int(),
+  createdAt: z.int(),
+  /** An approval that is pending at this time, or that was not used until then, has expired. */
+  expiresAt: z.int(),
+  decidedBy: ClientId.optional(),
+  note: z.string().max(512).optional(),
+  purgeAt: z.int(),
+})
+export type Approval = z.infer<typeof Approval>
+
+export type ApprovalsStore = Collection<Approval>
+
+export const APPROVALS: OwnedSpec<Approval> = {
+  name: 'approvals',
+  schema: Approval,
+  key: 'id',
+  indexes: {
+    from: { fields: ['from', 'createdAt'] },
+    to: { fields: ['to', 'createdAt'] },
+    fromOrg: { fields: ['fromOrg', 'createdAt'] },
+    toOrg: { fields: ['toOrg', 'createdAt'] },
+    pending: { fields: ['from', 'state', 'createdAt'] },
+    slot: { fields: ['from', 'slot'], unique: true },
+  },
+  expires: 'purgeAt',
+  ownedBy: ['fromOrg', 'toOrg'],
+}
+
+export const approvalsStore = ({ storage }: { readonly storage: Storage }): ApprovalsStore => storage.collection(APPROVALS)

@@ -1,0 +1,35 @@
+/** Descriptions of the procedures of approvals and webhooks. */
+export const APPROVAL_PROCEDURES = {
+  'approvals.request': {
+    summary: 'Ask for the approval of a token request that was refused with `approval_required` ([APPROVALS](APPROVALS.md)).',
+    caller: 'the agent whose request was refused',
+  },
+  'approvals.get': {
+    summary: 'Show one approval (`apr_…`), or a request for an introduction (`int_…`) in the same form.',
+    caller: 'both sides and their organisations, operators',
+  },
+  'approvals.list': {
+    summary:
+      'List what waits for a decision, newest first: approvals of tokens and requests for introductions that the caller is asked for (role `to`, the default) or has asked for (`from`). With the state `all` also what was decided.',
+    caller: 'agents see their own, members those of their organisation',
+  },
+  'approvals.approve': {
+    summary: 'Approve what waits, as requested or narrower (`narrow`). An approval of a token is good for one token, within an hour.',
+    caller:
+      'members of the organisation of the audience; its agent too, except for a scope for which a resource demands a person; nobody for an own request',
+  },
+  'approvals.deny': { summary: 'Deny what waits.', caller: 'as approvals.approve' },
+  'approvals.cancel': { summary: 'Cancel an approval that is pending or was not used.', caller: 'the requester, its organisation' },
+  'approvals.withdraw': { summary: 'Take back an approval that was not used.', caller: 'as approvals.approve' },
+  'approvals.watch': {
+    summary: 'Stream the notifications about approvals and introductions after a position.',
+    caller: 'agents for themselves, members for their organisation',
+  },
+  'webhooks.set': {
+    summary:
+      'Send the notifications of the organisation to a URL, all or some `events`; switches a webhook on again ([APPROVALS](APPROVALS.md#webhooks)).',
+    caller: 'administrators',
+  },
+  'webhooks.list': { summary: 'List the webhooks of the organisation, and since when one fails or is off.', caller: 'administrators' },
+  'webhooks.remove': { summary: 'Remove a webhook; its messages that wait are dropped.', caller: 'administrators' },
+} as const

@@ -9,12 +9,14 @@ import { introductionCommands } from './commands/introduction.js'
 import { keyCommands } from './commands/key.js'
 import { limitsCommands } from './commands/limits.js'
 import { logCommands } from './commands/log.js'
+import { approvalCommands } from './commands/organisation/approval.js'
 import { clientCommands } from './commands/organisation/client.js'
 import { memberCommands } from './commands/organisation/member.js'
 import { namespaceCommands } from './commands/organisation/namespace.js'
 import { organisationCommands } from './commands/organisation/organisation.js'
 import { registrationCommands } from './commands/organisation/registration.js'
 import { resourceCommands } from './commands/organisation/resource.js'
+import { webhookCommands } from './commands/organisation/webhook.js'
 import { loginCommands } from './commands/profile/login.js'
 import { profileCommands } from './commands/profile/profiles.js'
 import { searchCommand } from './commands/search.js'
@@ -56,6 +58,8 @@ export function newProgram({ printsUsageErrors = true }: { readonly printsUsageE
     cardCommands,
     searchCommand,
     introductionCommands,
+    approvalCommands,
+    webhookCommands,
     taskCommands,
     tokenCommands,
     limitsCommands,

@@ -160,8 +160,20 @@ export function newTokens(deps: TokenDeps): Tokens {
     return token
   }
   const exchange = (subjectToken: string, request: Omit<ExchangeOptions, 'subjectToken'>): Promise<AccessToken> => {
-    const { approvalId, audience, scope, taskId, actorToken, delegation, tools, resources, requiredTools, requiredResources, seconds, maxCalls } =
-      request
+    const {
+      approvalId,
+      audience,
+      scope,
+      taskId,
+      actorToken,
+      delegation,
+      tools,
+      resources,
+      requiredTools,
+      requiredResources,
+      seconds,
+      maxCalls,
+    } = request
     return requestToken({
       grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       subject_token: subjectToken,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Handle, handleOfRegistryKey, handleOfToken } from './handles.js'
-import { ActorId, AgentId, AgentType, Audience, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId, ClientId } from './ids.js'
-import { Delegation, ExchangeRights, MAX_NAMES, MAX_SCOPE_LENGTH, Names, MAX_CALLS } from './rights.js'
+import { ActorId, AgentId, AgentType, Audience, ClientId, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
+import { Delegation, ExchangeRights, MAX_CALLS, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
 /** The chain of actors, nested with the newest actor outermost (RFC 8693 §4.1). */

@@ -230,7 +230,14 @@ test('the metadata name the issuer and its endpoints, and the JWKS holds public 
     grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
   })
   const { keys } = await (await registry.fetch('/.well-known/jwks.json')).json()
-  expect(keys.map((key: { credence_use: string }) => key.credence_use).sort()).toEqual(['card', 'log', 'log-ed25519', 'token', 'webhook', 'witness'])
+  expect(keys.map((key: { credence_use: string }) => key.credence_use).sort()).toEqual([
+    'card',
+    'log',
+    'log-ed25519',
+    'token',
+    'webhook',
+    'witness',
+  ])
   expect(keys.every((key: object) => !('d' in key))).toBe(true)
 })
 

@@ -22,7 +22,7 @@ export interface WebhookDeps {
 }
 
 /** A webhook as the administrators of its organisation see it. */
-type WebhookView = ReturnType<typeof viewOf>
+export type WebhookView = ReturnType<typeof viewOf>
 
 const viewOf = ({ id, url, events, createdAt, createdBy, lastDeliveredAt, failingSince, offSince }: Webhook) => ({
   webhookId: id,

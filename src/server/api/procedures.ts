@@ -1,5 +1,5 @@
-import { CLIENT_PROCEDURES } from './client-procedures.js'
 import { APPROVAL_PROCEDURES } from './approval-procedures.js'
+import { CLIENT_PROCEDURES } from './client-procedures.js'
 
 const ENDERS = 'its owner, administrators of its organisation, operators'
 

@@ -50,7 +50,8 @@ afterAll(async () => {
 
 const set = (path: string, more: object = {}) =>
   acme.mutate<{ webhookId: string; state: string }>('webhooks.set', { url: `${origin}${path}`, ...more })
-const list = async () => (await acme.query<{ items: { webhookId: string; url: string; state: string; failingSince?: number }[] }>('webhooks.list')).items
+const list = async () =>
+  (await acme.query<{ items: { webhookId: string; url: string; state: string; failingSince?: number }[] }>('webhooks.list')).items
 const removeAll = async () => {
   for (const { webhookId } of await list()) await acme.mutate('webhooks.remove', { webhookId })
   received = []
@@ -83,7 +84,9 @@ test('a request reaches the webhook of the asked organisation once, with ids, ki
     data: { introductionId, from: planner.agentId, to: ocr.agentId, organizationId: acme.orgId },
   })
   const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = message.headers
-  const { keys } = (await (await registry.fetch('/.well-known/jwks.json')).json()) as { keys: { credence_use: string; kty: string; crv: string; x: string }[] }
+  const { keys } = (await (await registry.fetch('/.well-known/jwks.json')).json()) as {
+    keys: { credence_use: string; kty: string; crv: string; x: string }[]
+  }
   const jwk = keys.find(({ credence_use }) => credence_use === 'webhook')
   if (!jwk) throw new Error('the JWKS has no key of webhooks')
   const key = createPublicKey({ key: { kty: jwk.kty, crv: jwk.crv, x: jwk.x }, format: 'jwk' })
@@ -149,7 +152,13 @@ test('an organisation has at most eight webhooks, one for each URL, and only URL
   expect(await list()).toHaveLength(8)
   expect(new Set((await list()).map(({ url }) => url)).size).toBe(8)
   expect(await reasonOf(set('/one-more'))).toBe('conflict')
-  for (const url of ['http://10.0.0.1/x', 'https://169.254.169.254/latest', 'https://a:b@hooks.example/', 'ftp://hooks.example/x', registry.issuer])
+  for (const url of [
+    'http://10.0.0.1/x',
+    'https://169.254.169.254/latest',
+    'https://a:b@hooks.example/',
+    'ftp://hooks.example/x',
+    registry.issuer,
+  ])
     expect(await reasonOf(acme.mutate('webhooks.set', { url }))).toBe('url_not_allowed')
   expect(await reasonOf(ocr.mutate('webhooks.set', { url: origin }))).toBe('forbidden')
 })

@@ -66,6 +66,7 @@ interface SettingsFlags extends CommonFlags {
   readonly scope?: readonly string[]
   readonly scopeSeconds?: readonly string[]
   readonly scopeCost?: readonly string[]
+  readonly scopeApproval?: readonly string[]
   readonly policy?: string
   readonly policyOrganisation?: readonly string[]
   readonly policyScope?: readonly string[]
@@ -137,6 +138,7 @@ const settingsOptions = (command: Command): Command =>
     .option('--scope <scope=words>', 'a scope, and in words what it allows (repeatable)', collect)
     .option('--scope-seconds <scope=n>', 'lifetime of a token with this scope, 30 to 3600 (repeatable; default: 300)', collect)
     .option('--scope-cost <scope=n>', 'units of a budget that a call with this scope costs (repeatable; default: 0)', collect)
+    .option('--scope-approval <scope>', 'scope for which a member of the organisation must approve each token (repeatable)', collect)
     .addOption(new Option('--policy <mode>', 'how introductions are decided (default: ask)').choices(['open', 'ask', 'closed']))
     .option('--policy-organisation <organisation>', 'only for agents of this organisation, with --policy (repeatable)', collect)
     .option('--policy-scope <scope>', 'scope that `open` grants, with --policy (repeatable; default: all)', collect)
@@ -153,14 +155,15 @@ const settingsOptions = (command: Command): Command =>
     .addOption(understandsOption())
 
 async function settingsOf(flags: SettingsFlags): Promise<object> {
-  const { name, description, documentation, scope, scopeSeconds = [], scopeCost = [], bearer, operatorAgent, understands } = flags
-  if ((scopeSeconds.length > 0 || scopeCost.length > 0) && !scope)
-    refuseUsage('--scope-seconds and --scope-cost need --scope, because the scopes are replaced as a whole')
+  const { name, description, documentation, scope, scopeSeconds = [], scopeCost = [], scopeApproval = [] } = flags
+  const { bearer, operatorAgent, understands } = flags
+  if (scopeSeconds.length + scopeCost.length + scopeApproval.length > 0 && !scope)
+    refuseUsage('--scope-seconds, --scope-cost and --scope-approval need --scope, because the scopes are replaced as a whole')
   return definedIn({
     name,
     description: description === '' ? null : description,
     documentation: documentation === '' ? null : documentation,
-    scopes: scope && scopesOf(scope, { scopeSeconds, scopeCost }),
+    scopes: scope && scopesOf(scope, { scopeSeconds, scopeCost, scopeApproval }),
     policy: await policyOf(flags),
     bearer,
     operatorAgentId: operatorAgent === '' ? null : operatorAgent && (await agentIdOf((await openAgent(flags)).agent, operatorAgent)),
@@ -170,17 +173,30 @@ async function settingsOf(flags: SettingsFlags): Promise<object> {
 
 function scopesOf(
   texts: readonly string[],
-  { scopeSeconds, scopeCost }: { readonly scopeSeconds: readonly string[]; readonly scopeCost: readonly string[] },
+  { scopeSeconds, scopeCost, scopeApproval }: Required<Pick<SettingsFlags, 'scopeSeconds' | 'scopeCost' | 'scopeApproval'>>,
 ): readonly object[] {
   const scopes = texts.map((text) => pairOf(text, '--scope <scope>=<words>, such as files:read="Read files"'))
+  const requireKnown = (option: string, named: Iterable<string>): void => {
+    const unknown = [...named].find((scope) => !scopes.some(([known]) => known === scope))
+    if (unknown !== undefined) refuseUsage(`${option} ${unknown}: no --scope names this scope`)
+  }
   const numbersOf = (option: string, given: readonly string[], parse: (text: string) => number): ReadonlyMap<string, number> => {
     const numbers = new Map(given.map((text) => pairOf(text, `${option} <scope>=<number>`)).map(([scope, text]) => [scope, parse(text)]))
-    const unknown = [...numbers.keys()].find((scope) => !scopes.some(([known]) => known === scope))
-    return unknown === undefined ? numbers : refuseUsage(`${option} ${unknown}: no --scope names this scope`)
+    requireKnown(option, numbers.keys())
+    return numbers
   }
   const lifetimes = numbersOf('--scope-seconds', scopeSeconds, wholeNumber)
   const costs = numbersOf('--scope-cost', scopeCost, wholeNumberOrZero)
-  return scopes.map(([scope, words]) => definedIn({ scope, words, seconds: lifetimes.get(scope), cost: costs.get(scope) }))
+  requireKnown('--scope-approval', scopeApproval)
+  return scopes.map(([scope, words]) =>
+    definedIn({
+      scope,
+      words,
+      seconds: lifetimes.get(scope),
+      cost: costs.get(scope),
+      approval: scopeApproval.includes(scope) ? 'organisation' : undefined,
+    }),
+  )
 }
 
 /** Splits at the first `=`, because words may contain it. */

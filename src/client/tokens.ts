@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import type { Random } from '../lib/random.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
-import { type Approval, requireApproved } from './approvals/approvals.js'
+import { type Approval, requireApproved } from './approvals/approval.js'
 import { errorOf, type HttpDeps, parseResponse, requestJson, withOneRetry } from './http.js'
 import type { RegistryMetadata } from './registry.js'
 

@@ -1,55 +1,11 @@
-import { type AccessRequest, CredenceError } from '../../errors.js'
+import type { AccessRequest } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
-import type { Bounds, Delegation } from '../../protocol/rights.js'
+import type { Delegation } from '../../protocol/rights.js'
 import type { Calls } from '../call.js'
 import { newInboxSignal } from '../introductions/inbox-signal.js'
 import { PAGE_OPTIONS, type PageOptions } from '../tasks.js'
-
-/** A decision that waits or was made: about one token (`apr_…`), or about a requested introduction (`int_…`). Times are in epoch seconds. */
-export interface Approval {
-  readonly approvalId: string
-  /** `capability`: an introduction that was requested by a capability. */
-  readonly kind: 'token' | 'introduction' | 'capability'
-  readonly state: 'pending' | 'approved' | 'needsApproval' | 'denied' | 'expired' | 'cancelled' | 'used'
-  /**
-   * Why somebody must decide. Of a token: its resource demands it for a scope (`scope`), or the token may be passed on (`delegation`). Of an introduction:
-   * as `pendingBecause` there.
-   */
-  readonly because: readonly string[]
-  /** The agent that asks. */
-  readonly from: string
-  /** Absent while a request for a capability is pending. */
-  readonly to?: string
-  readonly audience?: string
-  /** For whom the requester acts, and by which agents. */
-  readonly subject?: string
-  readonly actors?: readonly string[]
-  readonly capability?: string
-  readonly purpose: string
-  readonly requested: Bounds
-  /** What was approved; a token request must ask for exactly this. */
-  readonly approved?: Bounds
-  /** The resource's own prose about the scopes. */
-  readonly words?: readonly { readonly scope: string; readonly words: string }[]
-  /** How unusual the token is for its agent. */
-  readonly risk?: {
-    readonly level: 'low' | 'medium' | 'high' | 'unknown'
-    readonly score: number | null
-    readonly parts: readonly { readonly code: string; readonly weight: number }[]
-  }
-  readonly taskId?: string
-  /** A task that would be created with the token. */
-  readonly newTask?: { readonly description: string; readonly reference?: string; readonly parentTaskId?: string }
-  /** Thumbprint of the key that the token is bound to. */
-  readonly jkt?: string
-  readonly requestedAt: number
-  /** Undecided or unused, it expires then. */
-  readonly expiresAt: number
-  /** `member`, or the id of the agent that decided. */
-  readonly decidedBy?: string
-  readonly note?: string
-}
+import type { Approval } from './approval.js'
 
 interface ApprovalListOptions extends PageOptions {
   /** `to` (the default): what this agent or organisation is asked. `from`: what it has asked for. */
@@ -172,16 +128,4 @@ export function newApprovals({ clock, issuer, onError }: ApprovalsDeps, { query,
       }
     },
   }
-}
-
-/** The bounds with which a refused request is repeated; throws if the approval was not given. */
-export function requireApproved(approval: Approval, refusal: CredenceError): Bounds {
-  const { approvalId, state, approved, note } = approval
-  if (state === 'approved' && approved) return approved
-  throw new CredenceError({
-    reason: refusal.reason,
-    text: `the approval ${approvalId} is ${state}${note === undefined ? '' : ` (${note})`}: the token is not issued`,
-    status: refusal.status,
-    requestId: refusal.requestId,
-  })
 }

@@ -18,18 +18,17 @@ interface ListInput extends PageInput {
   readonly state: 'pending' | 'all'
 }
 
-export interface ApprovalPage {
-  readonly items: readonly ApprovalView[]
-  readonly cursor?: string
-}
-
 type Item = Approval | Introduction | Ask | CapabilityRequest
 
 /** Pages that are read at most for one response. */
 const MAX_PAGES = 20
 
 /** Lists approvals and requested introductions, newest first. A member sees those of the whole organisation, an agent also those to the resources that it operates. */
-export const listApprovals = (deps: ApprovalDeps, caller: Caller, { role, state, ...paging }: ListInput): Promise<ApprovalPage> =>
+export const listApprovals = (
+  deps: ApprovalDeps,
+  caller: Caller,
+  { role, state, ...paging }: ListInput,
+): Promise<{ readonly items: readonly ApprovalView[]; readonly cursor?: string }> =>
   deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
     const views: ApprovalView[] = []
     let after = cursorOf(paging).after

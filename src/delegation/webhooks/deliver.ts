@@ -17,7 +17,7 @@ import type { InboxStore } from '../inbox/store.js'
 import { RETRY_SECONDS } from './deliveries.js'
 import type { Delivery, Webhook } from './store.js'
 
-export interface DeliverDeps {
+interface DeliverDeps {
   readonly inbox: Pick<InboxStore, 'webhooks' | 'onPosted'>
   readonly guardedFetch: GuardedFetch
   readonly keyRing: KeyRing

@@ -103,6 +103,8 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
       'invalid_authorization_details',
       'delegation_cycle',
       'delegation_too_deep',
+      'approval_required',
+      'conflict',
       'standing_too_large',
       'standing_unknown',
     ],

@@ -24,6 +24,7 @@ export const REFUSALS = {
   gone: { http: 410, trpc: 'NOT_FOUND' },
   method_not_allowed: { http: 405, trpc: 'METHOD_NOT_SUPPORTED' },
   origin_not_allowed: { http: 403, trpc: 'FORBIDDEN' },
+  csrf: { http: 403, trpc: 'FORBIDDEN' },
   // Input
   bad_input: { http: 400, trpc: 'BAD_REQUEST' },
   unsupported_media_type: { http: 415, trpc: 'UNSUPPORTED_MEDIA_TYPE' },

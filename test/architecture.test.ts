@@ -28,19 +28,19 @@ interface Import {
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .map((file) => file.replaceAll('\\', '/'))
-  .filter((file) => file.endsWith('.ts'))
+  .filter((file) => /\.tsx?$/.test(file))
 const textOf = (file: string): string => readFileSync(join(SRC, file), 'utf8')
 const chapterOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '') : '(root)')
+
+/** The source file of an import that ends in `.js`: a page is a `.tsx` file. */
+const sourceOf = (path: string): string =>
+  existsSync(path.replace(/\.js$/, '.tsx')) ? path.replace(/\.js$/, '.tsx') : path.replace(/\.js$/, '.ts')
 
 const imports: Import[] = files.flatMap((file) =>
   [...textOf(file).matchAll(/^(?:import|export)\s+(type\s+)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|import\('([^']+)'\)/gm)].map(
     (match) => {
       const name = match[2] ?? match[3] ?? match[4] ?? ''
-      const target = name.startsWith('.')
-        ? relative(SRC, resolve(SRC, dirname(file), name))
-            .replaceAll('\\', '/')
-            .replace(/\.js$/, '.ts')
-        : ''
+      const target = name.startsWith('.') ? relative(SRC, sourceOf(resolve(SRC, dirname(file), name))).replaceAll('\\', '/') : ''
       return { file, name, target, typeOnly: match[1] !== undefined }
     },
   ),
@@ -202,17 +202,17 @@ describe('exports', () => {
       ...[...text.matchAll(/import\('([^']+)'\)\)?\.(\w+)/g)].map((match) => ['', match[2], match[1]]),
     ].flatMap((match) => {
       const module = match[2] ?? ''
-      const file = relative(ROOT, resolve(dirname(path), module))
+      const path_ = relative(ROOT, resolve(dirname(path), module))
         .replaceAll('\\', '/')
         .replace(/^(src|dist)\//, '')
-        .replace(/\.js$/, '.ts')
+      const file = relative(SRC, sourceOf(join(SRC, path_))).replaceAll('\\', '/')
       return (PLATFORM[module] ?? [file]).flatMap((target) => namesIn(match[1] ?? '').map((name) => `${target} ${name}`))
     })
 
   test('every exported name has an importer in src, test, bench or examples', () => {
     const users = ['src', 'test', 'bench', 'examples']
       .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(ROOT, folder, file)))
-      .filter((file) => /\.(ts|js|mjs)$/.test(file) && !file.includes('node_modules'))
+      .filter((file) => /\.(tsx?|js|mjs)$/.test(file) && !file.includes('node_modules'))
     const imported = new Set(users.flatMap((file) => importedIn(file, readFileSync(file, 'utf8'))))
     const exported = files
       .filter((file) => !ENTRIES.includes(file))

@@ -3,18 +3,18 @@ import type { AgentId, ClientId, Jkt, MemberId, OrgId, TokenId } from '../protoc
 import type { Scope } from '../protocol/rights.js'
 import type { Barrier, Dependencies } from '../protocol/standing.js'
 
-export type Role = 'operator' | 'administrator' | 'member' | 'agent'
+export type Role = 'operator' | 'administrator' | 'member' | 'person' | 'agent'
 
-/** The client that sent an authenticated request. It is derived from a verified root token after a read barrier, never from input. */
+/** The client that sent an authenticated request: derived from a verified root token, or from the session of a browser, after a read barrier. */
 export interface Caller {
   readonly kind: 'agent' | 'member'
   readonly id: AgentId | MemberId
   readonly orgId: OrgId
   readonly role: Role
   readonly scopes: readonly Scope[]
-  readonly tokenId: TokenId
-  readonly jkt: Jkt
-  /** All handles that the caller's token depends on, including the token's own and the signing key's. A stream closes when one of them ends. */
+  /** Absent for a caller with a session. */
+  readonly tokenId?: TokenId | undefined
+  /** All handles that the caller's token or session depends on, including the token's own and the signing key's. A stream closes when one of them ends. */
   readonly dependencies: Dependencies
   /**
    * The handles of the caller's identities (agt: or mem:, org: and key:). Records that the caller creates name them, so a compromised key can
@@ -23,6 +23,12 @@ export interface Caller {
   readonly identities: readonly Handle[]
   /** Taken for this request, before the caller was authenticated. Every decision of the request uses it. */
   readonly barrier: Barrier
+}
+
+/** A caller that sent a root token. */
+export interface TokenCaller extends Caller {
+  readonly tokenId: TokenId
+  readonly jkt: Jkt
 }
 
 /** The part of a caller that authorization decisions use. */
@@ -48,8 +54,9 @@ export async function isStillAuthorised(
 // Authorization by organisation: members act for their own; an operator may read and revoke. SECURITY.md has the table of roles, and
 // test/stories/roles.test.ts checks it.
 
-/** A member of the organisation, in any role. False for agents, and for operators of the registry. */
-export const isMemberOf = (caller: Principal, orgId: OrgId | undefined): boolean => caller.kind === 'member' && caller.orgId === orgId
+/** A member of the organisation who acts for it. False for agents, for operators of the registry, and for the role `person`, which acts only for itself. */
+export const isMemberOf = (caller: Principal, orgId: OrgId | undefined): boolean =>
+  caller.kind === 'member' && caller.role !== 'person' && caller.orgId === orgId
 
 /** An administrator of the organisation. An operator is one of the organisation that runs the registry, and of no other. */
 export const isAdminOf = (caller: Principal, orgId: OrgId | undefined): boolean =>

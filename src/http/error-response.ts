@@ -1,5 +1,6 @@
 import { type AccessRequest, isRefusal, REFUSALS, type Refusal } from '../errors.js'
 import { challengeOf } from '../protocol/dpop.js'
+import { html } from './pages/html.js'
 import { type ErrorBody, type HttpResponse, json } from './route.js'
 
 interface Responded {
@@ -21,13 +22,15 @@ export function errorResponse(error: unknown, { requestId, issuer, errorBody = o
   const status = REFUSALS[reason].http
   const challenge =
     refusal?.detail.challenge ?? (reason === 'invalid_client' ? 'Credence realm="oauth"' : challengeOf({ error: reason, resource: issuer }))
-  return json(status, errorBody(refusal, requestId), {
+  const body = errorBody(refusal, requestId)
+  const headers = {
     pragma: 'no-cache',
     ...(status === 401 && { 'www-authenticate': challenge }),
     ...(status === 405 && { allow: (allow ?? []).join(', ') }),
     ...retryHeaders(refusal),
     ...(dpopNonce !== undefined && { 'dpop-nonce': dpopNonce }),
-  })
+  }
+  return typeof body === 'string' ? html(status, body, headers) : json(status, body, headers)
 }
 
 /**

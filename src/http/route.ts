@@ -24,6 +24,8 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
+  /** Values of `Set-Cookie`. */
+  readonly cookies?: readonly string[]
   readonly body?: string | Uint8Array
   /** Handles that a public response depends on: stale-if-error.ts drops it from its cache when one of them ends. */
   readonly dependsOn?: readonly Handle[]
@@ -32,8 +34,8 @@ export interface HttpResponse {
 /** The signal aborts when the caller disconnects. It is that of the connection, so an endpoint that adds a listener removes it. */
 type Endpoint = (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>
 
-/** Makes the JSON body of an error response; without a refusal that of a bug. */
-export type ErrorBody = (refusal: Refusal | undefined, requestId: string) => object
+/** Makes the body of an error response: an object for JSON, or the text of an HTML page. Without a refusal it is the body of a bug. */
+export type ErrorBody = (refusal: Refusal | undefined, requestId: string) => object | string
 
 /** A route of a feature. `:name` in the path is a parameter, `*` stands for the rest of a path. */
 export interface Route {

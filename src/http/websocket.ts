@@ -8,7 +8,7 @@ import type { Random } from '../lib/random.js'
 import { countRefusal, type Metrics, outcomeOf } from '../lib/telemetry/metrics.js'
 import { CLOSE_CODES, MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/log/feed.js'
 import type { RegistryScope } from '../protocol/rights.js'
-import type { Caller } from './caller.js'
+import type { Caller, TokenCaller } from './caller.js'
 import { errorResponse } from './error-response.js'
 import { NO_ENDPOINT } from './handler/handler.js'
 import { arrivalOf, disconnectSignal, NO_BODY, tooManyHeaders } from './handler/request.js'
@@ -29,7 +29,7 @@ export interface UpgradeHandler {
   readonly scope?: RegistryScope
   /** Finishes running work and then closes a socket, before this instance shuts down. Absent: sockets are closed at once. */
   drain?(socket: WebSocket): void
-  accept(socket: WebSocket, caller: Caller, request: HttpRequest, raw: IncomingMessage): void
+  accept(socket: WebSocket, caller: TokenCaller, request: HttpRequest, raw: IncomingMessage): void
 }
 
 interface UpgradeDeps {
@@ -37,8 +37,8 @@ interface UpgradeDeps {
   readonly handlers: readonly UpgradeHandler[]
   /** Browser origins that may connect. */
   readonly origins: readonly string[]
-  readonly authenticate: (request: HttpRequest) => Promise<Caller | undefined>
-  readonly redeemTicket: (ticket: string) => Promise<Caller | undefined>
+  readonly authenticate: (request: HttpRequest) => Promise<TokenCaller | undefined>
+  readonly redeemTicket: (ticket: string) => Promise<TokenCaller | undefined>
   readonly trustedProxies: readonly string[]
   /** The queues of the HTTP server: a handshake waits in them like a request. */
   readonly queues: Pick<RequestQueues, 'run'>
@@ -182,7 +182,7 @@ async function authorise(
   deps: UpgradeDeps,
   request: HttpRequest,
   raw: IncomingMessage,
-): Promise<{ handler: UpgradeHandler; request: HttpRequest; caller: Caller }> {
+): Promise<{ handler: UpgradeHandler; request: HttpRequest; caller: TokenCaller }> {
   const handler = deps.handlers.find(({ path }) => path === request.path) ?? refuse('not_found', 'no endpoint has this path')
   const { origin } = raw.headers
   // RFC 6455 §10.2: browsers send the origin of the script; other clients send none

@@ -15,6 +15,7 @@ import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
 import { NAMESPACE_CLAIMS, NAMESPACE_ROOTS, NAMESPACES } from '../identity/namespaces/store.js'
 import { ORGANISATIONS } from '../identity/organisations/store.js'
+import { SESSIONS, SIGN_IN_TICKETS, SIGN_INS } from '../identity/people/store.js'
 import { REGISTRATION_GRANTS } from '../identity/registrations/store.js'
 import { TOKENS } from '../oauth/store.js'
 import { FRESHNESS } from '../registry/cards/freshness/store.js'
@@ -33,6 +34,9 @@ import { COSIGNED_LOGS } from '../trust-log/witness/cosigned-logs.js'
  */
 export const COLLECTIONS = anySpecs([
   TICKETS,
+  SESSIONS,
+  SIGN_INS,
+  SIGN_IN_TICKETS,
   INVITATIONS,
   AGENT_REGISTRATIONS,
   REGISTRATION_GRANTS,

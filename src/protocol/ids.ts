@@ -31,6 +31,10 @@ export type RegisteredKeyId = z.infer<typeof RegisteredKeyId>
 export const ExternalClientId = id('cli', 'an external client id').brand<'ExternalClientId'>()
 export type ExternalClientId = z.infer<typeof ExternalClientId>
 
+/** A session of a browser. The id is public; the cookie holds a secret besides. */
+export const SessionId = id('ses', 'a session id').brand<'SessionId'>()
+export type SessionId = z.infer<typeof SessionId>
+
 /** A `client_id` that is the URL of the client's metadata. The server accepts fewer (oauth/registration/client-uri.ts). */
 export const ClientUri = z
   .string()
@@ -82,6 +86,7 @@ type IdOf = {
   tok: TokenId
   key: RegisteredKeyId
   cli: ExternalClientId
+  ses: SessionId
 }
 const SCHEMAS = {
   org: OrgId,
@@ -96,6 +101,7 @@ const SCHEMAS = {
   tok: TokenId,
   key: RegisteredKeyId,
   cli: ExternalClientId,
+  ses: SessionId,
 }
 
 /** Creates a random id: `newId(random, 'agt')`. */

@@ -1,5 +1,5 @@
 import { digestOfText } from '../credentials/jose/digest.js'
-import type { Caller, Role } from '../http/caller.js'
+import type { Caller, Role, TokenCaller } from '../http/caller.js'
 import type { Random } from '../lib/random.js'
 import { type ClientId, ClientId as ClientIdSchema } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
@@ -20,9 +20,9 @@ const TICKET_SECONDS = 30
 
 export interface Tickets {
   /** Issues a ticket that opens one WebSocket within 30 s as this caller. */
-  issue(caller: Caller): Promise<{ readonly ticket: string; readonly expiresAt: number }>
+  issue(caller: TokenCaller): Promise<{ readonly ticket: string; readonly expiresAt: number }>
   /** The caller of a ticket. Undefined if the ticket is unknown, redeemed or expired, or if the token it was issued for was revoked. */
-  redeem(ticket: string): Promise<Caller | undefined>
+  redeem(ticket: string): Promise<TokenCaller | undefined>
 }
 
 /** Tickets are for browsers, which cannot send an Authorization header with a WebSocket upgrade. */

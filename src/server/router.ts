@@ -12,6 +12,7 @@ import { limitsRoutes } from '../identity/limits/routes.js'
 import { membersRoutes } from '../identity/members/routes.js'
 import { namespacesRoutes } from '../identity/namespaces/routes.js'
 import { organisationsRoutes } from '../identity/organisations/routes.js'
+import { sessionsRoutes } from '../identity/people/routes.js'
 import { registrationsRoutes } from '../identity/registrations/routes.js'
 import { tokensRoutes } from '../oauth/routes.js'
 import { cardsRoutes } from '../registry/cards/routes.js'
@@ -22,6 +23,7 @@ import { signingKeysRoutes } from '../signing-keys/routes.js'
 /** The dependencies of the routes of all features. */
 export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof membersRoutes>[0] &
+  Parameters<typeof sessionsRoutes>[0] &
   Parameters<typeof registeredKeysRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
   Parameters<typeof registrationsRoutes>[0] &
@@ -46,6 +48,7 @@ export const newRouter = (deps: RouterDeps) =>
   router({
     organisations: organisationsRoutes(deps),
     members: membersRoutes(deps),
+    sessions: sessionsRoutes(deps),
     keys: registeredKeysRoutes(deps),
     agents: agentsRoutes(deps),
     registrations: registrationsRoutes(deps),

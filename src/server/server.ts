@@ -3,7 +3,7 @@ import { runMatching } from '../delegation/introductions/capability/match.js'
 import { runUseCounting } from '../delegation/uses/schedule.js'
 import { runWebhookDelivery } from '../delegation/webhooks/deliver.js'
 import { refuse } from '../errors.js'
-import type { Caller } from '../http/caller.js'
+import type { TokenCaller } from '../http/caller.js'
 import { startHealthServer } from '../http/health.js'
 import { landingPage } from '../http/landing-page.js'
 import type { HttpRequest } from '../http/route.js'
@@ -15,6 +15,8 @@ import type { TrpcContext } from '../http/trpc/procedures.js'
 import { reconnectElsewhere, serveUpgrades, type UpgradeHandler } from '../http/websocket.js'
 import { ensureFirstCode } from '../identity/members/first-code.js'
 import { runNamespaceChecks } from '../identity/namespaces/schedule.js'
+import { signInPages } from '../identity/people/sign-in-pages.js'
+import { youPage } from '../identity/people/you-page.js'
 import type { Log } from '../lib/log.js'
 import { authenticateToken } from '../oauth/client-auth/authenticate.js'
 import { oauthEndpoints } from '../oauth/endpoints.js'
@@ -144,6 +146,8 @@ async function serveCallers(
   const router = newRouter(services)
   const endpoints = [
     landingPage(services),
+    ...signInPages(services),
+    youPage(services, services.accountSections),
     ...oauthEndpoints(services),
     jwksEndpoint(services),
     ...cardEndpoints(services),
@@ -222,8 +226,8 @@ function feedHandler({ issuer, clock, log }: ServerDeps, services: Services): Up
  * Makes the context of a tRPC call. `socketCaller` was authenticated when its WebSocket was opened; each call checks it against the ended
  * set again.
  */
-function contextOf(services: Services, log: Log, request: HttpRequest, socketCaller?: Caller): TrpcContext {
-  let caller: Promise<Caller | undefined> | undefined
+function contextOf(services: Services, log: Log, request: HttpRequest, socketCaller?: TokenCaller): TrpcContext {
+  let caller: Promise<TokenCaller | undefined> | undefined
   return {
     requestId: request.requestId,
     metrics: services.metrics,
@@ -239,7 +243,7 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
     onRefusal: async ({ orgId, id, tokenId }, path, { reason }) => {
       // A row for each request past a rate, or without room on the disk, would be the load that the refusal prevents
       if (reason !== 'rate_limited' && reason !== 'unavailable')
-        await services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, tokenId })
+        await services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, ...(tokenId && { tokenId }) })
     },
     requireCreationRate: services.requireCreation,
     onBug: (path, error) => log.error('a procedure failed', error, { 'request.id': request.requestId, 'trpc.path': path }),
@@ -247,7 +251,7 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
 }
 
 /** The read barrier includes every revocation that any instance has acknowledged. */
-async function requireStanding({ trustLog }: Services, caller: Caller): Promise<Caller> {
+async function requireStanding({ trustLog }: Services, caller: TokenCaller): Promise<TokenCaller> {
   const barrier = await trustLog.readBarrier()
   const { handles, expiresAt } = caller.dependencies
   if (expiresAt <= barrier.now || !stands(trustLog.ended, handles)) refuse('invalid_token', 'the token has expired or was revoked')

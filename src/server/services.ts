@@ -10,6 +10,7 @@ import { newClients } from '../identity/clients/clients.js'
 import { readMemberClient } from '../identity/clients/member-client.js'
 import { confirmAdmitted, noteUse, registerProvedKey } from '../identity/clients/prove-key.js'
 import { readExternalClient } from '../identity/clients/self-registered.js'
+import type { AccountSection } from '../identity/people/you-page.js'
 import { authenticateRequest } from '../oauth/client-auth/authenticate.js'
 import { isCalledFor } from '../oauth/lineage.js'
 import { fetchDocumentFor } from '../oauth/registration/client-document.js'
@@ -96,6 +97,8 @@ export async function startServices(deps: ServiceDeps) {
     hub: newHub({ trustLog }),
     revocationSignals: newRevocationSignals({ trustLog, clock }),
     tickets: newTickets({ ...base, findClient: clients.find }),
+    /** The parts of the page /you, in their order. */
+    accountSections: [] as readonly AccountSection[],
     close,
   }
 }

@@ -25,6 +25,7 @@ import { limitsStore } from '../identity/limits/store.js'
 import { membersStore } from '../identity/members/store.js'
 import { namespacesStore } from '../identity/namespaces/store.js'
 import { organisationsStore } from '../identity/organisations/store.js'
+import { peopleStore } from '../identity/people/store.js'
 import { type Registration, registrationGrantsStore } from '../identity/registrations/store.js'
 import type { Clock } from '../lib/clock.js'
 import type { Outgoing } from '../lib/guarded-fetch/destination.js'
@@ -150,6 +151,7 @@ export function newStores(base: ReturnType<typeof newBase>) {
     quotas: quotasStore(base),
     registeredKeys,
     members: membersStore(base),
+    people: peopleStore(base),
     agents: agentsStore(base),
     registeredClients: registeredClientsStore(base),
     clientDocuments: clientDocumentsStore(base),

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import type { Caller } from '../../src/http/caller.js'
+import type { TokenCaller } from '../../src/http/caller.js'
 import { newRateLimits } from '../../src/http/limits/rate-limit.js'
 import { newRequestQueues } from '../../src/http/limits/request-queues.js'
 import { startHttp } from '../../src/http/server.js'
@@ -48,7 +48,7 @@ async function waitingHandshakes(trustedProxies: readonly string[]) {
     authenticate: () => {
       arrived++
       wake()
-      return new Promise<Caller | undefined>((resolve) => waiting.push(() => resolve(undefined)))
+      return new Promise<TokenCaller | undefined>((resolve) => waiting.push(() => resolve(undefined)))
     },
     redeemTicket: async () => undefined,
     queues: newRequestQueues(newRateLimits('off', systemClock)),

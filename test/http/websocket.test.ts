@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
-import type { Caller } from '../../src/http/caller.js'
+import type { TokenCaller } from '../../src/http/caller.js'
 import { HEARTBEAT_MS } from '../../src/http/heartbeat.js'
 import { serveUpgrades } from '../../src/http/websocket.js'
 import { systemClock } from '../../src/lib/clock.js'
@@ -40,7 +40,7 @@ test('a client at its maximum of sockets gets 429 until it closes one, other cli
   const upgrades = serve(server, {
     handlers: [{ path: '/feed', accept: (ws) => ws.on('close', () => closed()) }],
     // A header of the test tells the server which client connects
-    authenticate: async ({ headers }) => ({ id: headers['x-client'], scopes: [] }) as unknown as Caller,
+    authenticate: async ({ headers }) => ({ id: headers['x-client'], scopes: [] }) as unknown as TokenCaller,
   })
   const open = (client: string) =>
     new Promise<WebSocket | number>((resolve, reject) => {
@@ -89,7 +89,7 @@ test('a socket whose connection has died without a sign is freed after 60 s with
   const clock = setClock()
   let pings = 0
   const upgrades = serve(server, {
-    authenticate: async () => ({ id: 'agt_x', scopes: [] }) as unknown as Caller,
+    authenticate: async () => ({ id: 'agt_x', scopes: [] }) as unknown as TokenCaller,
     clock,
   })
   const open = async (port: number) => {
@@ -128,7 +128,7 @@ test('a refused handshake counts as a connection while the client does not read 
 
 test('a handshake behind a request that is not answered yet closes the connection', async () => {
   await using server = await blockingServer()
-  serve(server, { authenticate: async () => ({ id: 'agt_x', scopes: [] }) as unknown as Caller })
+  serve(server, { authenticate: async () => ({ id: 'agt_x', scopes: [] }) as unknown as TokenCaller })
   const socket = await server.send(get('/blocked') + handshake('/feed'))
   let received = ''
   socket.on('data', (data) => {
@@ -142,7 +142,7 @@ test('the subprotocol of a path is selected in every spelling of the path', asyn
   await using server = await blockingServer()
   serve(server, {
     handlers: [{ path: '/feed', protocol: 'feed.v1', accept: () => {} }],
-    authenticate: async () => ({ id: 'agt_x', scopes: [] }) as unknown as Caller,
+    authenticate: async () => ({ id: 'agt_x', scopes: [] }) as unknown as TokenCaller,
   })
   for (const path of ['/feed', '/%66eed', 'http://x/feed']) {
     const socket = await server.send(handshake(path, 'Sec-WebSocket-Protocol: other, feed.v1\r\n'))

@@ -1,7 +1,7 @@
 // The feed over real sockets, whose server ends the tests can inspect. feed-subscriber.test.ts tests the state machine without a socket.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
-import type { Caller } from '../../src/http/caller.js'
+import type { TokenCaller } from '../../src/http/caller.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { type Handle, newHandle } from '../../src/protocol/handles.js'
 import { AgentId, Jkt, newId, OrgId, TokenId } from '../../src/protocol/ids.js'
@@ -21,7 +21,7 @@ let server: WebSocketServer
 let served: WebSocket[]
 const handles: Handle[] = []
 
-const caller: Caller = {
+const caller: TokenCaller = {
   kind: 'agent',
   id: AgentId.parse(newId(systemRandom, 'agt')),
   orgId: OrgId.parse(newId(systemRandom, 'org')),

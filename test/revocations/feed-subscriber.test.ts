@@ -70,7 +70,6 @@ const aCaller = (parts: Partial<Caller> = {}): Caller => ({
   role: 'agent',
   scopes: [Scope.parse('revocations:read')],
   tokenId: TokenId.parse(newId(systemRandom, 'tok')),
-  jkt: Jkt.parse('A'.repeat(43)),
   dependencies: { handles: [], expiresAt: 2_000_000_000 },
   identities: [],
   barrier: aBarrier,

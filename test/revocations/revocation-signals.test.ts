@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
-import type { Caller } from '../../src/http/caller.js'
+import type { TokenCaller } from '../../src/http/caller.js'
 import { untilRevoked } from '../../src/http/trpc/subscription.js'
 import type { Clock } from '../../src/lib/clock.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -38,12 +38,12 @@ afterEach(async () => {
   await logs[Symbol.asyncDispose]()
 })
 
-const aCaller = (...handles: Handle[]): Caller => ({
+const aCaller = (...handles: Handle[]): TokenCaller => ({
   kind: 'agent',
   id: AgentId.parse(newId(systemRandom, 'agt')),
   orgId: OrgId.parse(newId(systemRandom, 'org')),
   role: 'agent',
-  scopes: [Scope.parse('revocations:read')] as unknown as Caller['scopes'],
+  scopes: [Scope.parse('revocations:read')] as unknown as TokenCaller['scopes'],
   tokenId: TokenId.parse(newId(systemRandom, 'tok')),
   jkt: Jkt.parse('A'.repeat(43)),
   dependencies: { handles, expiresAt: logs.clock.now() + 900 },

@@ -22,7 +22,7 @@ export async function send(
   deps: SendDeps,
   response: ServerResponse,
   path: string,
-  { status, headers, body = '' }: HttpResponse,
+  { status, headers, cookies, body = '' }: HttpResponse,
 ): Promise<void> {
   const { socket, headers: received } = response.req
   // Also a batch of which only some calls are past a rate
@@ -35,6 +35,7 @@ export async function send(
       'x-content-type-options': 'nosniff',
       ...headers,
       ...cors,
+      ...(cookies && { 'set-cookie': [...cookies] }),
       ...(headers?.vary !== undefined && cors.vary !== undefined && { vary: `${headers.vary}, ${cors.vary}` }),
       ...(headers?.['content-type'] === 'application/json' && { 'content-type': 'application/json; charset=utf-8' }),
       // RFC 9110 §8.6: not with 204; a 304 would have to name the length of the 200

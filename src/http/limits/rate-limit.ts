@@ -93,6 +93,9 @@ export const RATES = {
   /** Registrations at /oauth/register with one grant, and from one address prefix. */
   registrationsOfGrant: { name: 'registrations-of-grant', perSecond: 20 / 3600, burstSeconds: 3600 },
   registrationsOfAddress: { name: 'registrations', perSecond: 10 / 3600, burstSeconds: 3600 },
+  /** Failed sign-ins of one address prefix, and pages that send a browser to the sign-in and back. */
+  signIns: { name: 'sign-ins', perSecond: 10 / 600, burstSeconds: 600 },
+  signInStarts: { name: 'sign-in-starts', perSecond: 100 / 600, burstSeconds: 600 },
   /** Requests of the registry to hosts that callers chose (lib/guarded-fetch). */
   outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
   outgoingOfOrganisation: { name: 'outgoing-requests-of-organisation', perSecond: 200 / 3600, burstSeconds: 360 },
@@ -202,6 +205,8 @@ export function newRateLimits(
     diff: limitOf(RATES.diff),
     registrationsOfGrant: limitOf(RATES.registrationsOfGrant),
     registrationsOfAddress: limitOf(RATES.registrationsOfAddress),
+    signIns: limitOf(RATES.signIns),
+    signInStarts: limitOf(RATES.signInStarts),
     outgoingOfClient: limitOf(RATES.outgoingOfClient),
     outgoingOfOrganisation: limitOf(RATES.outgoingOfOrganisation),
     outgoingToHost: limitOf(RATES.outgoingToHost),

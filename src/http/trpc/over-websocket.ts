@@ -6,7 +6,7 @@ import type { WebSocket } from 'ws'
 import { isRefusal, refuse } from '../../errors.js'
 import { isJsonObject, type JsonObject } from '../../lib/json.js'
 import { CLOSE_CODES } from '../../protocol/log/feed.js'
-import type { Caller } from '../caller.js'
+import type { Caller, TokenCaller } from '../caller.js'
 import type { ConcurrencyLimit } from '../limits/concurrency-limit.js'
 import type { HttpRequest } from '../route.js'
 import { reconnectElsewhere, type UpgradeHandler } from '../websocket.js'
@@ -15,7 +15,7 @@ import { errorShape, type TrpcContext } from './procedures.js'
 
 interface TrpcWebSocketDeps {
   readonly router: AnyRouter
-  readonly createContext: (request: HttpRequest, caller: Caller) => TrpcContext
+  readonly createContext: (request: HttpRequest, caller: TokenCaller) => TrpcContext
   /** The limit of authenticated clients, which calls over sockets share with HTTP requests. */
   readonly concurrencyLimit: ConcurrencyLimit
   /** Aborts when the caller is revoked, when its token expires, or when `closed` aborts. */
@@ -38,7 +38,7 @@ interface AdapterSockets extends EventEmitter {
 
 /** Serves tRPC over WebSocket at `/trpc` with the adapter of @trpc/server, within the limits of this file. */
 export function trpcOverWebSocket({ router, createContext, concurrencyLimit, revocationSignal, onBug }: TrpcWebSocketDeps): UpgradeHandler {
-  const upgrades = new WeakMap<IncomingMessage, { caller: Caller; request: HttpRequest }>()
+  const upgrades = new WeakMap<IncomingMessage, { caller: TokenCaller; request: HttpRequest }>()
   const callLimits = new WeakMap<WebSocket, CallLimit>()
   const sockets: AdapterSockets = Object.assign(new EventEmitter(), { clients: new Set<WebSocket>() })
   applyWSSHandler({

@@ -7,7 +7,7 @@ import { countRefusal, type Metrics } from '../../lib/telemetry/metrics.js'
 import { inSpan } from '../../lib/telemetry/tracing.js'
 import { faultsOf, textOfIssues } from '../../protocol/input-faults.js'
 import type { RegistryScope } from '../../protocol/rights.js'
-import type { Caller, Role } from '../caller.js'
+import type { Caller, Role, TokenCaller } from '../caller.js'
 import type { FailureLog } from '../handler/failure-log.js'
 
 /** The context of every procedure. `contextOf` in server/server.ts creates one per HTTP request, or one per socket. */
@@ -16,7 +16,7 @@ export interface TrpcContext {
   /** The address of the sender, as in HttpRequest. */
   readonly address: string
   /** Authenticates the caller by token and proof, after a read barrier, once per request. Undefined without a token; a bad token is refused. */
-  findCaller(): Promise<Caller | undefined>
+  findCaller(): Promise<TokenCaller | undefined>
   /** Aborts when the caller is revoked, its token expires or the server closes; subscriptions end with it. */
   readonly revocationSignal: (caller: Caller, closed: AbortSignal) => AbortSignal
   /** Writes an audit row for a refusal of an authenticated caller. */

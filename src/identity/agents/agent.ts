@@ -87,7 +87,7 @@ export function withRights(issuer: string, ceiling: Ceiling, { addRights = [], r
 }
 
 /** Rank of each role's authority; a wider authority has a higher rank. */
-export const RANK: Readonly<Record<Role, number>> = { agent: 0, member: 1, administrator: 2, operator: 3 }
+export const RANK: Readonly<Record<Role, number>> = { person: 0, agent: 0, member: 1, administrator: 2, operator: 3 }
 
 /** Maximum number of parents above an agent. Registering a deeper agent is refused. */
 export const MAX_AGENT_DEPTH = 5

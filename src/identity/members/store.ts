@@ -3,7 +3,7 @@ import { Handle } from '../../protocol/handles.js'
 import { ClientId, MemberId, OrgId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
-export const MemberRole = z.enum(['operator', 'administrator', 'member'])
+export const MemberRole = z.enum(['operator', 'administrator', 'member', 'person'])
 export type MemberRole = z.infer<typeof MemberRole>
 
 export const Member = z.strictObject({

@@ -9,6 +9,9 @@ const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
  */
 export const printable = (text: string): string => text.replace(UNPRINTABLE, (character) => SHORT[character] ?? escaped(character))
 
+/** The text without these characters; a line break or a tab becomes a space. */
+export const withoutUnprintable = (text: string): string => text.replace(UNPRINTABLE, (character) => (character in SHORT ? ' ' : ''))
+
 /** One escape per UTF-16 unit, as JSON has it. */
 const escaped = (character: string): string =>
   character

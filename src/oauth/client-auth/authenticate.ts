@@ -2,7 +2,7 @@ import { consumeProof, verifyDpopProof } from '../../credentials/jose/dpop.js'
 import type { KeysFor } from '../../credentials/jose/jwt.js'
 import { verifyAccessToken } from '../../credentials/jose/token-types.js'
 import { refuse } from '../../errors.js'
-import type { Caller } from '../../http/caller.js'
+import type { TokenCaller } from '../../http/caller.js'
 import type { HttpRequest } from '../../http/route.js'
 import type { Client } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
@@ -33,7 +33,7 @@ interface AuthenticateDeps {
 export async function authenticateRequest(
   deps: AuthenticateDeps,
   request: Pick<HttpRequest, 'method' | 'url' | 'headers' | 'enterAs'>,
-): Promise<Caller | undefined> {
+): Promise<TokenCaller | undefined> {
   const { authorization, dpop } = request.headers
   if (authorization === undefined && dpop === undefined) return undefined
   // RFC 9449 §7.1: a DPoP-bound token that is sent as Bearer is refused.
@@ -49,7 +49,7 @@ export async function authenticateToken(
   token: string,
   dpop: string,
   request: Pick<HttpRequest, 'method' | 'url' | 'enterAs'>,
-): Promise<Caller> {
+): Promise<TokenCaller> {
   const barrier = await deps.trustLog.readBarrier()
   const { claims, kid } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now: barrier.now, audience: deps.issuer })
   const proof = await verifyDpopProof(dpop, {
@@ -71,7 +71,7 @@ export async function authenticateToken(
   return { ...callerOf(claims, client, dependencies), jkt: proof.jkt, barrier }
 }
 
-function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Dependencies): Omit<Caller, 'jkt' | 'barrier'> {
+function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Dependencies): Omit<TokenCaller, 'jkt' | 'barrier'> {
   const keyHandles = claims.standing.dependsOn.filter((handle) => client.keys.some((key) => key.handle === handle))
   return {
     kind: client.kind,

@@ -32,6 +32,10 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: "Revoke a membership; the member's keys and tokens are no longer accepted.",
     caller: 'administrators, the member itself, operators',
   },
+  'sessions.ticket': {
+    summary: 'Issue a ticket (60 s, once) with which the caller signs in with a browser; `url` opens the sign-in page with it.',
+    caller: 'members, for themselves',
+  },
   'keys.register': {
     summary: 'Register a further key of an organisation, agent or member.',
     caller: 'administrators of the organisation; agents and members for their own keys',

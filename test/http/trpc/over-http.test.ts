@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import type { Caller } from '../../../src/http/caller.js'
+import type { TokenCaller } from '../../../src/http/caller.js'
 import { QUEUES } from '../../../src/http/limits/request-queues.js'
 import { trpcOverHttp } from '../../../src/http/trpc/over-http.js'
 import { publicProcedure, router, type TrpcContext } from '../../../src/http/trpc/procedures.js'
@@ -66,7 +66,7 @@ test('the signal of a call aborts when its caller disconnects', async () => {
 })
 
 test('an input of more than 64 KiB is read only for procedures that say so, and parsed only once the caller is authenticated', async () => {
-  let caller: Caller | undefined
+  let caller: TokenCaller | undefined
   const routes = router({
     some: router({
       small: publicProcedure.input(z.string()).mutation(({ input }) => input.length),
@@ -88,7 +88,7 @@ test('an input of more than 64 KiB is read only for procedures that say so, and 
   expect(await post('some.large', large)).toEqual([401, 'invalid_token'])
   expect(await post('some.large', 'no JSON'.repeat(10_000))).toEqual([401, 'invalid_token'])
   expect(await post('some.large', '"a"')).toEqual([200, 1])
-  caller = { scopes: [] } as unknown as Caller // no procedure reads it
+  caller = { scopes: [] } as unknown as TokenCaller // no procedure reads it
   expect(await post('some.large', large)).toEqual([200, 100_000])
   expect(await post('some.large', 'no JSON'.repeat(10_000))).toEqual([400, 'bad_input'])
   expect(await post('some.large', JSON.stringify('a'.repeat(1_048_576)))).toEqual([413, 'body_too_large'])

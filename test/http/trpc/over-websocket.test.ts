@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
-import type { Caller } from '../../../src/http/caller.js'
+import type { TokenCaller } from '../../../src/http/caller.js'
 import { QUEUES } from '../../../src/http/limits/request-queues.js'
 import { MAX_BATCH } from '../../../src/http/trpc/over-http.js'
 import { MAX_CALLS, trpcOverWebSocket } from '../../../src/http/trpc/over-websocket.js'
@@ -22,7 +22,7 @@ interface Response {
 const MAX_WORKING = QUEUES.clients.slots / 2
 const MAX_WAITING = QUEUES.clients.waiting
 
-const caller = { id: 'agt_x', orgId: 'org_x', scopes: [] } as unknown as Caller // the procedures of this file do not read the caller
+const caller = { id: 'agt_x', orgId: 'org_x', scopes: [] } as unknown as TokenCaller // the procedures of this file do not read the caller
 
 /** A server whose `some.blocked` responds after `release()`, and whose `some.quick` responds at once. */
 async function socketServer() {

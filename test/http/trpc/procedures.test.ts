@@ -3,7 +3,7 @@ import { createTRPCClient, createWSClient, httpBatchLink, wsLink } from '@trpc/c
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { z } from 'zod'
-import type { Caller } from '../../../src/http/caller.js'
+import type { TokenCaller } from '../../../src/http/caller.js'
 import { startHttp } from '../../../src/http/server.js'
 import { trpcOverHttp } from '../../../src/http/trpc/over-http.js'
 import { trpcOverWebSocket } from '../../../src/http/trpc/over-websocket.js'
@@ -243,7 +243,7 @@ test('the message of a bug in a call or subscription is logged once with its sta
     revocationSignal: () => new AbortController().signal,
     onBug: context().onBug,
   })
-  const caller = { id: 'agt_x', orgId: 'org_x', scopes: [] } as unknown as Caller // the procedures of this test do not read the caller
+  const caller = { id: 'agt_x', orgId: 'org_x', scopes: [] } as unknown as TokenCaller // the procedures of this test do not read the caller
   const upgrades = serveUpgrades(http.server, {
     issuer: 'http://127.0.0.1',
     handlers: [ws],

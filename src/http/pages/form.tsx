@@ -1,0 +1,54 @@
+import { createHmac } from 'node:crypto'
+import type { ComponentChildren } from 'preact'
+import { refuse } from '../../errors.js'
+import { equalTexts } from '../../lib/bytes.js'
+import { type OAuthForm, parseForm } from '../form.js'
+import type { HttpRequest } from '../route.js'
+
+const TOKEN = 'form_token'
+
+/** What a form does, and for which browser: its token is valid for nothing else. */
+interface FormUse {
+  /** The value of the cookie that identifies the browser: of its session, or of the sign-in that it has begun. */
+  readonly formKey: string
+  /** The operation, such as `sessions.end`. */
+  readonly purpose: string
+  /** The id of the thing that the form is about, if a page has several. */
+  readonly subject?: string
+}
+
+/** A POST form with its token. */
+export function Form({ action, children, ...use }: FormUse & { readonly action: string; readonly children: ComponentChildren }) {
+  return (
+    <form method="post" action={action}>
+      <input type="hidden" name={TOKEN} value={formTokenOf(use)} />
+      {children}
+    </form>
+  )
+}
+
+/**
+ * The token of a form. Its key is the cookie, so only a page that the registry has sent to this browser contains it, and it needs no
+ * storage. It says nothing about the cookie.
+ */
+const formTokenOf = ({ formKey, purpose, subject = '' }: FormUse): string =>
+  createHmac('sha256', formKey).update(`form\0${purpose}\0${subject}`).digest('base64url')
+
+/**
+ * Parses a form that a page of the registry has sent. Refuses one of another site, or of another browser, with `csrf`: every POST of a
+ * page is checked here.
+ */
+export function requireForm(request: HttpRequest, issuer: string, use: FormUse, repeatable: readonly string[] = []): OAuthForm {
+  requireSameOrigin(request, issuer)
+  const form = parseForm(request, repeatable)
+  if (!equalTexts(form.get(TOKEN) ?? '', formTokenOf(use)))
+    refuse('csrf', 'the form is not from a page of this session; go back, reload the page and try again')
+  return form
+}
+
+/** Refuses a request that a browser did not send from a page of this registry. Every browser sends `Origin` with a POST. */
+function requireSameOrigin({ headers }: Pick<HttpRequest, 'headers'>, issuer: string): void {
+  const site = headers['sec-fetch-site']
+  if (headers.origin !== issuer || (site !== undefined && site !== 'same-origin'))
+    refuse('csrf', `the request does not come from a page of this registry (${issuer})`)
+}

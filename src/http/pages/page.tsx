@@ -1,0 +1,84 @@
+import type { ComponentChildren } from 'preact'
+import { renderToString } from 'preact-render-to-string'
+import type { HttpResponse } from '../route.js'
+import { Foreign } from './foreign.js'
+import { Form } from './form.js'
+import { html } from './html.js'
+import { STYLE_PATH } from './style.js'
+
+/** The person who is signed in, as the head of a page shows them. */
+interface PageViewer {
+  readonly name: string
+  readonly formKey: string
+}
+
+interface PageOptions {
+  readonly title: string
+  readonly viewer?: PageViewer | undefined
+  /** Default: 200. */
+  readonly status?: number
+  readonly cookies?: readonly string[] | undefined
+  /** Paths of scripts (`staticFile`). A page must work without them. */
+  readonly scripts?: readonly string[]
+  /** Origins or schemes, besides this registry, to which a form of the page may lead. */
+  readonly formAction?: readonly string[]
+}
+
+/** A page of the registry. Texts are escaped; show those of others by `Foreign`. */
+export function page(options: PageOptions, children: ComponentChildren): HttpResponse {
+  const { status = 200, cookies, formAction } = options
+  return { ...html(status, pageText(options, children), {}, formAction), ...(cookies && { cookies }) }
+}
+
+/** The text of a page, for a response whose headers somebody else makes. */
+export const pageText = (options: Pick<PageOptions, 'title' | 'viewer' | 'scripts'>, children: ComponentChildren): string =>
+  `<!doctype html>${renderToString(<Document {...options}>{children}</Document>)}`
+
+function Document({
+  title,
+  viewer,
+  scripts = [],
+  children,
+}: Pick<PageOptions, 'title' | 'viewer' | 'scripts'> & { readonly children: ComponentChildren }) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>{`${title} – Credence`}</title>
+        <link rel="stylesheet" href={STYLE_PATH} />
+        {scripts.map((src) => (
+          <script key={src} type="module" src={src} />
+        ))}
+      </head>
+      <body>
+        <a class="skip" href="#content">
+          Skip to the content
+        </a>
+        <header>
+          <span class="name">Credence</span>
+          {viewer && (
+            <>
+              <span>
+                Signed in as <Foreign text={viewer.name} />
+              </span>
+              <nav aria-label="Account">
+                <a href="/you">Your account</a>
+              </nav>
+              <Form action="/sign-out" formKey={viewer.formKey} purpose="sign-out">
+                <button class="quiet small" type="submit">
+                  Sign out
+                </button>
+              </Form>
+            </>
+          )}
+        </header>
+        <main id="content">
+          <h1>{title}</h1>
+          {children}
+        </main>
+        <footer>Texts that are marked in grey were written by others. The registry did not check them.</footer>
+      </body>
+    </html>
+  )
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import { Handle } from '../../protocol/handles.js'
+import { MemberId, OrgId, SessionId } from '../../protocol/ids.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
+
+/** How a person has proved who they are (RFC 8176 where it has a name): `pop`, the key of a CLI profile. */
+const Amr = z.array(z.string().max(16)).max(4)
+
+/** The member that a browser may sign in as, and the handles by which it may. */
+const SignInGrant = z.strictObject({
+  memberId: MemberId,
+  amr: Amr,
+  /** The registered key or the account at a foreign issuer by which the person signs in, the member with its organisation, and the epoch. */
+  dependsOn: z.array(Handle).max(16),
+})
+export type SignInGrant = z.infer<typeof SignInGrant>
+
+/** A session of a browser. Only the digest of the cookie's secret is stored. */
+export const Session = SignInGrant.extend({
+  id: SessionId,
+  orgId: OrgId,
+  codeHash: z.string().length(43),
+  /** When the person signed in. */
+  createdAt: z.int(),
+  usedAt: z.int(),
+  /** The `User-Agent` of the browser, for the list of a person's sessions. */
+  browser: z.string().max(256),
+  /** Absolute end. */
+  endsAt: z.int(),
+  /** The earlier of the absolute end and the end of the idle time. */
+  expiresAt: z.int(),
+})
+export type Session = z.infer<typeof Session>
+
+/** A sign-in that is not complete. `id` is the digest of its cookie. */
+export const SignIn = z.strictObject({
+  id: z.string().length(43),
+  /** The page of this registry that the person came from, and where they return to. */
+  returnTo: z.string().max(4096).optional(),
+  /** What the person has proved. The sign-in waits for their consent. */
+  offered: SignInGrant.optional(),
+  expiresAt: z.int(),
+})
+export type SignIn = z.infer<typeof SignIn>
+
+/** A one-time ticket with which a client of the command line opens a session in a browser. `id` is the digest of its text. */
+const SignInTicket = SignInGrant.extend({ id: z.string().length(43), expiresAt: z.int() })
+type SignInTicket = z.infer<typeof SignInTicket>
+
+export const SESSIONS: OwnedSpec<Session> = {
+  name: 'sessions',
+  schema: Session,
+  key: 'id',
+  indexes: { member: { fields: ['memberId', 'createdAt'] } },
+  expires: 'expiresAt',
+  ownedBy: ['orgId'],
+}
+
+export const SIGN_INS: OwnedSpec<SignIn> = {
+  name: 'sign-ins',
+  schema: SignIn,
+  key: 'id',
+  indexes: {},
+  expires: 'expiresAt',
+  ownedBy: 'registry',
+}
+
+export const SIGN_IN_TICKETS: OwnedSpec<SignInTicket> = {
+  name: 'sign-in-tickets',
+  schema: SignInTicket,
+  key: 'id',
+  indexes: {},
+  expires: 'expiresAt',
+  ownedBy: ['memberId'],
+}
+
+export interface PeopleStore {
+  readonly sessions: Collection<Session>
+  readonly signIns: Collection<SignIn>
+  readonly tickets: Collection<SignInTicket>
+}
+
+export const peopleStore = ({ storage }: { readonly storage: Storage }): PeopleStore => ({
+  sessions: storage.collection(SESSIONS),
+  signIns: storage.collection(SIGN_INS),
+  tickets: storage.collection(SIGN_IN_TICKETS),
+})

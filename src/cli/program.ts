@@ -17,8 +17,10 @@ import { organisationCommands } from './commands/organisation/organisation.js'
 import { registrationCommands } from './commands/organisation/registration.js'
 import { resourceCommands } from './commands/organisation/resource.js'
 import { webhookCommands } from './commands/organisation/webhook.js'
+import { consoleCommand } from './commands/profile/console.js'
 import { loginCommands } from './commands/profile/login.js'
 import { profileCommands } from './commands/profile/profiles.js'
+import { sessionCommands } from './commands/profile/session.js'
 import { searchCommand } from './commands/search.js'
 import { serveCommand } from './commands/serve.js'
 import { signingKeyCommands } from './commands/signing-key.js'
@@ -47,6 +49,8 @@ export function newProgram({ printsUsageErrors = true }: { readonly printsUsageE
   const groups = [
     loginCommands,
     profileCommands,
+    consoleCommand,
+    sessionCommands,
     organisationCommands,
     memberCommands,
     namespaceCommands,

@@ -25,6 +25,9 @@ export interface Caller {
   readonly barrier: Barrier
 }
 
+/** Every role that acts for an organisation: `person` does not. */
+export const ACTING_ROLES: readonly Role[] = ['agent', 'member', 'administrator', 'operator']
+
 /** A caller that sent a root token. */
 export interface TokenCaller extends Caller {
   readonly tokenId: TokenId

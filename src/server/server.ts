@@ -1,5 +1,6 @@
 import { cosignerNameOf } from '../credentials/checkpoint.js'
 import { runMatching } from '../delegation/introductions/capability/match.js'
+import { taskForms } from '../delegation/tasks/account-section.js'
 import { runUseCounting } from '../delegation/uses/schedule.js'
 import { runWebhookDelivery } from '../delegation/webhooks/deliver.js'
 import { refuse } from '../errors.js'
@@ -15,6 +16,7 @@ import type { TrpcContext } from '../http/trpc/procedures.js'
 import { reconnectElsewhere, serveUpgrades, type UpgradeHandler } from '../http/websocket.js'
 import { ensureFirstCode } from '../identity/members/first-code.js'
 import { runNamespaceChecks } from '../identity/namespaces/schedule.js'
+import { accountForms } from '../identity/people/account-sections.js'
 import { signInPages } from '../identity/people/sign-in-pages.js'
 import { youPage } from '../identity/people/you-page.js'
 import type { Log } from '../lib/log.js'
@@ -148,6 +150,8 @@ async function serveCallers(
     landingPage(services),
     ...signInPages(services),
     youPage(services, services.accountSections),
+    ...accountForms(services),
+    ...taskForms(services),
     ...oauthEndpoints(services),
     jwksEndpoint(services),
     ...cardEndpoints(services),

@@ -2,6 +2,7 @@
 
 import type { ResourceAudience } from '../delegation/resources/find.js'
 import { introduceToOpen } from '../delegation/resources/introduce-to-open.js'
+import { tasksSection } from '../delegation/tasks/account-section.js'
 import type { Caller } from '../http/caller.js'
 import type { HttpRequest } from '../http/route.js'
 import { readAgentClient } from '../identity/agents/find.js'
@@ -10,6 +11,7 @@ import { newClients } from '../identity/clients/clients.js'
 import { readMemberClient } from '../identity/clients/member-client.js'
 import { confirmAdmitted, noteUse, registerProvedKey } from '../identity/clients/prove-key.js'
 import { readExternalClient } from '../identity/clients/self-registered.js'
+import { agentsSection, sessionsSection } from '../identity/people/account-sections.js'
 import type { AccountSection } from '../identity/people/you-page.js'
 import { authenticateRequest } from '../oauth/client-auth/authenticate.js'
 import { isCalledFor } from '../oauth/lineage.js'
@@ -98,7 +100,11 @@ export async function startServices(deps: ServiceDeps) {
     revocationSignals: newRevocationSignals({ trustLog, clock }),
     tickets: newTickets({ ...base, findClient: clients.find }),
     /** The parts of the page /you, in their order. */
-    accountSections: [] as readonly AccountSection[],
+    accountSections: [
+      agentsSection(services),
+      tasksSection({ ...services, ...forTasks }),
+      sessionsSection(services),
+    ] as readonly AccountSection[],
     close,
   }
 }

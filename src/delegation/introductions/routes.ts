@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ACTING_ROLES } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { untilRevoked } from '../../http/trpc/subscription.js'
@@ -51,7 +52,7 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
     get: procedureFor('introductions:write')
       .input(ById)
       .query(({ ctx, input }) => getIntroduction(deps, ctx.caller, input.introductionId)),
-    list: procedureFor('introductions:write')
+    list: procedureFor('introductions:write', ACTING_ROLES)
       .input(PageInput.extend({ role: z.enum(['from', 'to']).default('to') }).prefault({}))
       .query(({ ctx, input }) => listIntroductions(deps, ctx.caller, input)),
     approve: procedureFor('introductions:write')

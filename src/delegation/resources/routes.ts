@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ACTING_ROLES } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
@@ -16,7 +17,7 @@ const { shape } = ResourceInput
 
 export const resourcesRoutes = (deps: ResourceDeps) =>
   router({
-    register: creationFor('agents:write')
+    register: creationFor('agents:write', ACTING_ROLES)
       .input(ResourceInput.extend({ uri: z.string().min(1).max(2048).describe('Its resource identifier (RFC 8707), an https URI.') }))
       .mutation(({ ctx, input }) => registerResource(deps, ctx.caller, input)),
     change: procedureFor('agents:write')

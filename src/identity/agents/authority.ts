@@ -23,21 +23,29 @@ export interface AgentsDeps extends FindAgentDeps {
 
 type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'
 
+/** What decides whether a caller may act on an agent. `identities` are needed only for a caller of the role `person`. */
+export type AgentManager = Principal & Pick<Caller, 'id'> & Partial<Pick<Caller, 'identities'>>
+
+/** True if a person registered the agent, such as one on their own device. */
+const isRegisteredBy = ({ role, identities = [] }: AgentManager, { grantedBy }: Agent): boolean =>
+  role === 'person' && identities.some((handle) => handle.startsWith('mem:') && grantedBy.includes(handle))
+
 /**
  * Returns the agent to a caller that may act on the agent: a member of its organisation, the agent itself, or one of its parents. An
- * operator sees, suspends and revokes. Every other caller gets `not_found`, the same as for an unknown id.
+ * operator sees, suspends and revokes, and a caller of the role `person` does so with the agents that it registered itself. Every other caller gets `not_found`, the same as for an unknown id.
  */
 export async function requireAgent(
   deps: Pick<FindAgentDeps, 'agents'>,
-  caller: Principal & Pick<Caller, 'id'>,
+  caller: AgentManager,
   id: AgentId,
   action: AgentAction,
 ): Promise<Agent> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   const isParent = chain.some((link) => link.id === caller.id)
-  if (!agent || !(isParent || maySee(caller, agent.orgId))) return refuse('not_found', 'no such agent')
-  if (action === 'revoke' && caller.kind === 'member' && !mayOversee(caller, agent.orgId))
+  const isOwn = agent !== undefined && isRegisteredBy(caller, agent)
+  if (!agent || !(isParent || isOwn || maySee(caller, agent.orgId))) return refuse('not_found', 'no such agent')
+  if (action === 'revoke' && !isOwn && caller.kind === 'member' && !mayOversee(caller, agent.orgId))
     refuse('forbidden', 'only an administrator of the organisation may revoke agents')
   if (action === 'change' && (caller.id === id || !(isParent || isMemberOf(caller, agent.orgId))))
     refuse('forbidden', 'only the organisation and the parents of an agent may change its ceiling or introduction policy')

@@ -1,13 +1,13 @@
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
-import type { Caller, Principal } from '../../http/caller.js'
+import type { Caller } from '../../http/caller.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import type { Guard } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { RANK } from './agent.js'
-import { type AgentsDeps, requireAgent } from './authority.js'
+import { type AgentManager, type AgentsDeps, requireAgent } from './authority.js'
 import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
 
@@ -19,7 +19,7 @@ const MAX_ATTEMPTS = 10
  */
 export async function endAgent(
   deps: AgentsDeps,
-  caller: Principal & Pick<Caller, 'id' | 'barrier'> & Partial<Pick<Caller, 'tokenId'>>,
+  caller: AgentManager & Pick<Caller, 'barrier'> & Partial<Pick<Caller, 'tokenId'>>,
   id: AgentId,
   state: 'suspended' | 'revoked',
   because: RevocationReason,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ACTING_ROLES } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
@@ -34,7 +35,7 @@ const Description = z.string().trim().min(1).max(1024)
 
 export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly storage: Storage }) =>
   router({
-    register: creationFor('agents:write')
+    register: creationFor('agents:write', ACTING_ROLES)
       .input(
         z.strictObject({
           orgId: OrgId.optional(),

@@ -36,6 +36,15 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Issue a ticket (60 s, once) with which the caller signs in with a browser; `url` opens the sign-in page with it.',
     caller: 'members, for themselves',
   },
+  'sessions.list': {
+    summary: 'List the sessions of browsers of the caller, or of `memberId`.',
+    caller: 'members for themselves; administrators, operators',
+  },
+  'sessions.end': { summary: 'Sign a browser out.', caller: 'as sessions.list' },
+  'sessions.endAll': {
+    summary: 'Sign every browser of the caller, or of `memberId`, out. Keys and tokens stay valid.',
+    caller: 'as sessions.list',
+  },
   'keys.register': {
     summary: 'Register a further key of an organisation, agent or member.',
     caller: 'administrators of the organisation; agents and members for their own keys',

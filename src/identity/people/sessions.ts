@@ -1,0 +1,75 @@
+import { auditDraft } from '../../audit/audit-draft.js'
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import { MemberId, type SessionId } from '../../protocol/ids.js'
+import type { Storage } from '../../storage/storage.js'
+import { type ManageMemberDeps, requireMember } from '../members/authority.js'
+import type { PeopleStore, Session } from './store.js'
+
+export interface SessionsDeps extends ManageMemberDeps {
+  readonly people: PeopleStore
+  readonly storage: Pick<Storage, 'commit'>
+}
+
+/** A session of a browser, as its person and the administrators see it. */
+export interface SessionView {
+  readonly sessionId: SessionId
+  readonly signedInAt: number
+  /** Accurate to a minute. */
+  readonly lastUsedAt: number
+  readonly expiresAt: number
+  readonly amr: readonly string[]
+  /** What the browser says about itself. */
+  readonly browser: string
+}
+
+/** Lists the sessions of the caller, or of another member for its administrators, newest first. A person has few (MAX_SESSIONS). */
+export const listSessions = (
+  deps: SessionsDeps,
+  caller: Caller,
+  memberId = MemberId.parse(caller.id),
+): Promise<{ readonly items: readonly SessionView[] }> =>
+  deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
+    await requireMember(deps, caller, memberId)
+    const { items } = await deps.people.sessions.find('member', { where: { memberId }, order: 'down', limit: 100 })
+    return { items: items.filter(({ expiresAt }) => expiresAt > now).map(viewOf) }
+  })
+
+const viewOf = ({ id, createdAt, usedAt, expiresAt, amr, browser }: Session): SessionView => ({
+  sessionId: id,
+  signedInAt: createdAt,
+  lastUsedAt: usedAt,
+  expiresAt,
+  amr,
+  browser,
+})
+
+/** Signs a browser out. An administrator may end the sessions of every member of its organisation. */
+export async function endSession(deps: SessionsDeps, caller: Caller, id: SessionId): Promise<{ ended: number }> {
+  const session = (await deps.people.sessions.get(id)) ?? refuse('not_found', 'no such session')
+  await requireMember(deps, caller, session.memberId).catch(() => refuse('not_found', 'no such session'))
+  return { ended: await end(deps, caller, [session]) }
+}
+
+/** Signs every browser of a member out. The member's keys and tokens stay. */
+export async function endAllSessions(deps: SessionsDeps, caller: Caller, memberId = MemberId.parse(caller.id)): Promise<{ ended: number }> {
+  await requireMember(deps, caller, memberId)
+  for (let ended = 0; ; ) {
+    const { items } = await deps.people.sessions.find('member', { where: { memberId }, limit: 100 })
+    if (items.length === 0) return { ended }
+    ended += await end(deps, caller, items)
+  }
+}
+
+/** Ends sessions one by one, because another request may end one of them at the same time. */
+async function end(deps: SessionsDeps, caller: Caller, sessions: readonly Session[]): Promise<number> {
+  const committed = await Promise.all(
+    sessions.map(({ id, orgId }) =>
+      deps.storage.commit([
+        deps.people.sessions.taking(id, {}),
+        deps.audit.recording(auditDraft(caller, 'sessions.end', { orgId, subject: id })),
+      ]),
+    ),
+  )
+  return committed.filter(({ ok }) => ok).length
+}

@@ -103,6 +103,7 @@ export async function startRegistry({
   outgoing,
   ca,
   freshness = 'off',
+  localhost = false,
   ...outside
 }: {
   servers?: number
@@ -121,13 +122,15 @@ export async function startRegistry({
   outgoing?: Outgoing
   ca?: string
   freshness?: 'off' | 'daily'
+  /** The issuer has a host name: passkeys need one. */
+  localhost?: boolean
 } & Pick<ServiceDeps, 'outgoing' | 'resolver' | 'ca' | 'witness' | 'bearerTokens' | 'registration'> = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
   const { storages, stored, close } = await openStorages(folder, clock, count)
   const [storage] = storages
   if (storage === undefined) throw new Error('startRegistry needs at least one server')
   const front = await openFront()
-  const issuer = front.origin
+  const issuer = localhost ? front.origin.replace('127.0.0.1', 'localhost') : front.origin
   const servers: RunningServer[] = []
   const parts = {
     clock,

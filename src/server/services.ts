@@ -12,6 +12,7 @@ import { readMemberClient } from '../identity/clients/member-client.js'
 import { confirmAdmitted, noteUse, registerProvedKey } from '../identity/clients/prove-key.js'
 import { readExternalClient } from '../identity/clients/self-registered.js'
 import { agentsSection, sessionsSection } from '../identity/people/account-sections.js'
+import { passkeysSection } from '../identity/people/passkeys/pages.js'
 import type { AccountSection } from '../identity/people/you-page.js'
 import { authenticateRequest } from '../oauth/client-auth/authenticate.js'
 import { isCalledFor } from '../oauth/lineage.js'
@@ -101,6 +102,7 @@ export async function startServices(deps: ServiceDeps) {
     tickets: newTickets({ ...base, findClient: clients.find }),
     /** The parts of the page /you, in their order. */
     accountSections: [
+      passkeysSection(services),
       agentsSection(services),
       tasksSection({ ...services, ...forTasks }),
       sessionsSection(services),

@@ -17,10 +17,17 @@ interface FormUse {
   readonly subject?: string
 }
 
+interface FormProps extends FormUse {
+  readonly action: string
+  /** Data for the script of the page, as JSON in `data-options`. */
+  readonly options?: object
+  readonly children: ComponentChildren
+}
+
 /** A POST form with its token. */
-export function Form({ action, children, ...use }: FormUse & { readonly action: string; readonly children: ComponentChildren }) {
+export function Form({ action, options, children, ...use }: FormProps) {
   return (
-    <form method="post" action={action}>
+    <form method="post" action={action} data-options={options && JSON.stringify(options)}>
       <input type="hidden" name={TOKEN} value={formTokenOf(use)} />
       {children}
     </form>

@@ -98,7 +98,16 @@ export async function requireInvitation(
   code: string,
   now: number,
 ): Promise<Invitation> {
-  const invitation = await requireOneTimeCode(deps, code, { find: deps.members.invitations.get, now })
+  return requireOpenInvitation(deps, await requireOneTimeCode(deps, code, { find: deps.members.invitations.get, now }), now)
+}
+
+/** The invitation, if it has not been redeemed and its inviter may still give it. */
+export async function requireOpenInvitation(
+  deps: Pick<InviteDeps, 'members' | 'trustLog'> & InviterDeps,
+  invitation: Invitation | undefined,
+  now: number,
+): Promise<Invitation> {
+  if (!invitation || invitation.expiresAt <= now) return denyCode()
   const { inviter } = invitation
   const isAuthorised = inviter === undefined || (await isStillAuthorised(deps, inviter, (client) => mayInvite(deps, client, invitation)))
   return isAuthorised && codeStands(deps.trustLog, invitation.dependsOn) ? invitation : denyCode()

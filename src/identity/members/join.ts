@@ -5,7 +5,7 @@ import { denyCode } from '../keys/one-time-code.js'
 import { firstSlots, reservingSlots } from '../keys/quota-slots.js'
 import { newRegisteredKey, type RegisterKeyDeps, requireOfferedKey } from '../keys/register.js'
 import { type InviteDeps, requireInvitation } from './invite.js'
-import type { Member, MemberRole } from './store.js'
+import type { Invitation, Member, MemberRole } from './store.js'
 
 export interface MemberJoined {
   readonly memberId: MemberId
@@ -13,6 +13,23 @@ export interface MemberJoined {
   readonly role: MemberRole
   readonly keyId: RegisteredKeyId
 }
+
+/** The member that an invitation makes. */
+export const newMember = (
+  { random }: Pick<InviteDeps, 'random'>,
+  { orgId, role, grantedBy, inviter }: Pick<Invitation, 'orgId' | 'role' | 'grantedBy' | 'inviter'>,
+  { id = newId(random, 'mem'), name, now }: { readonly id?: MemberId; readonly name: string; readonly now: number },
+): Member => ({
+  id,
+  orgId,
+  name,
+  role,
+  handle: newHandle(random, 'mem'),
+  ver: newHandle(random, 'ver'),
+  grantedBy,
+  createdAt: now,
+  ...(inviter && { invitedBy: inviter }),
+})
 
 /** Redeems an invitation: one commit consumes the code and creates the member with its first key. */
 export async function joinOrganisation(
@@ -22,8 +39,8 @@ export async function joinOrganisation(
   const { now } = await deps.trustLog.readBarrier()
   const invitation = await requireInvitation(deps, code, now)
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: invitation.id })
-  const id = newId(deps.random, 'mem')
-  const { orgId, role } = invitation
+  const member = newMember(deps, invitation, { name, now })
+  const { id, orgId, role } = member
   const { registeredKey, digest } = newRegisteredKey(deps, {
     owner: id,
     orgId,
@@ -33,17 +50,6 @@ export async function joinOrganisation(
     registeredAt: now,
     registeredBy: id,
   })
-  const member: Member = {
-    id,
-    orgId,
-    name,
-    role,
-    handle: newHandle(deps.random, 'mem'),
-    ver: newHandle(deps.random, 'ver'),
-    grantedBy: invitation.grantedBy,
-    createdAt: now,
-    ...(invitation.inviter && { invitedBy: invitation.inviter }),
-  }
   const { outcome } = await deps.trustLog.commit({
     id: registeredKey.entry,
     type: 'member.registered',

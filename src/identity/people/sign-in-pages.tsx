@@ -1,5 +1,4 @@
 import { refuse } from '../../errors.js'
-import { addressPrefix } from '../../http/limits/address-prefix.js'
 import { Foreign } from '../../http/pages/foreign.js'
 import { Form, requireForm } from '../../http/pages/form.js'
 import { seeOther } from '../../http/pages/html.js'
@@ -7,13 +6,14 @@ import { page } from '../../http/pages/page.js'
 import { styleSheet } from '../../http/pages/style.js'
 import type { HttpRequest, HttpResponse, Route } from '../../http/route.js'
 import type { OrganisationsStore } from '../organisations/store.js'
+import { type PasskeyPagesDeps, PasskeySignIn, passkeyPages } from './passkeys/pages.js'
 import { pageRoute, signOutRoute } from './person-routes.js'
-import { findGranted, type SignInDeps, saveSignIn, signIn, visitorOf } from './sign-in.js'
+import { attempt, findGranted, saveSignIn, signIn, visitorOf } from './sign-in.js'
 import { SIGN_IN_SCRIPT_PATH, signInScript } from './sign-in-script.js'
 import type { SignInGrant } from './store.js'
 import { redeemTicket } from './ticket.js'
 
-interface SignInPagesDeps extends SignInDeps {
+interface SignInPagesDeps extends PasskeyPagesDeps {
   readonly organisations: OrganisationsStore
 }
 
@@ -26,34 +26,28 @@ export const signInPages = (deps: SignInPagesDeps): Route[] => [
   pageRoute('GET', '/sign-in/confirm', (request) => confirmPage(deps, request)),
   pageRoute('POST', '/sign-in/confirm', (request) => confirm(deps, request)),
   signOutRoute(deps),
+  ...passkeyPages(deps),
 ]
 
 async function startPage(deps: SignInPagesDeps, request: HttpRequest): Promise<HttpResponse> {
   const { formKey, cookies } = await visitorOf(deps, request)
   return page(
     { title: 'Sign in', scripts: [SIGN_IN_SCRIPT_PATH], cookies },
-    <section aria-labelledby="by-ticket">
-      <h2 id="by-ticket">With the command line</h2>
-      <p>
-        Run <code>credence console</code> on the machine that has your profile. It opens this page with a ticket, or prints one.
-      </p>
-      <Form action="/sign-in/ticket" formKey={formKey} purpose="sign-in.ticket">
-        <label for="ticket">Ticket</label>
-        <input id="ticket" name="ticket" required maxLength={64} autoComplete="off" autoCapitalize="none" spellcheck={false} />
-        <button type="submit">Continue</button>
-      </Form>
-    </section>,
+    <>
+      <PasskeySignIn issuer={deps.issuer} formKey={formKey} />
+      <section aria-labelledby="by-ticket">
+        <h2 id="by-ticket">With the command line</h2>
+        <p>
+          Run <code>credence console</code> on the machine that has your profile. It opens this page with a ticket, or prints one.
+        </p>
+        <Form action="/sign-in/ticket" formKey={formKey} purpose="sign-in.ticket">
+          <label for="ticket">Ticket</label>
+          <input id="ticket" name="ticket" required maxLength={64} autoComplete="off" autoCapitalize="none" spellcheck={false} />
+          <button type="submit">Continue</button>
+        </Form>
+      </section>
+    </>,
   )
-}
-
-/** Counts a failed attempt for the address of its sender; a successful one is not counted. */
-async function attempt<T>(deps: SignInDeps, request: HttpRequest, prove: () => Promise<T>): Promise<T> {
-  const address = addressPrefix(request.address)
-  const refusal = deps.rateLimits.signIns.take(address)
-  if (refusal) throw refusal
-  const proved = await prove()
-  deps.rateLimits.signIns.refund(address)
-  return proved
 }
 
 async function receiveTicket(deps: SignInPagesDeps, request: HttpRequest): Promise<HttpResponse> {
@@ -90,7 +84,7 @@ async function confirmPage(deps: SignInPagesDeps, request: HttpRequest): Promise
 async function confirm(deps: SignInPagesDeps, request: HttpRequest): Promise<HttpResponse> {
   const { formKey, signIn: begun } = await visitorOf(deps, request)
   requireForm(request, deps.issuer, { formKey, purpose: 'sign-in.confirm' })
-  return begun?.offered ? signIn(deps, request, begun, begun.offered) : seeOther('/sign-in')
+  return begun?.offered ? signIn(deps, request, begun.offered, { returnTo: begun.returnTo, consuming: begun.id }) : seeOther('/sign-in')
 }
 
 async function requireOffered(deps: SignInPagesDeps, grant: SignInGrant) {

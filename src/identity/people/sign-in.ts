@@ -70,6 +70,16 @@ export async function saveSignIn(deps: SignInDeps, step: Omit<SignIn, 'id' | 'ex
   return signInCookie(deps.issuer).set(cookie, SIGN_IN_SECONDS)
 }
 
+/** Runs an attempt to sign in. A failed one counts for the address of its sender, a successful one does not. */
+export async function attempt<T>({ rateLimits }: SignInDeps, request: HttpRequest, prove: () => Promise<T>): Promise<T> {
+  const address = addressPrefix(request.address)
+  const refusal = rateLimits.signIns.take(address)
+  if (refusal) throw refusal
+  const proved = await prove()
+  rateLimits.signIns.refund(address)
+  return proved
+}
+
 /** The member whom a grant names, if both still stand. */
 export async function findGranted(deps: SignInDeps, grant: SignInGrant): Promise<Client | undefined> {
   const client = await deps.findClient(grant.memberId)
@@ -78,10 +88,15 @@ export async function findGranted(deps: SignInDeps, grant: SignInGrant): Promise
 }
 
 /**
- * Opens a session: the browser gets a new cookie, and its earlier session ends. Past MAX_SESSIONS the oldest session of the person ends. `signIn`
- * is consumed.
+ * Opens a session: the browser gets a new cookie, and its earlier session ends. Past MAX_SESSIONS the oldest session of the person ends.
+ * `consuming` is the sign-in that the session completes; it opens no second one.
  */
-export async function signIn(deps: SignInDeps, request: HttpRequest, signedIn: SignIn, grant: SignInGrant): Promise<HttpResponse> {
+export async function signIn(
+  deps: SignInDeps,
+  request: HttpRequest,
+  grant: SignInGrant,
+  { returnTo = HOME, consuming }: { readonly returnTo?: string | undefined; readonly consuming?: string },
+): Promise<HttpResponse> {
   const barrier = await deps.trustLog.readBarrier()
   const client = (await findGranted(deps, grant)) ?? refuse('code_invalid', 'the sign-in is no longer valid; begin again')
   const secret = deps.random.token(SECRET_BYTES)
@@ -101,7 +116,7 @@ export async function signIn(deps: SignInDeps, request: HttpRequest, signedIn: S
   const earlier = await earlierSessions(deps, request, grant.memberId)
   const row = { orgId: client.orgId, actor: grant.memberId, action: 'sessions.create', outcome: 'done', subject: session.id } as const
   const committed = await deps.storage.commit([
-    signIns.taking(signedIn.id, {}),
+    ...(consuming === undefined ? [] : [signIns.taking(consuming, {})]),
     sessions.inserting(session),
     ...earlier.map((id) => sessions.taking(id, {})),
     deps.audit.recording({ ...row, facts: { amr: grant.amr.join(' ') } }),
@@ -109,7 +124,7 @@ export async function signIn(deps: SignInDeps, request: HttpRequest, signedIn: S
   if (!committed.ok) refuse('conflict', 'the sign-in was completed in another tab, or could not be saved; begin again')
   await deps.trustLog.requireStillStanding(barrier, [...client.dependencies.handles, ...grant.dependsOn])
   const cookies = [sessionCookie(deps.issuer).set(`${session.id}.${secret}`, SESSION_SECONDS), signInCookie(deps.issuer).clear()]
-  return seeOther(signedIn.returnTo ?? HOME, cookies)
+  return seeOther(returnTo, cookies)
 }
 
 /** The sessions that a new one ends: that of the same browser, and the oldest past MAX_SESSIONS. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { MemberId, OrgId, SessionId } from '../../protocol/ids.js'
+import { MemberId, OrgId, RegisteredKeyId, SessionId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
 /** How a person has proved who they are (RFC 8176 where it has a name): `pop`, the key of a CLI profile. */
@@ -32,6 +32,36 @@ export const Session = SignInGrant.extend({
 })
 export type Session = z.infer<typeof Session>
 
+/** A ceremony with an authenticator that has begun. */
+const PasskeyCeremony = z.strictObject({
+  use: z.enum(['sign-in', 'join', 'add']),
+  challenge: z.string().length(43),
+  expiresAt: z.int(),
+  /** For whom a passkey is registered. With `invitationId`, the member does not exist yet. */
+  memberId: MemberId.optional(),
+  name: z.string().max(128).optional(),
+  invitationId: z.string().max(64).optional(),
+})
+export type PasskeyCeremony = z.infer<typeof PasskeyCeremony>
+
+/** A passkey: a discoverable credential of an authenticator, which verifies its user. */
+const Passkey = z.strictObject({
+  id: RegisteredKeyId,
+  memberId: MemberId,
+  orgId: OrgId,
+  /** Handle of kind `key:`. Sessions depend on it; no token does. */
+  handle: Handle,
+  /** base64url, as the authenticator chose it. */
+  credentialId: z.string().max(1400),
+  /** COSE key, base64url. */
+  publicKey: z.string().max(2048),
+  /** The authenticator's counter of signatures; 0 if it has none. */
+  counter: z.int().min(0),
+  createdAt: z.int(),
+  usedAt: z.int(),
+})
+export type Passkey = z.infer<typeof Passkey>
+
 /** A sign-in that is not complete. `id` is the digest of its cookie. */
 export const SignIn = z.strictObject({
   id: z.string().length(43),
@@ -39,6 +69,7 @@ export const SignIn = z.strictObject({
   returnTo: z.string().max(4096).optional(),
   /** What the person has proved. The sign-in waits for their consent. */
   offered: SignInGrant.optional(),
+  passkey: PasskeyCeremony.optional(),
   expiresAt: z.int(),
 })
 export type SignIn = z.infer<typeof SignIn>
@@ -74,14 +105,24 @@ export const SIGN_IN_TICKETS: OwnedSpec<SignInTicket> = {
   ownedBy: ['memberId'],
 }
 
+export const PASSKEYS: OwnedSpec<Passkey> = {
+  name: 'passkeys',
+  schema: Passkey,
+  key: 'id',
+  indexes: { member: { fields: ['memberId', 'createdAt'] }, credential: { fields: ['credentialId'], unique: true } },
+  ownedBy: ['orgId'],
+}
+
 export interface PeopleStore {
   readonly sessions: Collection<Session>
   readonly signIns: Collection<SignIn>
   readonly tickets: Collection<SignInTicket>
+  readonly passkeys: Collection<Passkey>
 }
 
 export const peopleStore = ({ storage }: { readonly storage: Storage }): PeopleStore => ({
   sessions: storage.collection(SESSIONS),
   signIns: storage.collection(SIGN_INS),
   tickets: storage.collection(SIGN_IN_TICKETS),
+  passkeys: storage.collection(PASSKEYS),
 })

@@ -1,0 +1,118 @@
+import { auditDraft } from '../../../audit/audit-draft.js'
+import { refuse } from '../../../errors.js'
+import { type Caller, type InviterDeps, mayOversee } from '../../../http/caller.js'
+import { identitiesOf, newHandle } from '../../../protocol/handles.js'
+import { MemberId, newId, type OrgId, type RegisteredKeyId } from '../../../protocol/ids.js'
+import { stands } from '../../../protocol/standing.js'
+import { denyCode } from '../../keys/one-time-code.js'
+import type { InviteDeps } from '../../members/invite.js'
+import { requireOpenInvitation } from '../../members/invite.js'
+import { newMember } from '../../members/join.js'
+import type { SignInDeps } from '../sign-in.js'
+import type { Passkey, PasskeyCeremony, SignIn, SignInGrant } from '../store.js'
+import { credentialIdOf, deny, verifyAuthentication, verifyRegistration } from './ceremony.js'
+
+export type PasskeyDeps = SignInDeps & InviteDeps & InviterDeps
+
+const MAX_PASSKEYS = 20
+
+/** The passkeys of a member that stand. */
+export async function passkeysOf(
+  { people, trustLog }: Pick<PasskeyDeps, 'people' | 'trustLog'>,
+  memberId: MemberId,
+): Promise<readonly Passkey[]> {
+  const { items } = await people.passkeys.find('member', { where: { memberId }, limit: 100 })
+  return items.filter(({ handle }) => !trustLog.ended.has(handle))
+}
+
+/** Redeems an invitation: one commit creates the member with a passkey. */
+export async function joinByPasskey(deps: PasskeyDeps, begun: SignIn, credential: string | undefined): Promise<SignInGrant> {
+  const { ceremony, now } = await takeCeremony(deps, begun, 'join')
+  const { invitationId = '', memberId: id, name = '' } = ceremony
+  const invitation = await requireOpenInvitation(deps, await deps.members.invitations.get(invitationId), now)
+  const key = await verifyRegistration(deps.issuer, ceremony.challenge, credential)
+  const member = newMember(deps, invitation, { ...(id && { id }), name, now })
+  const passkey = newPasskey(deps, { ...key, memberId: member.id, orgId: member.orgId }, now)
+  const { orgId, role } = member
+  const { outcome } = await deps.trustLog.commit({
+    type: 'member.registered',
+    dependsOn: invitation.dependsOn,
+    operations: [
+      deps.members.inserting(member),
+      deps.people.passkeys.inserting(passkey),
+      deps.members.invitations.taking(invitation.id, { codeHash: invitation.codeHash }),
+      deps.audit.recording({
+        orgId,
+        actor: member.id,
+        action: 'members.join',
+        outcome: 'done',
+        subject: invitation.id,
+        facts: { role, by: 'passkey' },
+      }),
+    ],
+  })
+  return outcome === 'committed' ? grantOf(deps, passkey) : denyCode()
+}
+
+/** Registers a further passkey of the caller. */
+export async function addPasskey(deps: PasskeyDeps, caller: Caller, begun: SignIn, credential: string | undefined): Promise<void> {
+  const { ceremony, now } = await takeCeremony(deps, begun, 'add')
+  if (ceremony.memberId !== caller.id) return deny()
+  const memberId = MemberId.parse(caller.id)
+  if ((await passkeysOf(deps, memberId)).length >= MAX_PASSKEYS)
+    refuse('conflict', `a person has at most ${MAX_PASSKEYS} passkeys; remove one`)
+  const key = await verifyRegistration(deps.issuer, ceremony.challenge, credential)
+  const passkey = newPasskey(deps, { ...key, memberId, orgId: caller.orgId }, now)
+  const { outcome } = await deps.trustLog.commit({
+    type: 'key.registered',
+    dependsOn: identitiesOf(caller.dependencies.handles),
+    operations: [
+      deps.people.passkeys.inserting(passkey),
+      deps.audit.recording(auditDraft(caller, 'passkeys.add', { subject: passkey.id })),
+    ],
+  })
+  if (outcome !== 'committed') deny()
+}
+
+/** Verifies the response of a passkey, and what it grants. Its new counter is stored by a guarded change, so that a copy of the response grants nothing. */
+export async function proveByPasskey(deps: PasskeyDeps, begun: SignIn, credential: string | undefined): Promise<SignInGrant> {
+  const { ceremony, now } = await takeCeremony(deps, begun, 'sign-in')
+  const { items } = await deps.people.passkeys.find('credential', { where: { credentialId: credentialIdOf(credential) }, limit: 1 })
+  const [passkey] = items
+  if (!passkey || !stands(deps.trustLog.ended, [passkey.handle])) return deny()
+  const counter = await verifyAuthentication(deps.issuer, ceremony.challenge, credential, passkey)
+  const changed = await deps.people.passkeys.change(passkey.id, { counter: passkey.counter }, { counter, usedAt: now })
+  return changed ? grantOf(deps, changed) : deny()
+}
+
+/** Revokes a passkey: for its person, and for administrators. The sessions that it opened end with it. */
+export async function revokePasskey(deps: PasskeyDeps, caller: Caller, id: RegisteredKeyId): Promise<void> {
+  const passkey = await deps.people.passkeys.get(id)
+  if (!passkey || !(passkey.memberId === caller.id || mayOversee(caller, passkey.orgId))) return refuse('not_found', 'no such passkey')
+  if (deps.trustLog.ended.has(passkey.handle)) refuse('already_revoked', 'the passkey was revoked')
+  const ends = [{ handle: passkey.handle }]
+  const draft = auditDraft(caller, 'passkeys.revoke', { orgId: passkey.orgId, subject: id })
+  await deps.trustLog.end({ type: 'key.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, reason: 'user_request' }) })
+}
+
+/** Takes the ceremony that a browser has begun. It is single-use: whatever the response is, the challenge is gone. */
+async function takeCeremony(
+  deps: PasskeyDeps,
+  { id }: SignIn,
+  use: PasskeyCeremony['use'],
+): Promise<{ readonly ceremony: PasskeyCeremony; readonly now: number }> {
+  const { now } = await deps.trustLog.readBarrier()
+  const ceremony = (await deps.people.signIns.take(id, {}))?.passkey
+  return ceremony?.use === use && ceremony.expiresAt > now ? { ceremony, now } : deny()
+}
+
+const newPasskey = (
+  { random }: PasskeyDeps,
+  key: Pick<Passkey, 'credentialId' | 'publicKey' | 'counter'> & { readonly memberId: MemberId; readonly orgId: OrgId },
+  now: number,
+): Passkey => ({ id: newId(random, 'key'), handle: newHandle(random, 'key'), createdAt: now, usedAt: now, ...key })
+
+async function grantOf({ findClient, trustLog }: PasskeyDeps, { memberId, handle }: Passkey): Promise<SignInGrant> {
+  const client = (await findClient(memberId)) ?? deny()
+  return { memberId, amr: ['pop', 'user'], dependsOn: [...identitiesOf(client.dependencies.handles), handle, trustLog.epoch] }
+}

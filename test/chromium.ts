@@ -1,0 +1,60 @@
+// Chromium through playwright-core. .ci/run installs Debian's; without one, the tests in a browser are skipped with a loud line.
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+const path = process.env.CREDENCE_TEST_CHROMIUM ?? PATHS.find(existsSync)
+
+/** Says what is skipped without a browser. */
+export function hasChromium(what: string): boolean {
+  if (path === undefined) console.warn(`\n*** NOT TESTED IN A BROWSER: ${what}. Install chromium, or set CREDENCE_TEST_CHROMIUM. ***\n`)
+  return path !== undefined
+}
+
+export const launchChromium = (): Promise<Browser> =>
+  chromium.launch({
+    ...(path !== undefined && { executablePath: path }),
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+
+/** An authenticator of the device: it makes discoverable credentials and verifies its user without asking. */
+export async function addAuthenticator(context: BrowserContext, page: Page): Promise<void> {
+  const session = await context.newCDPSession(page)
+  await session.send('WebAuthn.enable')
+  await session.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  })
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** WCAG 2.2 AA, in both colour schemes and at 360 px, where nothing may need scrolling in two directions. */
+export async function expectAccessible(page: Page): Promise<void> {
+  await page.setViewportSize({ width: 360, height: 740 })
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    await page.evaluate(AXE)
+    const violations = await page.evaluate(
+      `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`,
+    )
+    expect([page.url(), colorScheme, violations]).toEqual([page.url(), colorScheme, []])
+  }
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+}

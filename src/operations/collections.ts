@@ -15,7 +15,7 @@ import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
 import { NAMESPACE_CLAIMS, NAMESPACE_ROOTS, NAMESPACES } from '../identity/namespaces/store.js'
 import { ORGANISATIONS } from '../identity/organisations/store.js'
-import { PASSKEYS, SESSIONS, SIGN_IN_TICKETS, SIGN_INS } from '../identity/people/store.js'
+import { FOREIGN_ISSUERS, LINKS, PASSKEYS, SESSIONS, SIGN_IN_TICKETS, SIGN_INS } from '../identity/people/store.js'
 import { REGISTRATION_GRANTS } from '../identity/registrations/store.js'
 import { TOKENS } from '../oauth/store.js'
 import { FRESHNESS } from '../registry/cards/freshness/store.js'
@@ -38,6 +38,8 @@ export const COLLECTIONS = anySpecs([
   SIGN_INS,
   SIGN_IN_TICKETS,
   PASSKEYS,
+  LINKS,
+  FOREIGN_ISSUERS,
   INVITATIONS,
   AGENT_REGISTRATIONS,
   REGISTRATION_GRANTS,

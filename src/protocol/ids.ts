@@ -35,6 +35,13 @@ export type ExternalClientId = z.infer<typeof ExternalClientId>
 export const SessionId = id('ses', 'a session id').brand<'SessionId'>()
 export type SessionId = z.infer<typeof SessionId>
 
+/** A foreign issuer whose people may sign in. */
+export const IssuerId = id('iss', 'an issuer id').brand<'IssuerId'>()
+export type IssuerId = z.infer<typeof IssuerId>
+/** The account of a person at a foreign issuer. */
+export const LinkId = id('lnk', 'a link id').brand<'LinkId'>()
+export type LinkId = z.infer<typeof LinkId>
+
 /** A `client_id` that is the URL of the client's metadata. The server accepts fewer (oauth/registration/client-uri.ts). */
 export const ClientUri = z
   .string()
@@ -87,6 +94,8 @@ type IdOf = {
   key: RegisteredKeyId
   cli: ExternalClientId
   ses: SessionId
+  iss: IssuerId
+  lnk: LinkId
 }
 const SCHEMAS = {
   org: OrgId,
@@ -102,6 +111,8 @@ const SCHEMAS = {
   key: RegisteredKeyId,
   cli: ExternalClientId,
   ses: SessionId,
+  iss: IssuerId,
+  lnk: LinkId,
 }
 
 /** Creates a random id: `newId(random, 'agt')`. */

@@ -12,7 +12,7 @@ import { limitsRoutes } from '../identity/limits/routes.js'
 import { membersRoutes } from '../identity/members/routes.js'
 import { namespacesRoutes } from '../identity/namespaces/routes.js'
 import { organisationsRoutes } from '../identity/organisations/routes.js'
-import { sessionsRoutes } from '../identity/people/routes.js'
+import { issuersRoutes, linksRoutes, sessionsRoutes } from '../identity/people/routes.js'
 import { registrationsRoutes } from '../identity/registrations/routes.js'
 import { tokensRoutes } from '../oauth/routes.js'
 import { cardsRoutes } from '../registry/cards/routes.js'
@@ -24,6 +24,7 @@ import { signingKeysRoutes } from '../signing-keys/routes.js'
 export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof membersRoutes>[0] &
   Parameters<typeof sessionsRoutes>[0] &
+  Parameters<typeof issuersRoutes>[0] &
   Parameters<typeof registeredKeysRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
   Parameters<typeof registrationsRoutes>[0] &
@@ -49,6 +50,8 @@ export const newRouter = (deps: RouterDeps) =>
     organisations: organisationsRoutes(deps),
     members: membersRoutes(deps),
     sessions: sessionsRoutes(deps),
+    issuers: issuersRoutes(deps),
+    links: linksRoutes(deps),
     keys: registeredKeysRoutes(deps),
     agents: agentsRoutes(deps),
     registrations: registrationsRoutes(deps),

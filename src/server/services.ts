@@ -13,6 +13,7 @@ import { confirmAdmitted, noteUse, registerProvedKey } from '../identity/clients
 import { readExternalClient } from '../identity/clients/self-registered.js'
 import { agentsSection, sessionsSection } from '../identity/people/account-sections.js'
 import { passkeysSection } from '../identity/people/passkeys/pages.js'
+import { newProviders } from '../identity/people/upstream/provider.js'
 import type { AccountSection } from '../identity/people/you-page.js'
 import { authenticateRequest } from '../oauth/client-auth/authenticate.js'
 import { isCalledFor } from '../oauth/lineage.js'
@@ -57,6 +58,7 @@ export async function startServices(deps: ServiceDeps) {
     noteUse: (client: Client | ExternalClient) => noteUse(stores, client),
     saveClientDocument: byDocument.save,
     tokenKeys: newTokenKeys({ keyRing, clock }),
+    providers: newProviders(base),
   }
   const forTasks = { isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(services, agentId, taskId) }
   const cosigned = newCosignedCheckpoints(base)

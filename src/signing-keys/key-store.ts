@@ -4,9 +4,10 @@ import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
 /**
  * Each use has its own keys, so that a signature made for one use is never valid for another. `log` and `log-ed25519` both sign checkpoints:
- * witnesses and tools of C2SP know only Ed25519. `witness` cosigns the checkpoints of other logs. `webhook` signs the messages of webhooks.
+ * witnesses and tools of C2SP know only Ed25519. `witness` cosigns the checkpoints of other logs. `webhook` signs the messages of webhooks. `client`
+ * authenticates the registry as a client of OpenID Providers.
  */
-export const KEY_USES = ['token', 'card', 'log', 'log-ed25519', 'witness', 'webhook'] as const
+export const KEY_USES = ['token', 'card', 'log', 'log-ed25519', 'witness', 'webhook', 'client'] as const
 export const KeyUse = z.enum(KEY_USES)
 export type KeyUse = z.infer<typeof KeyUse>
 

@@ -123,6 +123,7 @@ async function send(
   const timestamp = String(clock.now())
   const signature = await (await keyRing.signer('webhook')).sign(utf8(`${id}.${timestamp}.${body}`))
   const headers = {
+    'content-type': 'application/json',
     'webhook-id': id,
     'webhook-timestamp': timestamp,
     'webhook-signature': `v1a,${Buffer.from(signature).toString('base64')}`,

@@ -96,6 +96,8 @@ export const RATES = {
   /** Failed sign-ins of one address prefix, and pages that send a browser to the sign-in and back. */
   signIns: { name: 'sign-ins', perSecond: 10 / 600, burstSeconds: 600 },
   signInStarts: { name: 'sign-in-starts', perSecond: 100 / 600, burstSeconds: 600 },
+  /** Requests to the OpenID Provider of one registered issuer: a sign-in needs one or two. */
+  signInsOfIssuer: { name: 'sign-ins-of-issuer', perSecond: 2, burstSeconds: 60 },
   /** Requests of the registry to hosts that callers chose (lib/guarded-fetch). */
   outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
   outgoingOfOrganisation: { name: 'outgoing-requests-of-organisation', perSecond: 200 / 3600, burstSeconds: 360 },
@@ -158,6 +160,7 @@ function outgoingRatesOf(
   { host, purpose, cause }: OutgoingRequest,
 ): readonly { readonly limit: RateLimit; readonly key: string }[] {
   const { outgoingOfClient, outgoingOfOrganisation, outgoingToHost, outgoing } = rates
+  const { signInsOfIssuer } = rates
   const { clientDocumentsOfAddress, clientDocumentsToHost, clientDocuments, refreshesOfDocument, unknownKidsOfDocument } = rates
   if (cause && 'webhookUrl' in cause) return [{ limit: rates.webhookMessages, key: cause.webhookUrl }]
   if (cause && 'address' in cause)
@@ -175,6 +178,7 @@ function outgoingRatesOf(
       { limit: clientDocuments, key: cause.isForKid ? 'unknown kid' : 'known' },
     ]
   }
+  if (cause && 'issuerId' in cause) return [{ limit: signInsOfIssuer, key: cause.issuerId }]
   const kind = cause === undefined ? 'repeated' : 'callers'
   const ofHost = cause && purpose === 'namespace' ? `namespace ${cause.orgId} ${host}` : `${kind} ${host}`
   return [
@@ -207,6 +211,7 @@ export function newRateLimits(
     registrationsOfAddress: limitOf(RATES.registrationsOfAddress),
     signIns: limitOf(RATES.signIns),
     signInStarts: limitOf(RATES.signInStarts),
+    signInsOfIssuer: limitOf(RATES.signInsOfIssuer),
     outgoingOfClient: limitOf(RATES.outgoingOfClient),
     outgoingOfOrganisation: limitOf(RATES.outgoingOfOrganisation),
     outgoingToHost: limitOf(RATES.outgoingToHost),

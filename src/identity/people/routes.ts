@@ -1,10 +1,14 @@
 import { z } from 'zod'
 import type { Role } from '../../http/caller.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
-import { MemberId, SessionId } from '../../protocol/ids.js'
+import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
+import { IssuerId, LinkId, MemberId, OrgId, SessionId } from '../../protocol/ids.js'
 import { endAllSessions, endSession, listSessions, type SessionsDeps } from './sessions.js'
 import { issueTicket, type TicketDeps, type TicketIssued } from './ticket.js'
+import { type IssuersDeps, type IssuerView, listIssuers, listLinks, registerIssuer, revokeIssuer, revokeLink } from './upstream/issuers.js'
 
+const ADMINISTRATORS: readonly Role[] = ['administrator', 'operator']
+const MEMBERS: readonly Role[] = ['member', ...ADMINISTRATORS]
 const PEOPLE: readonly Role[] = ['person', 'member', 'administrator', 'operator']
 
 /** Default: the caller. */
@@ -22,4 +26,39 @@ export const sessionsRoutes = (deps: TicketDeps & SessionsDeps) =>
     endAll: procedureFor('any', PEOPLE)
       .input(OfMember)
       .mutation(({ ctx, input }) => endAllSessions(deps, ctx.caller, input.memberId)),
+  })
+
+const IssuerUrl = z
+  .string()
+  .max(512)
+  .regex(/^https?:\/\/[^\s?#@\\]+$/, 'expected the issuer URL of an OpenID Provider, such as https://login.acme.example')
+
+export const issuersRoutes = (deps: IssuersDeps) =>
+  router({
+    register: creationFor('admin', ADMINISTRATORS)
+      .input(
+        z.strictObject({
+          kind: z.literal('oidc').default('oidc'),
+          url: IssuerUrl,
+          clientId: z.string().min(1).max(256),
+          autoJoin: z.strictObject({ claim: z.string().min(1).max(64), value: z.string().min(1).max(256) }).optional(),
+        }),
+      )
+      .mutation(({ ctx, input: { kind: _, ...issuer } }): Promise<IssuerView> => registerIssuer(deps, ctx.caller, issuer)),
+    list: procedureFor('admin', MEMBERS)
+      .input(z.strictObject({ orgId: OrgId.optional() }).prefault({}))
+      .query(({ ctx, input }) => listIssuers(deps, ctx.caller, input.orgId)),
+    revoke: procedureFor('admin', ADMINISTRATORS)
+      .input(z.strictObject({ issuerId: IssuerId, ...REVOCATION_INPUT }))
+      .mutation(({ ctx, input: { issuerId, ...because } }) => revokeIssuer(deps, ctx.caller, issuerId, because)),
+  })
+
+export const linksRoutes = (deps: SessionsDeps) =>
+  router({
+    list: procedureFor('any', PEOPLE)
+      .input(OfMember)
+      .query(({ ctx, input }) => listLinks(deps, ctx.caller, input.memberId)),
+    revoke: procedureFor('any', PEOPLE)
+      .input(z.strictObject({ linkId: LinkId, ...REVOCATION_INPUT }))
+      .mutation(({ ctx, input: { linkId, ...because } }) => revokeLink(deps, ctx.caller, linkId, because)),
   })

@@ -5,17 +5,16 @@ import { seeOther } from '../../http/pages/html.js'
 import { page } from '../../http/pages/page.js'
 import { styleSheet } from '../../http/pages/style.js'
 import type { HttpRequest, HttpResponse, Route } from '../../http/route.js'
-import type { OrganisationsStore } from '../organisations/store.js'
 import { type PasskeyPagesDeps, PasskeySignIn, passkeyPages } from './passkeys/pages.js'
 import { pageRoute, signOutRoute } from './person-routes.js'
 import { attempt, findGranted, saveSignIn, signIn, visitorOf } from './sign-in.js'
 import { SIGN_IN_SCRIPT_PATH, signInScript } from './sign-in-script.js'
 import type { SignInGrant } from './store.js'
 import { redeemTicket } from './ticket.js'
+import { upstreamPages } from './upstream/pages.js'
+import type { UpstreamDeps } from './upstream/sign-in.js'
 
-interface SignInPagesDeps extends PasskeyPagesDeps {
-  readonly organisations: OrganisationsStore
-}
+type SignInPagesDeps = PasskeyPagesDeps & UpstreamDeps
 
 /** The pages of the sign-in. A person first proves who they are, sees as whom they would sign in, and agrees. */
 export const signInPages = (deps: SignInPagesDeps): Route[] => [
@@ -27,6 +26,7 @@ export const signInPages = (deps: SignInPagesDeps): Route[] => [
   pageRoute('POST', '/sign-in/confirm', (request) => confirm(deps, request)),
   signOutRoute(deps),
   ...passkeyPages(deps),
+  ...upstreamPages(deps),
 ]
 
 async function startPage(deps: SignInPagesDeps, request: HttpRequest): Promise<HttpResponse> {

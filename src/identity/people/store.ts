@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { MemberId, OrgId, RegisteredKeyId, SessionId } from '../../protocol/ids.js'
+import { IssuerId, LinkId, MemberId, OrgId, RegisteredKeyId, SessionId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
 /** How a person has proved who they are (RFC 8176 where it has a name): `pop`, the key of a CLI profile. */
@@ -62,6 +62,47 @@ const Passkey = z.strictObject({
 })
 export type Passkey = z.infer<typeof Passkey>
 
+/** A sign-in at an OpenID Provider that has begun. */
+const UpstreamSignIn = z.strictObject({
+  issuerId: IssuerId,
+  state: z.string().length(43),
+  nonce: z.string().length(43),
+  verifier: z.string().length(43),
+  /** The signed-in member to whom the account will be linked. */
+  linkTo: MemberId.optional(),
+})
+export type UpstreamSignIn = z.infer<typeof UpstreamSignIn>
+
+/** An OpenID Provider whose people may sign in as members of an organisation. */
+const ForeignIssuer = z.strictObject({
+  id: IssuerId,
+  orgId: OrgId,
+  handle: Handle,
+  url: z.string().max(512),
+  /** The registry's `client_id` at the provider. */
+  clientId: z.string().min(1).max(256),
+  /** The origin of its authorization endpoint, to which the form of the sign-in leads. */
+  authorizationOrigin: z.string().max(256),
+  /** A person whose ID token has this value joins as `person`. Without it, people need an invitation first. */
+  autoJoin: z.strictObject({ claim: z.string().min(1).max(64), value: z.string().min(1).max(256) }).optional(),
+  grantedBy: z.array(Handle).max(16),
+  createdAt: z.int(),
+})
+export type ForeignIssuer = z.infer<typeof ForeignIssuer>
+
+/** The account of a person at an OpenID Provider. It stays after its revocation, so the account cannot join again by itself. */
+const Link = z.strictObject({
+  id: LinkId,
+  memberId: MemberId,
+  orgId: OrgId,
+  issuerId: IssuerId,
+  handle: Handle,
+  /** Keyed hash of issuer and subject. */
+  subjectHash: z.string().length(43),
+  createdAt: z.int(),
+})
+export type Link = z.infer<typeof Link>
+
 /** A sign-in that is not complete. `id` is the digest of its cookie. */
 export const SignIn = z.strictObject({
   id: z.string().length(43),
@@ -70,6 +111,7 @@ export const SignIn = z.strictObject({
   /** What the person has proved. The sign-in waits for their consent. */
   offered: SignInGrant.optional(),
   passkey: PasskeyCeremony.optional(),
+  upstream: UpstreamSignIn.optional(),
   expiresAt: z.int(),
 })
 export type SignIn = z.infer<typeof SignIn>
@@ -113,11 +155,29 @@ export const PASSKEYS: OwnedSpec<Passkey> = {
   ownedBy: ['orgId'],
 }
 
+export const FOREIGN_ISSUERS: OwnedSpec<ForeignIssuer> = {
+  name: 'foreign-issuers',
+  schema: ForeignIssuer,
+  key: 'id',
+  indexes: { organisation: { fields: ['orgId', 'createdAt'] } },
+  ownedBy: ['orgId'],
+}
+
+export const LINKS: OwnedSpec<Link> = {
+  name: 'links',
+  schema: Link,
+  key: 'id',
+  indexes: { subject: { fields: ['subjectHash'], unique: true }, member: { fields: ['memberId', 'createdAt'] } },
+  ownedBy: ['orgId'],
+}
+
 export interface PeopleStore {
   readonly sessions: Collection<Session>
   readonly signIns: Collection<SignIn>
   readonly tickets: Collection<SignInTicket>
   readonly passkeys: Collection<Passkey>
+  readonly issuers: Collection<ForeignIssuer>
+  readonly links: Collection<Link>
 }
 
 export const peopleStore = ({ storage }: { readonly storage: Storage }): PeopleStore => ({
@@ -125,4 +185,6 @@ export const peopleStore = ({ storage }: { readonly storage: Storage }): PeopleS
   signIns: storage.collection(SIGN_INS),
   tickets: storage.collection(SIGN_IN_TICKETS),
   passkeys: storage.collection(PASSKEYS),
+  issuers: storage.collection(FOREIGN_ISSUERS),
+  links: storage.collection(LINKS),
 })

@@ -33,8 +33,10 @@ const PURPOSES = {
   'client-document': { maxBytes: 5120, maxRedirects: 0, accept: 'application/json' },
   /** The keys that such metadata name. */
   'client-keys': { maxBytes: 65_536, maxRedirects: 0, accept: 'application/json' },
-  /** A message to a webhook. */
-  webhook: { maxBytes: 0, maxRedirects: 0, accept: '*/*' },
+  /** A message to a webhook: every status 2xx will do, and no body is read. */
+  webhook: { maxBytes: 0, maxRedirects: 0, accept: '*/*', anySuccess: true },
+  /** Metadata, keys and token endpoint of an organisation's OpenID Provider. */
+  'sign-in': { maxBytes: 65_536, maxRedirects: 0, accept: 'application/json' },
   /** Only shows that an endpoint answers: every status counts, and no body is read. */
   endpoint: { maxBytes: 0, maxRedirects: 0, accept: '*/*', anyStatus: true },
 } as const
@@ -44,19 +46,20 @@ export interface FetchRequest {
   readonly purpose: keyof typeof PURPOSES
   /** Absent for a request of the schedule. */
   readonly cause?: Cause | undefined
-  /** A JSON text that is sent by POST, with further headers. Only whether the status is 2xx matters then. */
+  /** Sent by POST, with its headers, `content-type` among them. Default: a GET request. */
   readonly message?: { readonly body: string; readonly headers: Readonly<Record<string, string>> } | undefined
 }
 
 /**
  * What causes a request, for its rates: a client of an organisation; the address prefix of an anonymous caller; a URL that the registry has to
- * fetch again, perhaps early because an assertion has an unknown `kid`; or the URL of a webhook.
+ * fetch again, perhaps early because an assertion has an unknown `kid`; the URL of a webhook; or an issuer with which people sign in.
  */
 export type Cause =
   | { readonly id: string; readonly orgId: string }
   | { readonly address: string }
   | { readonly knownUrl: string; readonly isForKid: boolean }
   | { readonly webhookUrl: string }
+  | { readonly issuerId: string }
 
 export interface OutgoingRequest extends Pick<FetchRequest, 'purpose' | 'cause'> {
   readonly host: string
@@ -131,6 +134,7 @@ const EXPECTED =
 interface Following extends Pick<FetchRequest, 'purpose' | 'cause' | 'message'> {
   readonly accept: string
   readonly anyStatus?: boolean
+  readonly anySuccess?: boolean
   readonly maxBytes: number
   readonly maxRedirects: number
   /** Aborts when the call has ended, so that a connection in progress is closed. */
@@ -151,7 +155,7 @@ async function fetchFollowing(deps: GuardedFetchDeps, first: URL, following: Fol
   }
 }
 
-async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, anyStatus = false, maxBytes, message, signal }: Following) {
+async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, anyStatus, anySuccess, maxBytes, message, signal }: Following) {
   const addresses = await addressesOf(deps, url)
   if (!mayConnect(rulesOf(deps), url, addresses))
     throw new Error(`the host has an address that is not public (${addresses.join(', ') || 'none'})`)
@@ -164,15 +168,11 @@ async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, anyStatus =
     return await requestPinned({
       url,
       addresses,
-      headers: {
-        accept,
-        'user-agent': `credence (${deps.issuer})`,
-        ...traceHeaders(),
-        ...(message && { 'content-type': 'application/json', ...message.headers }),
-      },
+      headers: { accept, 'user-agent': `credence (${deps.issuer})`, ...traceHeaders(), ...message?.headers },
       body: message?.body,
       maxBytes,
       anyStatus,
+      anySuccess,
       ca: deps.ca,
       signal: AbortSignal.any([signal, late.signal]),
       onConnected: () => connected.abort(),

@@ -9,11 +9,13 @@ interface PinnedRequest {
   /** The only addresses that the request may connect to. */
   readonly addresses: readonly string[]
   readonly headers: Readonly<Record<string, string>>
-  /** Sent by POST. Then every status 2xx will do, and no response body is read. */
+  /** Sent by POST. Default: a GET request. */
   readonly body?: string | undefined
   readonly maxBytes: number
   /** True if any response will do: then its body is not read. */
-  readonly anyStatus: boolean
+  readonly anyStatus?: boolean | undefined
+  /** True if any status 2xx will do: then the body is not read. */
+  readonly anySuccess?: boolean | undefined
   /** Certificate authorities. Default: those of Node. */
   readonly ca?: string | undefined
   /** Closes the connection, also after a response whose body was not read. The caller must abort it in the end. */
@@ -36,9 +38,8 @@ const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 
 export async function requestPinned(pinned: PinnedRequest): Promise<PinnedResponse> {
   const response = await responseTo(pinned)
   const { statusCode: status, headers } = response
-  if (pinned.anyStatus) return { body: new Uint8Array(), contentType: '', cacheControl: '' }
-  if (pinned.body !== undefined && status !== undefined && status >= 200 && status < 300)
-    return { body: new Uint8Array(), contentType: '', cacheControl: '' }
+  const isSuccess = status !== undefined && status >= 200 && status < 300
+  if (pinned.anyStatus || (pinned.anySuccess && isSuccess)) return { body: new Uint8Array(), contentType: '', cacheControl: '' }
   if (REDIRECTS.has(status) && headers.location !== undefined) return { location: headers.location }
   if (status !== 200) throw new Error(`the status is ${status}`)
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Error('the response is encoded')
@@ -57,7 +58,11 @@ function responseTo({ url, addresses, headers, body, ca, signal, onConnected }: 
     agent: false,
     maxHeaderSize: 16_384,
     lookup: lookUpIn(addresses),
-    headers: { ...headers, 'accept-encoding': 'identity' },
+    headers: {
+      ...headers,
+      'accept-encoding': 'identity',
+      ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
+    },
     signal,
     ...(isTls && { servername: isIP(host) ? '' : host.replace(/\.$/, ''), ...(ca !== undefined && { ca }) }),
   }

@@ -45,6 +45,21 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Sign every browser of the caller, or of `memberId`, out. Keys and tokens stay valid.',
     caller: 'as sessions.list',
   },
+  'issuers.register': {
+    summary:
+      "Register an OpenID Provider with which people of the organisation sign in (`private_key_jwt`; needs the setting `outgoing`). With `autoJoin`, people whose ID token has the claim's value join as `person`.",
+    caller: 'administrators',
+  },
+  'issuers.list': { summary: 'List the OpenID Providers of an organisation.', caller: 'members of the organisation, operators' },
+  'issuers.revoke': {
+    summary: 'Revoke an OpenID Provider, the links of its people and their sessions. The members stay.',
+    caller: 'administrators, operators',
+  },
+  'links.list': { summary: "List the caller's accounts at OpenID Providers, or those of `memberId`.", caller: 'as sessions.list' },
+  'links.revoke': {
+    summary: 'Revoke the link of an account at an OpenID Provider, and the sessions that it opened.',
+    caller: 'as sessions.list',
+  },
   'keys.register': {
     summary: 'Register a further key of an organisation, agent or member.',
     caller: 'administrators of the organisation; agents and members for their own keys',

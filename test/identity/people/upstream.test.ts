@@ -1,0 +1,138 @@
+// Sign-in with an OpenID Provider (oidc-provider) of an organisation.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Actor, type Registry, startRegistry } from '../../registry.js'
+import { runningClock } from '../../set-clock.js'
+import { reasonOf } from '../../stories/actors.js'
+import { type Browser, newBrowser, type Shown, signedIn } from './browser.js'
+import { type OpenIdProvider, startOpenIdProvider } from './openid-provider.js'
+
+let registry: Registry
+let acme: Actor
+let provider: OpenIdProvider
+let issuer: { issuerId: string; signInUrl: string; redirectUri: string }
+
+beforeAll(async () => {
+  registry = await startRegistry({ clock: runningClock() })
+  acme = await registry.organisation('Acme')
+  provider = await startOpenIdProvider()
+  issuer = await register()
+})
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]()
+  await provider[Symbol.asyncDispose]()
+})
+
+async function register(by = acme): Promise<typeof issuer> {
+  const autoJoin = { claim: 'department', value: 'finance' }
+  const registered = await by.mutate<typeof issuer>('issuers.register', { url: provider.issuer, clientId: 'credence', autoJoin })
+  const { keys } = (await (await registry.fetch('/.well-known/jwks.json')).json()) as { keys: { credence_use: string }[] }
+  const jwks = { keys: keys.filter(({ credence_use }) => credence_use === 'client') }
+  provider.admit({ clientId: 'credence', redirectUri: registered.redirectUri, jwks })
+  return registered
+}
+
+const path = () => `/sign-in/${issuer.issuerId}`
+const begin = async (browser: Browser, step = 'sign-in'): Promise<Shown> => browser.submit(await browser.get(path()), path(), { step })
+const signInAs = async (browser: Browser, login: string): Promise<Shown> =>
+  browser.get(await provider.signIn((await begin(browser)).location ?? '', login))
+const members = async () =>
+  (await acme.query<{ items: { memberId: string; name: string; role: string }[] }>('members.list', { orgId: acme.orgId, limit: 100 })).items
+
+test('an account that fits the rule joins as a person, and is the same member at the next sign-in', async () => {
+  const browser = newBrowser(registry.issuer)
+  expect(await signInAs(browser, 'fay')).toMatchObject({ status: 303, location: '/you' })
+  const { text } = await browser.get('/you')
+  expect(text).toContain('&lt;b>fay&lt;/b>')
+  expect(await signInAs(newBrowser(registry.issuer), 'fay')).toMatchObject({ status: 303, location: '/you' })
+  expect((await members()).filter(({ name }) => name === '<b>fay</b>')).toMatchObject([{ role: 'person' }])
+})
+
+test('the sign-in sends PKCE, state and nonce, and the page lets its form lead to the provider alone', async () => {
+  const browser = newBrowser(registry.issuer)
+  const policy = (await browser.get(path())).headers.get('content-security-policy')
+  expect(policy).toContain(`form-action 'self' ${provider.issuer};`)
+  const query = new URL((await begin(browser)).location ?? '').searchParams
+  expect([query.get('code_challenge_method'), query.get('response_type'), query.get('redirect_uri')]).toEqual([
+    'S256',
+    'code',
+    issuer.redirectUri,
+  ])
+  for (const name of ['state', 'nonce', 'code_challenge']) expect(query.get(name)).toMatch(/^[A-Za-z0-9_-]{43}$/)
+})
+
+test('an account that fits no rule and is not linked does not sign in; a member links it and then signs in with it', async () => {
+  const before = await members()
+  const refused = await signInAs(newBrowser(registry.issuer), 'sam')
+  expect([refused.status, refused.text.includes('ask an administrator')]).toEqual([400, true])
+  expect(await members()).toEqual(before)
+  const browser = await signedIn(registry, acme)
+  const linked = await browser.get(await provider.signIn((await begin(browser, 'link')).location ?? '', 'sam'))
+  expect(linked).toMatchObject({ status: 303, location: '/you' })
+  const other = newBrowser(registry.issuer)
+  await signInAs(other, 'sam')
+  expect((await other.get('/you')).text).toContain("Acme's administrator")
+})
+
+test('a callback works once, only in the browser that began, and only with its state', async () => {
+  const [browser, other] = [newBrowser(registry.issuer), newBrowser(registry.issuer)]
+  const url = await provider.signIn((await begin(browser)).location ?? '', 'finn')
+  await begin(other)
+  expect((await newBrowser(registry.issuer).get(url)).status).toBe(400)
+  // Login CSRF: the code of an attacker in the browser of a victim that has begun a sign-in of its own
+  expect((await other.get(url)).status).toBe(400)
+  expect(await browser.get(url)).toMatchObject({ status: 303, location: '/you' })
+  expect((await browser.get(url)).status).toBe(400)
+  const third = newBrowser(registry.issuer)
+  const changed = new URL(await provider.signIn((await begin(third)).location ?? '', 'finn'))
+  changed.searchParams.set('iss', 'https://evil.example')
+  expect((await third.get(changed.href)).status).toBe(400)
+})
+
+test('of two first sign-ins of one account at once, both are the same member', async () => {
+  const browsers = [newBrowser(registry.issuer), newBrowser(registry.issuer)]
+  const urls = await Promise.all(browsers.map(async (browser) => provider.signIn((await begin(browser)).location ?? '', 'fran')))
+  const done = await Promise.all(browsers.map((browser, i) => browser.get(urls[i] ?? '')))
+  expect(done.map(({ status }) => status)).toEqual([303, 303])
+  expect((await members()).filter(({ name }) => name === '<b>fran</b>')).toHaveLength(1)
+})
+
+test('a revoked member, a revoked link and a revoked issuer sign out at the next click, and their accounts cannot sign in again', async () => {
+  const [ofMember, ofLink, ofIssuer] = [newBrowser(registry.issuer), newBrowser(registry.issuer), newBrowser(registry.issuer)]
+  const logins = ['felix', 'fiona', 'flo']
+  for (const [i, browser] of [ofMember, ofLink, ofIssuer].entries()) await signInAs(browser, logins[i] ?? '')
+  const memberOf = async (login: string) => (await members()).find(({ name }) => name === `<b>${login}</b>`)?.memberId
+  await acme.mutate('members.revoke', { memberId: await memberOf('felix') })
+  const { items } = await acme.query<{ items: { linkId: string }[] }>('links.list', { memberId: await memberOf('fiona') })
+  await acme.mutate('links.revoke', { linkId: items[0]?.linkId })
+  for (const [browser, login] of [
+    [ofMember, 'felix'],
+    [ofLink, 'fiona'],
+  ] as const) {
+    expect((await browser.get('/you')).status).toBe(303)
+    expect((await signInAs(newBrowser(registry.issuer), login)).status).toBe(400)
+  }
+  expect((await ofIssuer.get('/you')).status).toBe(200)
+  const waiting = newBrowser(registry.issuer)
+  const url = await provider.signIn((await begin(waiting)).location ?? '', 'flo')
+  await acme.mutate('issuers.revoke', { issuerId: issuer.issuerId, reason: 'policy' })
+  expect((await ofIssuer.get('/you')).status).toBe(303)
+  expect((await waiting.get(url)).status).toBe(404)
+  expect((await newBrowser(registry.issuer).get(path())).status).toBe(404)
+})
+
+test('issuers are registered by administrators, listed by members, and revoked by administrators and operators', async () => {
+  const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
+  const mia = await registry.join(code, 'Mia')
+  const globex = await registry.organisation('Globex')
+  const input = { url: provider.issuer, clientId: 'credence' }
+  expect(await reasonOf(mia.mutate('issuers.register', input))).toBe('forbidden')
+  const second = await acme.mutate<{ issuerId: string }>('issuers.register', input)
+  expect((await mia.query<{ items: { issuerId: string; state: string }[] }>('issuers.list', {})).items).toMatchObject([
+    { issuerId: second.issuerId, state: 'active' },
+    { issuerId: issuer.issuerId, state: 'revoked' },
+  ])
+  expect(await reasonOf(globex.query('issuers.list', { orgId: acme.orgId }))).toBe('not_found')
+  expect(await reasonOf(globex.mutate('issuers.revoke', { issuerId: second.issuerId }))).toBe('not_found')
+  await registry.operator.mutate('issuers.revoke', { issuerId: second.issuerId })
+  expect(await reasonOf(acme.mutate('issuers.register', { ...input, url: `${provider.issuer}/nothing` }))).toBe('fetch_failed')
+})

@@ -19,7 +19,20 @@ import {
   ROOT_TOKEN_SECONDS,
 } from '../protocol/claims.js'
 import { type Handle, handleOfToken, identitiesOf } from '../protocol/handles.js'
-import { ActorId, type Audience, type IntroductionId, type Jkt, newId, type OrgId, type TaskId, type TokenId } from '../protocol/ids.js'
+import {
+  ActorId,
+  type Audience,
+  type ConsentId,
+  type FamilyId,
+  type IntroductionId,
+  type Jkt,
+  type MemberId,
+  newId,
+  type OrgId,
+  type SubjectId,
+  type TaskId,
+  type TokenId,
+} from '../protocol/ids.js'
 import { type Delegation, formatScope, type Right, type Scope } from '../protocol/rights.js'
 import { type Barrier, type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
@@ -78,7 +91,7 @@ interface TokenDecision {
   readonly audienceOrgId?: OrgId
   /** Thumbprint of the key that the token is bound to. Undefined for a bearer token. */
   readonly jkt: Jkt | undefined
-  readonly sub: ActorId
+  readonly sub: SubjectId
   readonly audience: Audience
   readonly scopes: readonly Scope[]
   readonly act?: Act | undefined
@@ -86,6 +99,9 @@ interface TokenDecision {
   /** The task is new: `by` creates it in the commit of the token. */
   readonly creation?: (TaskCreation & { readonly by: AuthenticatedClient }) | undefined
   readonly introductionId?: IntroductionId | undefined
+  readonly person?: TokenPerson | undefined
+  /** Further operations of the token's commit. If one cannot be done, the request is decided again. */
+  readonly alongside?: readonly Operation[] | undefined
   readonly tools?: readonly string[] | undefined
   readonly resources?: readonly string[] | undefined
   readonly delegation?: Delegation | undefined
@@ -100,6 +116,15 @@ interface TokenDecision {
   readonly parents: readonly TokenId[]
   /** Dependencies of everything that the decision read, besides the client and its key. */
   readonly dependencies: readonly Dependencies[]
+}
+
+/** The person for whom a token is, and what it stands on. */
+export interface TokenPerson {
+  readonly memberId: MemberId
+  readonly consentId: ConsentId
+  readonly familyId?: FamilyId | undefined
+  /** When the person signed in. Only root tokens say so. */
+  readonly authAt?: number | undefined
 }
 
 export interface IssuedToken {
@@ -164,6 +189,8 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     task_id: decision.task?.id,
     parent_task_ids: decision.task && decision.task.ancestors.length > 0 ? [...decision.task.ancestors] : undefined,
     introduction_id: decision.introductionId,
+    consent_id: decision.person?.consentId,
+    auth_time: decision.person?.authAt,
     allowed_tools: decision.tools && [...decision.tools],
     allowed_resources: decision.resources && [...decision.resources],
     delegation: decision.delegation,
@@ -227,6 +254,7 @@ async function saveRecord(
     ...(decision.task && { taskId: decision.task.id, calledFor: `${claims.aud} ${decision.task.id}` }),
     tasks,
     ...(decision.introductionId && { introductionId: decision.introductionId }),
+    ...personOf(decision.person),
     ...(decision.tools && { tools: [...decision.tools] }),
     ...(decision.resources && { resources: [...decision.resources] }),
     ...(decision.delegation && { delegation: decision.delegation }),
@@ -256,7 +284,8 @@ async function saveRecord(
       ...(decision.approval && { approval: decision.approval.id }),
     },
   })
-  const taking = [...(decision.calls?.taking ?? []), ...(decision.approval ? [decision.approval.taking] : [])]
+  const { alongside = [], calls, approval } = decision
+  const taking = [...alongside, ...(calls?.taking ?? []), ...(approval ? [approval.taking] : [])]
   const saving = [...taking, deps.tokens.inserting(record), row]
   if (decision.creation) return createTask(deps, decision.creation, saving)
   const committed = await deps.storage.commit(saving)
@@ -264,6 +293,9 @@ async function saveRecord(
   if (committed.failed < taking.length) return 'retry'
   return refuse('unavailable', 'the token could not be stored; try again in a second', { retryAfterSeconds: 1 })
 }
+
+const personOf = (person: TokenPerson | undefined): Pick<TokenRecord, 'memberId' | 'consentId' | 'familyId'> =>
+  person ? { memberId: person.memberId, consentId: person.consentId, ...(person.familyId && { familyId: person.familyId }) } : {}
 
 /** Commits the task, its log entry and the token as one. */
 async function createTask(

@@ -1,7 +1,19 @@
 import { z } from 'zod'
 import { AccessTokenClaims } from '../protocol/claims.js'
 import { Handle } from '../protocol/handles.js'
-import { ActorId, Audience, IntroductionId, Jkt, OrgId, TaskId, TokenId } from '../protocol/ids.js'
+import {
+  ActorId,
+  Audience,
+  ConsentId,
+  FamilyId,
+  IntroductionId,
+  Jkt,
+  MemberId,
+  OrgId,
+  SubjectId,
+  TaskId,
+  TokenId,
+} from '../protocol/ids.js'
 import { Delegation, Names } from '../protocol/rights.js'
 import { MAX_STANDING_HANDLES } from '../protocol/standing.js'
 import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
@@ -13,7 +25,7 @@ export const TokenRecord = z.strictObject({
   clientId: ActorId,
   /** The organisation of the client, or that of the resource for an external client without one. */
   orgId: OrgId,
-  sub: ActorId,
+  sub: SubjectId,
   audience: Audience,
   scope: AccessTokenClaims.shape.scope,
   /** The subject token and the actor token that the token was exchanged from. */
@@ -26,6 +38,10 @@ export const TokenRecord = z.strictObject({
   /** `<audience> <task>`, if the token has a task. */
   calledFor: z.string().max(600).optional(),
   introductionId: IntroductionId.optional(),
+  /** The person for whom the clients act. Never shown to them. */
+  memberId: MemberId.optional(),
+  consentId: ConsentId.optional(),
+  familyId: FamilyId.optional(),
   tools: Names.optional(),
   resources: Names.optional(),
   delegation: Delegation.optional(),

@@ -1,5 +1,6 @@
 import { AUDIT_ANCHORS, AUDIT_ENDINGS, AUDIT_LINKS, AUDIT_RETENTION, AUDIT_ROWS, AUDIT_WRITERS } from '../audit/store.js'
 import { APPROVALS } from '../delegation/approvals/store.js'
+import { CONSENT_SLOTS, CONSENTS } from '../delegation/consents/store.js'
 import { INBOX, INBOX_POSITIONS, NOTIFICATION_OUTBOX } from '../delegation/inbox/store.js'
 import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../delegation/introductions/capability/store.js'
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
@@ -17,6 +18,7 @@ import { NAMESPACE_CLAIMS, NAMESPACE_ROOTS, NAMESPACES } from '../identity/names
 import { ORGANISATIONS } from '../identity/organisations/store.js'
 import { FOREIGN_ISSUERS, LINKS, PASSKEYS, SESSIONS, SIGN_IN_TICKETS, SIGN_INS } from '../identity/people/store.js'
 import { REGISTRATION_GRANTS } from '../identity/registrations/store.js'
+import { FAMILIES } from '../oauth/families/store.js'
 import { TOKENS } from '../oauth/store.js'
 import { FRESHNESS } from '../registry/cards/freshness/store.js'
 import { CARDS, EARLIER_CARD_VERSIONS } from '../registry/cards/store.js'
@@ -56,6 +58,9 @@ export const COLLECTIONS = anySpecs([
   CAPABILITY_REQUESTS,
   APPROVALS,
   INTRODUCTIONS,
+  FAMILIES,
+  CONSENT_SLOTS,
+  CONSENTS,
   OPEN_PAIRS,
   RESOURCE_URIS,
   RESOURCES,

@@ -1,6 +1,21 @@
 import { z } from 'zod'
 import { type Handle, handleOfRegistryKey, handleOfToken } from './handles.js'
-import { ActorId, AgentId, AgentType, Audience, ClientId, ClientUri, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
+import {
+  ActorId,
+  AgentId,
+  AgentType,
+  Audience,
+  ClientId,
+  ClientUri,
+  ConsentId,
+  IntroductionId,
+  Jkt,
+  OrgId,
+  PersonId,
+  SubjectId,
+  TaskId,
+  TokenId,
+} from './ids.js'
 import { Delegation, ExchangeRights, MAX_CALLS, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
@@ -21,7 +36,7 @@ export type RiskLevel = z.infer<typeof RiskLevel>
  */
 export const AccessTokenClaims = z.object({
   iss: z.string().max(256),
-  sub: ActorId,
+  sub: SubjectId,
   aud: Audience,
   /** As the client authenticated: a client that is known by the URL of its metadata has this URL. */
   client_id: z.union([ActorId, ClientUri]),
@@ -42,6 +57,10 @@ export const AccessTokenClaims = z.object({
   /** Ancestors of the task, nearest first. */
   parent_task_ids: z.array(TaskId).max(16).optional(),
   introduction_id: IntroductionId.optional(),
+  /** Of a token for a person: the consent that allows it. */
+  consent_id: ConsentId.optional(),
+  /** Of a root token for a person: when the person signed in. */
+  auth_time: z.int().optional(),
   allowed_tools: Names.optional(),
   allowed_resources: Names.optional(),
   delegation: Delegation.optional(),
@@ -76,8 +95,11 @@ export const handlesOf = ({ standing, jti }: Pick<AccessTokenClaims, 'standing' 
   handleOfRegistryKey(kid),
 ]
 
-/** The client that the token was issued to: the newest actor, or else the subject. */
-export const presenterOf = ({ act, sub }: Pick<AccessTokenClaims, 'act' | 'sub'>): ActorId => act?.sub ?? sub
+/** The client that the token was issued to: the newest actor, or else the subject. A token for a person has an actor. */
+export const presenterOf = ({ act, sub }: Pick<AccessTokenClaims, 'act' | 'sub'>): ActorId => act?.sub ?? ActorId.parse(sub)
+
+/** True if clients act for a person with the token. */
+export const isForPerson = ({ sub }: { readonly sub: string }): boolean => PersonId.safeParse(sub).success
 
 /** The clients of a delegation chain: the subject, then the actors from the first to the newest. */
 export function chainOf(claims: { sub: string; act?: Act | undefined }): string[] {

@@ -5,7 +5,23 @@ import { z } from 'zod'
  * once, for ever.
  * `ver:` names one version of a record that decisions read; all other kinds are identities.
  */
-export type HandleKind = 'org' | 'mem' | 'agt' | 'key' | 'int' | 'tsk' | 'res' | 'tok' | 'rk' | 'epo' | 'cli' | 'iss' | 'lnk' | 'ver'
+export type HandleKind =
+  | 'org'
+  | 'mem'
+  | 'agt'
+  | 'key'
+  | 'int'
+  | 'tsk'
+  | 'res'
+  | 'tok'
+  | 'rk'
+  | 'epo'
+  | 'cli'
+  | 'iss'
+  | 'lnk'
+  | 'cns'
+  | 'fam'
+  | 'ver'
 
 /** Accepts every kind: handles of a kind that only a newer build knows must work like all others. */
 export const Handle = z

@@ -28,6 +28,15 @@ export type TokenId = z.infer<typeof TokenId>
 export const RegisteredKeyId = id('key', 'a key id').brand<'RegisteredKeyId'>()
 export type RegisteredKeyId = z.infer<typeof RegisteredKeyId>
 
+export const ConsentId = id('cns', 'a consent id').brand<'ConsentId'>()
+export type ConsentId = z.infer<typeof ConsentId>
+/** A grant of a person to a client, which its authorization code and refresh tokens belong to. */
+export const FamilyId = id('fam', 'a refresh family id').brand<'FamilyId'>()
+export type FamilyId = z.infer<typeof FamilyId>
+/** A person as one sector knows it (identity/people/pairwise.ts): a member id never stands in a token. */
+export const PersonId = id('per', 'a pairwise person id').brand<'PersonId'>()
+export type PersonId = z.infer<typeof PersonId>
+
 export const ExternalClientId = id('cli', 'an external client id').brand<'ExternalClientId'>()
 export type ExternalClientId = z.infer<typeof ExternalClientId>
 
@@ -67,6 +76,10 @@ export const isResourceId = (id: TargetId): id is ResourceId => ResourceId.safeP
 export const ActorId = z.union([ClientId, ExternalClientId], 'not a client id (agt_, mem_ or cli_ + 22 characters)')
 export type ActorId = z.infer<typeof ActorId>
 
+/** Subject of a token: a client, or the person for whom clients act. */
+export const SubjectId = z.union([ActorId, PersonId], 'not a subject id (agt_, mem_, cli_ or per_ + 22 characters)')
+export type SubjectId = z.infer<typeof SubjectId>
+
 /** RFC 7638 thumbprint (SHA-256, base64url) of a key. */
 export const Jkt = z
   .string()
@@ -96,6 +109,8 @@ type IdOf = {
   ses: SessionId
   iss: IssuerId
   lnk: LinkId
+  cns: ConsentId
+  fam: FamilyId
 }
 const SCHEMAS = {
   org: OrgId,
@@ -113,6 +128,8 @@ const SCHEMAS = {
   ses: SessionId,
   iss: IssuerId,
   lnk: LinkId,
+  cns: ConsentId,
+  fam: FamilyId,
 }
 
 /** Creates a random id: `newId(random, 'agt')`. */

@@ -1,3 +1,5 @@
+import { type Consented, consentsGrantedBy, findConsent } from '../delegation/consents/find.js'
+import { endingsWithPeople, endRemainingConsents } from '../delegation/consents/revoke.js'
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
@@ -11,6 +13,8 @@ import type { Client } from '../identity/clients/client.js'
 import { keysGrantedBy } from '../identity/keys/find.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
+import type { People } from '../identity/people/people.js'
+import type { RevocationReason } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
 import { type AgentId, type IntroductionId, isResourceId, type TargetId, type TaskId, type TokenId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
@@ -30,6 +34,10 @@ export const newFinders = (stores: Stores) => ({
     stores.requireRoom('creation')
     requireCreationRate(stores.rateLimits, creator, (await stores.limits.ofClient(creator)).creationsPerSecond)
   },
+  findConsent: (consented: Consented) => findConsent(stores, consented),
+  endingsOfConsents: (people: People) => endingsWithPeople(stores, people),
+  endRemainingConsents: (caller: Caller, people: People, because: RevocationReason) =>
+    endRemainingConsents(stores, caller, people, because),
   findTask: (id: TaskId) => findTask(stores, id),
   findTokenRecord: (id: TokenId) => stores.tokens.get(id),
   orgOfOwner: (owner: KeyOwner) => orgOfOwner(stores, owner),
@@ -43,6 +51,7 @@ export const newFinders = (stores: Stores) => ({
         agentsGrantedBy(stores, handle, since),
         tasksGrantedBy(stores, handle, since),
         introductionsGrantedBy(stores, handle, since),
+        consentsGrantedBy(stores, handle, since),
       ])
     ).flat(),
 })

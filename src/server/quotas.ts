@@ -1,3 +1,5 @@
+import { consentsQuota } from '../delegation/consents/find.js'
+import type { Consent } from '../delegation/consents/store.js'
 import { introductionQuotas } from '../delegation/introductions/find.js'
 import type { Introduction } from '../delegation/introductions/store.js'
 import { resourcesQuota } from '../delegation/resources/find.js'
@@ -18,6 +20,7 @@ type QuotaStores = Parameters<typeof commitWithinQuotas>[0] &
   Parameters<typeof namespacesQuota>[0] &
   Parameters<typeof resourcesQuota>[0] &
   Parameters<typeof tasksQuota>[0] &
+  Parameters<typeof consentsQuota>[0] &
   Parameters<typeof introductionQuotas>[0] & { readonly limits: LimitsInForce }
 
 /** Counts of rows, and commits within the limits in force. */
@@ -34,6 +37,8 @@ export function newQuotas(stores: QuotaStores) {
       commitWithinQuotas(stores, [clientDocumentsQuota(stores, orgId)], commit),
     commitClaim: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [namespacesQuota(stores, orgId)], commit),
     commitResource: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [resourcesQuota(stores, orgId)], commit),
+    commitConsents: async (person: Pick<Consent, 'memberId' | 'orgId'>, commit: CountedCommit) =>
+      commitWithinQuotas(stores, [consentsQuota(stores, person)], commit),
     commitTask: async (caller: Pick<Caller, 'kind' | 'id' | 'orgId'>, commit: CountedCommit) =>
       commitWithinQuotas(stores, [tasksQuota(stores, caller, await limits.ofClient(caller))], commit),
     commitGrant: async (granted: Introduction, commit: CountedCommit) => {

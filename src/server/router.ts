@@ -1,5 +1,6 @@
 import { auditRoutes } from '../audit/routes.js'
 import { approvalsRoutes } from '../delegation/approvals/routes.js'
+import { consentsRoutes } from '../delegation/consents/routes.js'
 import { introductionsRoutes } from '../delegation/introductions/routes.js'
 import { resourcesRoutes } from '../delegation/resources/routes.js'
 import { tasksRoutes } from '../delegation/tasks/routes.js'
@@ -39,6 +40,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof introductionsRoutes>[0] &
   Parameters<typeof approvalsRoutes>[0] &
   Parameters<typeof webhooksRoutes>[0] &
+  Parameters<typeof consentsRoutes>[0] &
   Parameters<typeof discoveryRoutes>[0] &
   Parameters<typeof tokensRoutes>[0] &
   Parameters<typeof revocationsRoutes>[0] &
@@ -62,6 +64,7 @@ export const newRouter = (deps: RouterDeps) =>
     introductions: introductionsRoutes(deps),
     approvals: approvalsRoutes(deps),
     webhooks: webhooksRoutes(deps),
+    consents: consentsRoutes(deps),
     resources: resourcesRoutes(deps),
     tasks: tasksRoutes(deps),
     tokens: tokensRoutes(deps),

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { newAudit, type RunningAudit } from '../audit/audit-log.js'
 import { logOrigin } from '../credentials/checkpoint.js'
 import { approvalsStore } from '../delegation/approvals/store.js'
+import { consentsStore } from '../delegation/consents/store.js'
 import { inboxStore } from '../delegation/inbox/store.js'
 import { capabilityStore } from '../delegation/introductions/capability/store.js'
 import { introductionsStore } from '../delegation/introductions/store.js'
@@ -25,6 +26,7 @@ import { limitsStore } from '../identity/limits/store.js'
 import { membersStore } from '../identity/members/store.js'
 import { namespacesStore } from '../identity/namespaces/store.js'
 import { organisationsStore } from '../identity/organisations/store.js'
+import { newPairwiseIds } from '../identity/people/pairwise.js'
 import { peopleStore } from '../identity/people/store.js'
 import { type Registration, registrationGrantsStore } from '../identity/registrations/store.js'
 import type { Clock } from '../lib/clock.js'
@@ -34,11 +36,13 @@ import { type Resolver, systemResolver } from '../lib/hosts/resolver.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Metrics, newMetrics } from '../lib/telemetry/metrics.js'
+import { familiesStore } from '../oauth/families/store.js'
 import { tokensStore } from '../oauth/store.js'
 import { freshnessStore } from '../registry/cards/freshness/store.js'
 import { cardsStore } from '../registry/cards/store.js'
 import { newKeyRing } from '../signing-keys/key-ring.js'
 import { newKeyVersions } from '../signing-keys/key-versions.js'
+import { newLastingSecret } from '../signing-keys/secrets.js'
 import { newReplayCache } from '../storage/replay-cache.js'
 import type { Storage } from '../storage/storage.js'
 import type { ClockMode } from '../trust-log/clock-rule.js'
@@ -130,6 +134,7 @@ export function newBase(deps: ServiceDeps) {
     keyRing,
     replayCache,
     audit,
+    pairwiseIds: newPairwiseIds(newLastingSecret({ storage, random }, 'pairwise')),
     resolver,
     guardedFetch,
     metrics,
@@ -164,6 +169,8 @@ export function newStores(base: ReturnType<typeof newBase>) {
     cards: cardsStore(base),
     freshness: freshnessStore(base),
     introductions: introductionsStore(base),
+    consents: consentsStore(base),
+    families: familiesStore(base),
     capabilities: capabilityStore(base),
     approvals: approvalsStore(base),
     tokens: tokensStore(base),

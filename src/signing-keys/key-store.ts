@@ -59,7 +59,7 @@ export const REGISTRY_SECRETS: OwnedSpec<StoredSecret> = {
   ownedBy: 'registry',
 }
 
-/** Secrets of nonces and cursors. The key is `<purpose> <period>`. */
+/** Secrets of nonces and cursors, whose key is `<purpose> <period>`, and that of pairwise ids, whose key is `pairwise`. */
 export const secretsIn = (storage: Storage): Collection<StoredSecret> => storage.collection(REGISTRY_SECRETS)
 
 export const algOf = ({ kty }: SigningKey['publicJwk']): 'ES256' | 'EdDSA' => (kty === 'OKP' ? 'EdDSA' : 'ES256')

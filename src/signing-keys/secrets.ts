@@ -68,3 +68,21 @@ export function newSecrets(
     },
   }
 }
+
+/** A secret that never changes, because what it protects lasts: the pairwise ids of people. The first instance that needs it creates it. */
+export function newLastingSecret(
+  { storage, random }: { readonly storage: Storage; readonly random: Random },
+  purpose: 'pairwise',
+): () => Promise<Uint8Array> {
+  const stored = secretsIn(storage)
+  let known: Uint8Array | undefined
+  return async () => {
+    if (known) return known
+    if (!(await stored.get(purpose)))
+      await stored.insert({ id: purpose, bytes: random.token(SECRET_BYTES), expiresAt: Number.MAX_SAFE_INTEGER })
+    const doc = await stored.get(purpose)
+    if (!doc) throw new Error(`the secret "${purpose}" could be neither created nor read`)
+    known = fromBase64url(doc.bytes) ?? new Uint8Array()
+    return known
+  }
+}

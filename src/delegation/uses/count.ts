@@ -1,4 +1,4 @@
-// Counts the uses of introductions, clients, tasks and audiences, apart from the token endpoint, which writes nothing for it.
+// Counts the uses of introductions, consents, clients, tasks and audiences, apart from the token endpoint, which writes nothing for it.
 //
 // Algorithm. A use is an issued token, and the audit log already lists these in links of at most 500 rows, which never change. A new link is marked
 // `isUncounted`. For each marked link the pass reads its rows and the token records that they name, and commits the changed records together with the
@@ -10,7 +10,7 @@ import { rowsOfLink } from '../../audit/chain.js'
 import type { AuditLink, AuditRow, AuditStore } from '../../audit/store.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
-import { ActorId, AgentId, type IntroductionId, type OrgId, type TaskId, type TokenId } from '../../protocol/ids.js'
+import { ActorId, AgentId, type ConsentId, type IntroductionId, type OrgId, type TaskId, type TokenId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
 import { added, DAY_SECONDS, unitOf } from './counts.js'
 import { newProfile, type ProfiledToken, withRefusal, withToken } from './profile.js'
@@ -21,6 +21,7 @@ export interface CountedToken extends ProfiledToken {
   readonly clientId: ActorId
   readonly orgId: OrgId
   readonly introductionId?: IntroductionId | undefined
+  readonly consentId?: ConsentId | undefined
 }
 
 export interface CountDeps {
@@ -134,11 +135,12 @@ async function changesOf<D extends object>(ids: readonly string[], read: (id: st
   }
 }
 
-const usedBy = ({ clientId, audience, taskId, introductionId }: CountedToken): readonly Used[] => [
+const usedBy = ({ clientId, audience, taskId, introductionId, consentId }: CountedToken): readonly Used[] => [
   { kind: 'client', id: clientId },
   { kind: 'audience', id: clientId, audience },
   ...(taskId ? [{ kind: 'task' as const, id: taskId }] : []),
   ...(introductionId ? [{ kind: 'introduction' as const, id: introductionId }] : []),
+  ...(consentId ? [{ kind: 'consent' as const, id: consentId }] : []),
 ]
 
 function withUse(before: UseRecord | undefined, used: Used, { orgId, taskId, issuedAt }: CountedToken): UseRecord {

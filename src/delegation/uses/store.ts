@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type ActorId, AgentId, Audience, type IntroductionId, Jkt, OrgId, TaskId } from '../../protocol/ids.js'
+import { type ActorId, AgentId, Audience, type ConsentId, type IntroductionId, Jkt, OrgId, TaskId } from '../../protocol/ids.js'
 import { Names, Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
@@ -71,6 +71,7 @@ export type AgentProfile = z.infer<typeof AgentProfile>
 /** The subject of a use record. */
 export type Used =
   | { readonly kind: 'introduction'; readonly id: IntroductionId }
+  | { readonly kind: 'consent'; readonly id: ConsentId }
   | { readonly kind: 'client'; readonly id: ActorId }
   | { readonly kind: 'task'; readonly id: TaskId }
   | { readonly kind: 'audience'; readonly id: ActorId; readonly audience: Audience }

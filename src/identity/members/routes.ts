@@ -6,6 +6,7 @@ import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { MemberId, OrgId } from '../../protocol/ids.js'
 import type { RegisterKeyDeps } from '../keys/register.js'
 import { OfferedJwk, OfferedProof } from '../keys/routes.js'
+import type { ConsentsOfPeople } from '../people/people.js'
 import type { ManageMemberDeps } from './authority.js'
 import { changeRole } from './change-role.js'
 import { type InviteDeps, inviteMember } from './invite.js'
@@ -16,7 +17,7 @@ import { MemberRole } from './store.js'
 
 const ById = z.strictObject({ memberId: MemberId })
 
-export const membersRoutes = (deps: InviteDeps & RegisterKeyDeps & ManageMemberDeps & InviterDeps) =>
+export const membersRoutes = (deps: InviteDeps & RegisterKeyDeps & ManageMemberDeps & InviterDeps & ConsentsOfPeople) =>
   router({
     invite: creationFor('admin')
       .input(z.strictObject({ orgId: OrgId, role: MemberRole }))

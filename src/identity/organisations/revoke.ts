@@ -7,9 +7,10 @@ import type { OrgId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { AgentsStore } from '../agents/store.js'
+import type { ConsentsOfPeople } from '../people/people.js'
 import type { OrganisationsStore } from './store.js'
 
-export interface RevokeOrganisationDeps {
+export interface RevokeOrganisationDeps extends ConsentsOfPeople {
   readonly organisations: OrganisationsStore
   readonly trustLog: TrustLog
   readonly audit: Audit
@@ -17,7 +18,7 @@ export interface RevokeOrganisationDeps {
 }
 
 /**
- * Revokes the organisation. Its members, agents, tasks and introductions depend on its handle, so they are revoked with it.
+ * Revokes the organisation. Its members, agents, tasks and introductions depend on its handle, so they are revoked with it; consents of its people are ended.
  * The organisation that runs the registry cannot be revoked.
  */
 export async function revokeOrganisation(
@@ -30,9 +31,9 @@ export async function revokeOrganisation(
   if (!organisation) return refuse('not_found', 'no such organisation')
   if (organisation.role === 'operators') return refuse('forbidden', 'the organisation that runs the registry cannot be revoked')
   if (deps.trustLog.ended.has(organisation.handle)) return refuse('already_revoked', 'the organisation was revoked')
-  const ends = [{ handle: organisation.handle }]
+  const ends = [{ handle: organisation.handle }, ...(await deps.endingsOfConsents({ orgId }))]
   const draft = auditDraft(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId })
-  return deps.trustLog.end({
+  const revoked = await deps.trustLog.end({
     type: 'organisation.revoked',
     ends,
     operations: [
@@ -40,4 +41,6 @@ export async function revokeOrganisation(
       ...deps.audit.recordingEnd(draft, { ends, ...because }),
     ],
   })
+  await deps.endRemainingConsents(caller, { orgId }, because)
+  return revoked
 }

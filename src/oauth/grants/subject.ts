@@ -1,16 +1,19 @@
 import type { KeysFor } from '../../credentials/jose/jwt.js'
+import type { Consented, GrantedConsent } from '../../delegation/consents/find.js'
 import { type GrantedIntroduction, type SortDeps, sortByReliance } from '../../delegation/introductions/decide/granted.js'
 import { refuse } from '../../errors.js'
 import type { Client } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
-import { type AccessTokenClaims, chainOf, presenterOf } from '../../protocol/claims.js'
+import { type AccessTokenClaims, chainOf, isForPerson, presenterOf } from '../../protocol/claims.js'
 import { identitiesOf } from '../../protocol/handles.js'
-import { AgentId, Audience, audienceOf, ClientId, type Jkt, type TargetId } from '../../protocol/ids.js'
-import { type Ceiling, EXCHANGE_SCOPE, scopesFor } from '../../protocol/rights.js'
+import { AgentId, Audience, audienceOf, ClientId, type Jkt, type TargetId, type TokenId } from '../../protocol/ids.js'
+import { type Bounds, type Ceiling, EXCHANGE_SCOPE, scopesFor } from '../../protocol/rights.js'
 import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { findToken } from '../find-token.js'
+import type { TokenPerson } from '../issue.js'
+import type { TokenRecord } from '../store.js'
 
 export interface SubjectDeps extends SortDeps {
   readonly tokenKeys: KeysFor
@@ -18,6 +21,23 @@ export interface SubjectDeps extends SortDeps {
   readonly clients: Clients
   readonly trustLog: { readonly ended: Ended }
   readonly findGranted: (from: AgentId, to: TargetId) => Promise<readonly GrantedIntroduction[]>
+  readonly findConsent: (consented: Consented) => Promise<GrantedConsent | undefined>
+  readonly findTokenRecord: (id: TokenId) => Promise<TokenRecord | undefined>
+}
+
+/** An introduction or a consent that the chain of a token consists of, with its bounds as they are now. */
+export interface Step {
+  readonly bounds: Bounds
+  /** How often the token is passed on after this step, the requested exchange included. */
+  readonly passedOn: number
+  readonly dependencies: Dependencies
+}
+
+/** The person at the beginning of a chain, and the agent that it has consented to. */
+export interface SubjectPerson extends Omit<TokenPerson, 'consentId'> {
+  readonly clientId: AgentId
+  /** The consent that the chain began with. Absent before the first step, which needs one. */
+  readonly consentId?: TokenPerson['consentId'] | undefined
 }
 
 /** A token that the presenter may exchange: its own root token, or an introduced token for the presenter that allows delegation. */
@@ -34,10 +54,13 @@ export interface Subject {
    * token.
    */
   readonly dependencies: Dependencies
-  /** Ids of the agents in the chain: the subject, then the actors, oldest first. */
+  /** Ids of the agents in the chain: the subject unless it is a person, then the actors, oldest first. */
   readonly chain: readonly string[]
   /** Current ceiling of each agent in the chain. */
   readonly ceilings: readonly Ceiling[]
+  /** The steps of the chain. Empty for a root token. */
+  readonly steps: readonly Step[]
+  readonly person?: SubjectPerson | undefined
 }
 
 /**
@@ -58,20 +81,26 @@ export async function requireSubject(
   const claims = found?.claims
   const presenter = AgentId.safeParse(client.id)
   if (!found || !claims || !presenter.success) return deny()
-  const isRoot = claims.aud === deps.issuer && presenterOf(claims) === client.id && claims.cnf?.jkt === jkt && claims.act === undefined
+  const isOwn = isForPerson(claims) ? claims.act?.act === undefined : claims.act === undefined
+  const isRoot = claims.aud === deps.issuer && presenterOf(claims) === client.id && claims.cnf?.jkt === jkt && isOwn
   const isIntroduced = claims.aud === audienceOf(deps.issuer, presenter.data) && claims.delegation !== undefined
   if (!isRoot && !isIntroduced) return deny()
   if (isRoot) requireExchangeScope(deps, claims, client)
-  const chain = chainOf(claims)
-  const clients = await requireClients(deps, chain)
-  const steps = isRoot ? [] : await requireSteps(deps, claims, [...chain, presenter.data])
+  const chain = isForPerson(claims) ? chainOf(claims).slice(1) : chainOf(claims)
+  const [clients, person] = await Promise.all([
+    requireClients(deps, chain),
+    isForPerson(claims) ? requirePerson(deps, claims, chain) : undefined,
+  ])
+  const steps = isRoot ? [] : await requireSteps(deps, claims, [...chain, presenter.data], person)
   const agents = clients.map(({ dependencies, ceiling }) => dependenciesOf(dependencies.handles, now + ceiling.tokenSeconds))
   return {
     kind: isRoot ? 'root' : 'introduced',
     claims,
     chain,
     ceilings: clients.map(({ ceiling }) => ceiling),
-    dependencies: joinDependencies(found.dependencies, ...agents, ...steps),
+    steps,
+    ...(person && { person }),
+    dependencies: joinDependencies(found.dependencies, ...agents, ...steps.map(({ dependencies }) => dependencies)),
   }
 }
 
@@ -80,7 +109,8 @@ export function ownSubject({ issuer }: SubjectDeps, { client }: AuthenticatedCli
   const own: readonly string[] = scopesFor(client.ceiling.rights, Audience.parse(issuer))
   if (!own.includes(EXCHANGE_SCOPE))
     refuse('invalid_scope', `a token for an audience needs the scope ${EXCHANGE_SCOPE} in the ceiling of the client`)
-  return { kind: 'root', claims: { sub: client.id }, chain: [client.id], ceilings: [client.ceiling], dependencies: dependenciesOf([]) }
+  const dependencies = dependenciesOf([])
+  return { kind: 'root', claims: { sub: client.id }, chain: [client.id], ceilings: [client.ceiling], steps: [], dependencies }
 }
 
 /** The scope may have left the ceiling since the token was issued. */
@@ -133,16 +163,49 @@ async function requireClients(deps: SubjectDeps, chain: readonly string[]): Prom
   return clients.map((client) => client ?? deny())
 }
 
-/** Returns the dependencies of each step of the chain. The introduction that the token depends on must stand, and its reliance must hold. */
-function requireSteps(deps: SubjectDeps, { standing }: AccessTokenClaims, chain: readonly string[]): Promise<readonly Dependencies[]> {
+/** The record of the token says for whom it is: the token itself has a pairwise id only. */
+async function requirePerson(
+  { findTokenRecord }: SubjectDeps,
+  { jti, auth_time: authAt }: AccessTokenClaims,
+  [first]: readonly string[],
+): Promise<SubjectPerson> {
+  const record = await findTokenRecord(jti)
+  const clientId = AgentId.safeParse(first)
+  if (!record?.memberId || !record.consentId || !clientId.success) return deny()
+  const { memberId, consentId, familyId } = record
+  // The consent of a root token is for the registry itself
+  return { memberId, clientId: clientId.data, ...(familyId && { familyId }), ...(record.kind === 'root' ? { authAt } : { consentId }) }
+}
+
+/** Returns the steps of the chain. The introductions and the consent that the token depends on must stand, and their reliance must hold. */
+async function requireSteps(
+  deps: SubjectDeps,
+  { standing }: AccessTokenClaims,
+  chain: readonly string[],
+  person: SubjectPerson | undefined,
+): Promise<readonly Step[]> {
   const dependsOn = new Set(standing.dependsOn)
-  return Promise.all(
-    chain.slice(1).map(async (id, i) => {
-      const [from, to] = [AgentId.safeParse(chain[i]), AgentId.safeParse(id)]
-      if (!from.success || !to.success) return deny()
-      const { valid, card } = await sortByReliance(deps, to.data, await deps.findGranted(from.data, to.data))
-      const introduction = valid.find(({ dependencies }) => identitiesOf(dependencies.handles).every((handle) => dependsOn.has(handle)))
-      return introduction && card ? joinDependencies(introduction.dependencies, card.dependencies) : deny()
-    }),
-  )
+  const isOfToken = ({ dependencies }: { readonly dependencies: Dependencies }): boolean =>
+    identitiesOf(dependencies.handles).every((handle) => dependsOn.has(handle))
+  const hops = chain.length - 1
+  const introductions = chain.slice(1).map(async (id, i): Promise<Step> => {
+    const [from, to] = [AgentId.safeParse(chain[i]), AgentId.safeParse(id)]
+    if (!from.success || !to.success) return deny()
+    const { valid, card } = await sortByReliance(deps, to.data, await deps.findGranted(from.data, to.data))
+    const introduction = valid.find(isOfToken)
+    if (!introduction || !card) return deny()
+    return {
+      bounds: introduction.bounds,
+      passedOn: hops - i,
+      dependencies: joinDependencies(introduction.dependencies, card.dependencies),
+    }
+  })
+  const consent = async (): Promise<readonly Step[]> => {
+    const called = AgentId.safeParse(chain[1])
+    if (!person) return []
+    const audience = called.success ? audienceOf(deps.issuer, called.data) : deny()
+    const granted = await deps.findConsent({ ...person, audience })
+    return granted && isOfToken(granted) ? [{ bounds: granted.bounds, passedOn: hops, dependencies: granted.dependencies }] : deny()
+  }
+  return [...(await consent()), ...(await Promise.all(introductions))]
 }

@@ -6,7 +6,7 @@ import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { Client } from '../../identity/clients/client.js'
 import { type Handle, identitiesOf } from '../../protocol/handles.js'
-import { AgentId, Audience, agentOfAudience, IntroductionId, type TargetId } from '../../protocol/ids.js'
+import { AgentId, Audience, agentOfAudience, IntroductionId, type OrgId, type TargetId } from '../../protocol/ids.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
 import { intersectNames, type Restrictions, type Scope } from '../../protocol/rights.js'
 import { type Barrier, dependenciesOf, stands } from '../../protocol/standing.js'
@@ -25,6 +25,7 @@ export interface TargetDeps extends SubjectDeps {
 export interface Target {
   readonly id: TargetId
   readonly audience: Audience
+  readonly orgId: OrgId
   /** Present for a protected resource. */
   readonly resource: Resource | undefined
   /** The identities of the audience. */
@@ -64,7 +65,7 @@ export async function requireTarget(deps: TargetDeps, client: Client, now: numbe
   const presenter = AgentId.safeParse(client.id)
   const found = await findAudience(deps, name)
   if (!presenter.success || !found || isClosedTo(found.resource, client)) return refuseTarget()
-  const { id, handles, understands } = found
+  const { id, orgId, handles, understands } = found
   const resource = found.resource?.resource
   const granted = await deps.findGranted(presenter.data, id)
   if (!stands(deps.trustLog.ended, handles)) return refuseTarget()
@@ -72,12 +73,12 @@ export async function requireTarget(deps: TargetDeps, client: Client, now: numbe
     if (found.resource?.resource.policy.mode !== 'open') return refuseTarget()
     const { offer } = found.resource
     const introductions = [prospectiveTo(found.resource, presenter.data, now)]
-    return { id, audience: offer.audience, resource, handles, understands, offer, introductions, prospective: found.resource }
+    return { id, orgId, audience: offer.audience, resource, handles, understands, offer, introductions, prospective: found.resource }
   }
   const { valid, affected, card: offer } = await sortByReliance(deps, id, granted)
   if (valid.length > 0 && offer) {
     const introductions = resource ? valid.map((introduction) => boundBy(resource, offer, introduction)) : valid
-    return { id, audience: offer.audience, resource, handles, understands, offer, introductions }
+    return { id, orgId, audience: offer.audience, resource, handles, understands, offer, introductions }
   }
   await deps.notifyOfRefusal(affected.map(({ introduction }) => introduction))
   return refuse('invalid_target', 'the card of this audience changed: it must approve the introduction again (introductions.approve)', {
@@ -108,7 +109,7 @@ const prospectiveTo = ({ resource, offer }: ResourceAudience, from: AgentId, now
 })
 const PROSPECTIVE_ID = IntroductionId.parse(`int_${'A'.repeat(22)}`)
 
-interface FoundAudience extends Pick<Target, 'id' | 'handles' | 'understands'> {
+interface FoundAudience extends Pick<Target, 'id' | 'orgId' | 'handles' | 'understands'> {
   /** Absent for an agent. */
   readonly resource?: ResourceAudience
 }
@@ -121,6 +122,7 @@ async function findAudience(deps: TargetDeps, name: string): Promise<FoundAudien
     return (
       agent && {
         id: agentId,
+        orgId: agent.orgId,
         handles: identitiesOf(agent.dependencies.handles),
         understands: { restrictions, handles: ver === undefined ? [] : [ver] },
       }
@@ -130,5 +132,5 @@ async function findAudience(deps: TargetDeps, name: string): Promise<FoundAudien
   if (!found) return undefined
   const { resource, target } = found
   const understands = { restrictions: resource.understands ?? [], handles: [resource.ver] }
-  return { id: resource.id, handles: target.dependencies.handles, understands, resource: found }
+  return { id: resource.id, orgId: resource.orgId, handles: target.dependencies.handles, understands, resource: found }
 }

@@ -6,7 +6,7 @@ import { type TaskDependencies, taskForTokens } from '../../delegation/tasks/tas
 import { isRefusal, refuse } from '../../errors.js'
 import type { Client } from '../../identity/clients/client.js'
 import { identitiesOf } from '../../protocol/handles.js'
-import { Audience, type ClientId, TaskId } from '../../protocol/ids.js'
+import { Audience, type ClientId, type MemberId, TaskId } from '../../protocol/ids.js'
 import { scopesFor } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
@@ -46,6 +46,8 @@ interface TaskContext {
   readonly authenticated: AuthenticatedClient
   /** The task of the subject token. */
   readonly subjectTask?: TaskId | undefined
+  /** The person for whom the client acts. The client may work under its tasks. */
+  readonly person?: MemberId | undefined
   readonly now: number
 }
 
@@ -56,7 +58,7 @@ interface TaskContext {
 export async function findRequestedTask(
   deps: TaskGrantDeps,
   { taskId, taskDescription, parentTaskId }: TaskParameters,
-  { authenticated, subjectTask, now }: TaskContext,
+  { authenticated, subjectTask, person, now }: TaskContext,
 ): Promise<RequestedTask | undefined> {
   const owner = authenticated.client.id
   const id = TaskId.safeParse(taskId)
@@ -70,7 +72,7 @@ export async function findRequestedTask(
   }
   await requireMayCreate(deps, authenticated.client)
   const parentId = parentTaskId === undefined ? subjectTask : await idOf(deps, owner, parentTaskId)
-  const parent = parentId === undefined ? undefined : await requireParentTask(deps, owner, parentId, now)
+  const parent = parentId === undefined ? undefined : await requireParentTask(deps, [owner, ...(person ? [person] : [])], parentId, now)
   const { client, key } = authenticated
   const identities = [...identitiesOf(client.dependencies.handles), key.handle]
   const task = newTask(deps, {
@@ -115,12 +117,15 @@ const refuseParent = (): never =>
 const requireParent = (task: TaskDependencies | undefined, parent: TaskId | undefined | ''): TaskDependencies | undefined =>
   parent === undefined || parent === '' || task?.ancestors[0] === parent ? task : refuseParent()
 
-async function requireParentTask(deps: TaskGrantDeps, owner: ClientId, id: TaskId, now: number): Promise<Task> {
-  const parent = await requireTaskToWorkUnder(deps, { id: owner }, id).catch((error: unknown) => {
-    if (!isRefusal(error)) throw error
-    return undefined
-  })
-  return parent && isTaskStanding(deps, parent, now) ? parent : refuseParent()
+async function requireParentTask(deps: TaskGrantDeps, owners: readonly ClientId[], id: TaskId, now: number): Promise<Task> {
+  for (const owner of owners) {
+    const parent = await requireTaskToWorkUnder(deps, { id: owner }, id).catch((error: unknown) => {
+      if (!isRefusal(error)) throw error
+      return undefined
+    })
+    if (parent && isTaskStanding(deps, parent, now)) return parent
+  }
+  return refuseParent()
 }
 
 /** Of two creations with one reference at the same time, one succeeds. */
@@ -148,38 +153,48 @@ export async function withRetries<T>(attempt: (isRetry: boolean) => Promise<T | 
 /** The tasks that bound a token request. */
 interface TaskBounds {
   readonly presenter: ClientId
+  /** The person for whom the presenter acts. */
+  readonly person?: MemberId | undefined
   /** The task of the subject token. */
   readonly subjectTask?: TaskId | undefined
   /** The task that the introduction was requested for. */
   readonly introductionTask?: TaskId | undefined
+  /** The task that the person has consented for. */
+  readonly consentTask?: TaskId | undefined
 }
 
 /**
  * Requires the subject token's task or a descendant of it that the presenter created; without a task in the subject token, any task of the
- * presenter. If the introduction names a task, it must be that one or a descendant. The task must stand.
+ * presenter or of the person for whom it acts. If the introduction or the consent names a task, it must be that one or a descendant. The task must
+ * stand.
  */
 export function requireTask(
   ended: Ended,
   requested: RequestedTask | undefined,
-  { presenter, subjectTask, introductionTask }: TaskBounds,
+  { presenter, person, subjectTask, introductionTask, consentTask }: TaskBounds,
 ): TaskDependencies | undefined {
+  const stepTasks = [
+    ...(introductionTask === undefined ? [] : [{ name: 'introduction', id: introductionTask }]),
+    ...(consentTask === undefined ? [] : [{ name: 'consent', id: consentTask }]),
+  ]
   if (requested === undefined) {
-    if (introductionTask === undefined) return undefined
-    return refuse(
-      'invalid_request',
-      `the introduction is only for the task ${introductionTask}: send task_id with this task or a child of it`,
-    )
+    const [bound] = stepTasks
+    if (bound === undefined) return undefined
+    return refuse('invalid_request', `the ${bound.name} is only for the task ${bound.id}: send task_id with this task or a child of it`)
   }
   const { task } = requested
   const isOfSubject = task !== undefined && task.id === subjectTask
-  const isOwn = task !== undefined && task.owner === presenter && (subjectTask === undefined || task.ancestors.includes(subjectTask))
+  const isOwn =
+    task !== undefined &&
+    (task.owner === presenter || task.owner === person) &&
+    (subjectTask === undefined || task.ancestors.includes(subjectTask))
   if (!task || !(isOfSubject || isOwn) || !stands(ended, task.dependencies.handles))
     return refuse(
       'invalid_request',
       'the task must be that of the subject token, or a child task of it that you created, and must not have ended',
     )
   if (task.isPaused) refuse('invalid_request', 'the task or a parent of it is paused: its owner can resume it (tasks.resume)')
-  if (introductionTask !== undefined && ![task.id, ...task.ancestors].includes(introductionTask))
-    return refuse('invalid_request', `the introduction is only for the task ${introductionTask} and its child tasks`)
+  for (const { name, id } of stepTasks)
+    if (![task.id, ...task.ancestors].includes(id)) refuse('invalid_request', `the ${name} is only for the task ${id} and its child tasks`)
   return task
 }

@@ -1,17 +1,19 @@
 // Token exchange. Order of the checks, all after the read barrier and after client and proof were verified:
 //  1. The presenter may exchange the subject token, and the token stands (`requireSubject`). An actor token is a root token of the presenter.
-//  2. An introduction from the presenter to the audience stands, and what it relies on at the audience holds (`requireTarget`).
+//  2. If the chain begins with a person, the first step needs its consent to the presenter for the audience (`requireConsent`).
+//  3. An introduction from the presenter to the audience stands, and what it relies on at the audience holds (`requireTarget`).
 //     Without a proof, the audience is a resource that accepts bearer tokens (`requireBearer`).
-//  3. Scopes, tools, resources and delegation rights are covered by every source and are not empty (`decideRights`).
-//  4. The task is the subject token's, a child of it, or the presenter's own; if the introduction names a task, it is that task or a child of
+//  4. Scopes, tools, resources and delegation rights are covered by every source and are not empty (`decideRights`).
+//  5. The task is the subject token's, a child of it, or the presenter's own; if the introduction names a task, it is that task or a child of
 //     it (`requireTask`).
-//  5. Delegation was granted, and the depth is within every ceiling of the chain (`requireDepth`).
-//  6. No agent occurs twice in the chain (`requireNoCycle`).
-//  7. If the calls with the token are limited, the audience counts them and the budgets have room (`limitCalls`).
-//  8. The token needs no approval, or the request names one that is good for it (`approvalFor`).
+//  6. Delegation was granted, and the depth is within every ceiling of the chain (`requireDepth`).
+//  7. No agent occurs twice in the chain (`requireNoCycle`).
+//  8. If the calls with the token are limited, the audience counts them and the budgets have room (`limitCalls`).
+//  9. The token needs no approval, or the request names one that is good for it (`approvalFor`).
 // A request for more than the sources allow is refused; no right is dropped silently.
 
 import type { RequireApprovalDeps } from '../../delegation/approvals/require.js'
+import type { GrantedConsent } from '../../delegation/consents/find.js'
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
@@ -23,9 +25,11 @@ import { type Fault, isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { Client } from '../../identity/clients/client.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
+import type { PairwiseIds } from '../../identity/people/pairwise.js'
 import { INTRODUCED_TOKEN_SECONDS } from '../../protocol/claims.js'
 import { AgentId, type Audience, type Jkt, type TaskId } from '../../protocol/ids.js'
 import {
+  type Bounds,
   type Ceiling,
   type CeilingRight,
   coversRight,
@@ -58,6 +62,7 @@ export interface ExchangeDeps extends IssueDeps, TargetDeps, RequireApprovalDeps
   readonly requireCreation: (client: Client) => Promise<void>
   readonly tasks: TaskDeps['tasks']
   readonly isCalledFor: TaskDeps['isCalledFor']
+  readonly pairwiseIds: PairwiseIds
 }
 
 /**
@@ -84,32 +89,40 @@ type AudienceRequest = Narrowing & Pick<ExchangeRequest, 'delegation' | 'approva
 interface Parties {
   readonly subject: Subject
   readonly actor?: Pick<Subject, 'claims' | 'dependencies'> | undefined
+  /** A grant that issues the token once only: further bounds, and the operations that its commit must contain. */
+  readonly within?: Bounds | undefined
+  readonly alongside?: IssueInput['alongside']
 }
+type IssueInput = Parameters<typeof issueToken>[2]
 
 /** Decides the token for an audience, by every grant that issues one. */
 export const grantForAudience = (
   ...request: [deps: ExchangeDeps, request: GrantRequest, requested: AudienceRequest, parties: Parties]
-): Promise<IssuedToken> => withRetries((isRetry) => tryGrantForAudience(isRetry, ...request))
+): Promise<IssuedToken> => withRetries((isRetry) => tryGrantForAudience(...request, isRetry))
 
-async function tryGrantForAudience(
-  isRetry: boolean,
+/** The same once. `retry`: another request was first with something that the token needs. */
+export async function tryGrantForAudience(
   deps: ExchangeDeps,
   { barrier, authenticated, jkt, form }: GrantRequest,
   requested: AudienceRequest,
-  { subject, actor }: Parties,
+  { subject, actor, within, alongside }: Parties,
+  isRetry = false,
 ): Promise<IssuedToken | 'retry'> {
   const target = await requireTarget(deps, authenticated.client, barrier.now, requested.audience)
   const request = { ...requested, target, audience: target.audience }
   if (jkt === undefined) requireBearer(deps, request)
+  const consent = await requireConsent(deps, subject, target)
   const subjectTask = subject.claims.task_id
-  const requestedTask = await findRequestedTask(deps, requested, { authenticated, subjectTask, now: barrier.now })
+  const person = subject.person?.memberId
+  const requestedTask = await findRequestedTask(deps, requested, { authenticated, subjectTask, person, now: barrier.now })
   const audiences = [request.audience, ...(request.delegation?.rights.map(({ audience }) => audience) ?? [])]
   const orgOf = await organisationsOf(deps.issuer, audiences, (id) => deps.clients.find(id))
   const { introduction, decision } = chooseIntroduction(candidatesOf(target.introductions, request.delegation), (candidate) => {
-    const rights = decideRights(authenticated, subject, candidate, { ...request, orgOf }, form)
-    const bounds = { presenter: authenticated.client.id, subjectTask, introductionTask: candidate.taskId }
-    const task = requireTask(deps.trustLog.ended, requestedTask, bounds)
-    requireDepth(authenticated, subject, candidate, request)
+    const granted = [candidate.bounds, ...(consent ? [consent.bounds] : []), ...(within ? [within] : [])]
+    const rights = decideRights(authenticated, subject, granted, { ...request, orgOf }, form)
+    const tasks = { subjectTask, introductionTask: candidate.taskId, consentTask: consent?.taskId }
+    const task = requireTask(deps.trustLog.ended, requestedTask, { presenter: authenticated.client.id, person, ...tasks })
+    requireDepth(authenticated, subject, granted, request)
     requireNoCycle(authenticated, subject, request)
     return { ...rights, task }
   })
@@ -126,7 +139,7 @@ async function tryGrantForAudience(
     kind: 'introduced',
     authenticated,
     jkt,
-    sub: subject.claims.sub,
+    sub: subject.person ? await deps.pairwiseIds(subject.person.memberId, target.orgId) : subject.claims.sub,
     audience: request.audience,
     ...decision,
     calls,
@@ -135,20 +148,45 @@ async function tryGrantForAudience(
     approval,
     seconds: request.seconds,
     maxSeconds: target.resource && secondsOf(target.resource, scopes, jkt),
-    // RFC 8693 §4.1: the presenter of an introduced token becomes the outermost actor. The client of a root token is the subject itself.
-    act: subject.kind === 'root' ? undefined : { sub: presenter, ...(subject.claims.act && { act: subject.claims.act }) },
+    act: actorsOf(subject, presenter),
     introductionId: introduction.id,
+    person: personOf(subject, consent),
+    alongside,
     parents: [...(subject.claims.jti ? [subject.claims.jti] : []), ...(actor?.claims.jti ? [actor.claims.jti] : [])],
     dependencies: [
       subject.dependencies,
       ...(actor ? [actor.dependencies] : []),
       introduction.dependencies,
+      ...(consent ? [consent.dependencies] : []),
       target.offer.dependencies,
       dependenciesOf(target.handles),
       ...(task ? [task.dependencies] : []),
       ...(calls ? [dependenciesOf(target.understands.handles)] : []),
     ],
   })
+}
+
+/** The first step for a person needs its consent. Later steps stand on that consent (`Subject.steps`). */
+async function requireConsent(deps: ExchangeDeps, { kind, person }: Subject, { audience }: Target): Promise<GrantedConsent | undefined> {
+  if (kind !== 'root' || !person) return undefined
+  const consent = await deps.findConsent({ ...person, audience })
+  return (
+    consent ?? refuse('invalid_target', 'the person has not consented to this audience, or has revoked the consent: ask for authorization')
+  )
+}
+
+/**
+ * RFC 8693 §4.1: the presenter of an introduced token becomes the outermost actor. The client of a root token is the subject itself, or acts for the
+ * person who is.
+ */
+function actorsOf({ kind, claims, person }: Subject, presenter: AgentId): IssueInput['act'] {
+  if (kind === 'root') return person && { sub: presenter }
+  return { sub: presenter, ...(claims.act && { act: claims.act }) }
+}
+
+function personOf({ person }: Subject, consent: GrantedConsent | undefined): IssueInput['person'] {
+  const consentId = consent?.id ?? person?.consentId
+  return person && consentId && { memberId: person.memberId, consentId, familyId: person.familyId }
 }
 
 /** Creates the introduction of an open policy for a request that it allows, which is then decided again. If another request has just created it, too. */
@@ -211,32 +249,36 @@ const ceilingsOf = ({ client }: AuthenticatedClient, { kind, ceilings }: Subject
 function decideRights(
   authenticated: AuthenticatedClient,
   subject: Subject,
-  { bounds }: GrantedIntroduction,
+  granted: readonly Bounds[],
   request: RequestForTarget & { readonly orgOf: OrgOf },
   form: OAuthForm,
 ): Rights {
   const { claims } = subject
+  const steps = [...granted, ...subject.steps.map(({ bounds }) => bounds)]
   const ceilings = ceilingsOf(authenticated, subject)
   const sources = sourcesOf(ceilings, subject)
-  const allowed = sources.map(({ rights }) => scopesFor(rights, request.audience, request.orgOf)).reduce(intersectNames, bounds.scopes)
+  const allowed = [
+    ...granted.map(({ scopes }) => scopes),
+    ...sources.map(({ rights }) => scopesFor(rights, request.audience, request.orgOf)),
+  ].reduce(intersectNames)
   const scopes = requestedScopes(form, allowed)
   const tools = narrowNamesTo(
-    [claims.allowed_tools, ...ceilings.map((ceiling) => ceiling.tools), bounds.tools],
+    [claims.allowed_tools, ...ceilings.map((ceiling) => ceiling.tools), ...steps.map(({ tools }) => tools)],
     request.tools,
     request.requiredTools,
     'tools',
   )
   const resources = narrowNamesTo(
-    [claims.allowed_resources, ...ceilings.map((ceiling) => ceiling.resources), bounds.resources],
+    [claims.allowed_resources, ...ceilings.map((ceiling) => ceiling.resources), ...steps.map(({ resources }) => resources)],
     request.resources,
     request.requiredResources,
     'resources',
   )
   requireMaxNames(scopes, tools, resources)
-  // Without `bounds.delegation` no delegation is allowed: `requireDepth` refuses it.
+  // Without `delegation` no delegation is allowed: `requireDepth` refuses it.
   requireDelegationRights(request, [
     ...sources,
-    ...(bounds.delegation ? [{ name: 'the introduction', rights: bounds.delegation.rights }] : []),
+    ...granted.flatMap(({ delegation }) => (delegation ? [{ name: 'the introduction or the consent', rights: delegation.rights }] : [])),
   ])
   return { scopes, tools, resources }
 }
@@ -247,12 +289,13 @@ interface Source {
   readonly rights: readonly CeilingRight[]
 }
 
-function sourcesOf(ceilings: readonly Ceiling[], { claims, kind }: Subject): readonly Source[] {
+function sourcesOf(ceilings: readonly Ceiling[], { claims, kind, steps }: Subject): readonly Source[] {
   const nameOf = (i: number) =>
     i === ceilings.length - 1 ? 'your permission ceiling' : 'the permission ceiling of an earlier agent of the chain'
   return [
     ...ceilings.map(({ rights }, i) => ({ name: nameOf(i), rights })),
     ...(kind === 'root' ? [] : [{ name: 'the delegation of the subject token', rights: claims.delegation?.rights ?? [] }]),
+    ...steps.map(({ bounds }) => ({ name: 'an earlier introduction or consent of the chain', rights: bounds.delegation?.rights ?? [] })),
     ...(claims.exchange_rights ? [{ name: '`exchange_rights` of the subject token', rights: claims.exchange_rights }] : []),
   ]
 }
@@ -273,7 +316,7 @@ function requireDelegationRights({ delegation, orgOf }: RequestForTarget & { rea
 function requireDepth(
   authenticated: AuthenticatedClient,
   subject: Subject,
-  { bounds }: GrantedIntroduction,
+  granted: readonly Bounds[],
   { delegation }: RequestForTarget,
 ): void {
   const { claims, kind } = subject
@@ -282,7 +325,8 @@ function requireDepth(
   if (ceilings.some(({ delegationDepth }, i) => ceilings.length - 1 - i + depth > delegationDepth))
     refuse('delegation_too_deep', 'the delegation depth exceeds the ceiling of an agent in the chain')
   const remainingDepth = kind === 'root' ? Number.POSITIVE_INFINITY : (claims.delegation?.depth ?? 0) - 1
-  if (depth > 0 && depth > Math.min(remainingDepth, bounds.delegation?.depth ?? 0))
+  const isPassedOnTooOften = subject.steps.some(({ bounds, passedOn }) => passedOn + depth > (bounds.delegation?.depth ?? 0))
+  if (isPassedOnTooOften || (depth > 0 && depth > Math.min(remainingDepth, ...granted.map((bounds) => bounds.delegation?.depth ?? 0))))
     refuse('delegation_too_deep', 'the requested delegation depth exceeds the granted one')
 }
 

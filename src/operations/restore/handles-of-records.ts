@@ -1,3 +1,4 @@
+import { CONSENTS } from '../../delegation/consents/store.js'
 import { CAPABILITY_ASKS, CAPABILITY_REQUESTS } from '../../delegation/introductions/capability/store.js'
 import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
 import { TASKS } from '../../delegation/tasks/store.js'
@@ -5,6 +6,7 @@ import { AGENTS } from '../../identity/agents/store.js'
 import { REGISTERED_CLIENTS } from '../../identity/clients/store.js'
 import { REGISTERED_KEYS } from '../../identity/keys/store.js'
 import { MEMBERS } from '../../identity/members/store.js'
+import { FAMILIES } from '../../oauth/families/store.js'
 import { Handle } from '../../protocol/handles.js'
 import { SIGNING_KEYS } from '../../signing-keys/key-store.js'
 import type { BulkReadableStorage } from '../../storage/bulk.js'
@@ -17,6 +19,8 @@ const WITH_HANDLES = anySpecs([
   REGISTERED_CLIENTS,
   REGISTERED_KEYS,
   INTRODUCTIONS,
+  CONSENTS,
+  FAMILIES,
   CAPABILITY_ASKS,
   CAPABILITY_REQUESTS,
   TASKS,

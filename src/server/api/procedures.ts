@@ -153,6 +153,19 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Drop a claim, or end a proof: cards that it verified are only signed from then on.',
     caller: 'administrators, operators',
   },
+  'consents.list': {
+    summary: 'List consents, newest first: of one person (default: the caller), or to one client.',
+    caller: 'the person, administrators of the organisation of the person or the client, operators',
+  },
+  'consents.get': {
+    summary: 'Return a consent, with the time of its last use.',
+    caller: 'the person, administrators of the organisation of the person or the client, operators',
+  },
+  'consents.narrow': { summary: 'Narrow a consent. Tokens that were issued under it end.', caller: 'the person' },
+  'consents.revoke': {
+    summary: 'End a consent, every token for the person under it, and the refresh families that stand on it.',
+    caller: 'the person, administrators of the organisation of the person or the client, operators',
+  },
   'resources.register': {
     summary: 'Register a protected resource (an API or an MCP server): its URI, scopes, policy and whether it accepts bearer tokens.',
     caller: 'members',

@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import { ConsentClientId } from '../../delegation/consents/store.js'
+import { Handle } from '../../protocol/handles.js'
+import { Audience, ConsentId, FamilyId, Jkt, MemberId, OrgId, TaskId } from '../../protocol/ids.js'
+import { Bounds } from '../../protocol/rights.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
+
+/** What a person allowed at one audience with this authorization. The consent may allow more, and bounds it as it is at each use. */
+const FamilyGrant = z.strictObject({ audience: Audience, consentId: ConsentId, bounds: Bounds })
+export type FamilyGrant = z.infer<typeof FamilyGrant>
+
+const Digest = z.string().length(43)
+
+/** The last use of a secret, so that its repetition can be told from a theft. */
+const LastUse = z.strictObject({
+  secret: Digest,
+  usedAt: z.int(),
+  /** The request. It may decide twice (`afterBarrier`). */
+  attempt: z.string().length(22),
+  /** Digest of its `Idempotency-Key`. */
+  retryKey: Digest.optional(),
+  jkt: Jkt.optional(),
+  /** The refresh token of the response, encrypted under a key that only the holder of the used secret can derive. */
+  sealed: z.string().max(256).optional(),
+})
+export type LastUse = z.infer<typeof LastUse>
+
+/**
+ * A family begins with an authorization code. Redeemed, the code gives tokens and, with `offline_access`, the first of its refresh tokens. There is one
+ * secret at a time, the code or the newest refresh token: `<id>.<43 random characters>`. Only its digest is stored.
+ */
+export const Family = z.strictObject({
+  id: FamilyId,
+  /** Handle of kind `fam:`. Every token of the family depends on it. */
+  handle: Handle,
+  memberId: MemberId,
+  orgId: OrgId,
+  clientId: ConsentClientId,
+  /** Versions of the client when the person decided. The code is void once one has ended. */
+  clientVersions: z.array(Handle).max(16),
+  grants: z.array(FamilyGrant).min(1).max(8),
+  taskId: TaskId.optional(),
+  /** When the person signed in. */
+  authAt: z.int(),
+  redirectUri: z.string().max(512),
+  /** PKCE, always S256. */
+  challenge: Digest,
+  /** The key that the code, and later the refresh tokens, are bound to. */
+  jkt: Jkt.optional(),
+  isOffline: z.boolean(),
+  dependsOn: z.array(Handle).max(128),
+  /** How many secrets were used: 0 until the code was redeemed. Guards every use. */
+  uses: z.int().min(0),
+  secret: Digest.optional(),
+  code: Digest,
+  codeExpiresAt: z.int(),
+  lastUse: LastUse.optional(),
+  createdAt: z.int(),
+  expiresAt: z.int(),
+  purgeAt: z.int(),
+})
+export type Family = z.infer<typeof Family>
+
+export type FamiliesStore = Collection<Family>
+
+export const CODE_SECONDS = 60
+/** The family of a person lives no longer than this. */
+export const FAMILY_SECONDS = 30 * 86_400
+
+export const FAMILIES: OwnedSpec<Family> = {
+  name: 'refresh-families',
+  schema: Family,
+  key: 'id',
+  indexes: { member: { fields: ['memberId', 'createdAt'] } },
+  expires: 'purgeAt',
+  ownedBy: ['orgId'],
+}
+
+export const familiesStore = ({ storage }: { readonly storage: Storage }): FamiliesStore => storage.collection(FAMILIES)

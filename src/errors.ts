@@ -2,9 +2,16 @@
 export const REFUSALS = {
   // OAuth                                                                  Source
   invalid_request: { http: 400, trpc: 'BAD_REQUEST' }, //                   RFC 6749 §5.2
+  invalid_grant: { http: 400, trpc: 'BAD_REQUEST' }, //                     RFC 6749 §5.2
   invalid_client: { http: 401, trpc: 'UNAUTHORIZED' }, //                   RFC 6749 §5.2
   unauthorized_client: { http: 400, trpc: 'BAD_REQUEST' }, //               RFC 6749 §4.1.2.1, §5.2
   unsupported_grant_type: { http: 400, trpc: 'BAD_REQUEST' }, //            RFC 6749 §5.2
+  unsupported_response_type: { http: 400, trpc: 'BAD_REQUEST' }, //         RFC 6749 §4.1.2.1
+  access_denied: { http: 403, trpc: 'FORBIDDEN' }, //                       RFC 6749 §4.1.2.1
+  login_required: { http: 400, trpc: 'BAD_REQUEST' }, //                    OpenID Connect Core §3.1.2.6
+  consent_required: { http: 400, trpc: 'BAD_REQUEST' }, //                  OpenID Connect Core §3.1.2.6
+  request_not_supported: { http: 400, trpc: 'BAD_REQUEST' }, //             OpenID Connect Core §3.1.2.6
+  invalid_request_uri: { http: 400, trpc: 'BAD_REQUEST' }, //               OpenID Connect Core §3.1.2.6, RFC 9126 §2
   invalid_scope: { http: 400, trpc: 'BAD_REQUEST' }, //                     RFC 6749 §5.2
   invalid_target: { http: 400, trpc: 'BAD_REQUEST' }, //                    RFC 8693 §2.2.2, RFC 8707 §2
   invalid_authorization_details: { http: 400, trpc: 'BAD_REQUEST' }, //     RFC 9396 §5

@@ -25,8 +25,18 @@ export function parseForm(request: HttpRequest, repeatable: readonly string[] = 
     return refuse('invalid_request', 'the body is not a valid form: use UTF-8, valid percent-encoding and no NUL character')
   // Empty parameters count too: they take time to parse
   if (text.split('&', MAX_PARAMETERS + 1).length > MAX_PARAMETERS) refuse('invalid_request', `more than ${MAX_PARAMETERS} parameters`)
+  return formOf(new URLSearchParams(text), repeatable)
+}
+
+/** The same for the parameters of a query, which the URL parser has decoded. */
+export function parseQuery({ query }: Pick<HttpRequest, 'query'>, repeatable: readonly string[] = []): OAuthForm {
+  if (query.size > MAX_PARAMETERS) refuse('invalid_request', `more than ${MAX_PARAMETERS} parameters`)
+  return formOf(query, repeatable)
+}
+
+function formOf(parameters: URLSearchParams, repeatable: readonly string[]): OAuthForm {
   const values = new Map<string, string[]>()
-  for (const [name, value] of new URLSearchParams(text)) {
+  for (const [name, value] of parameters) {
     if (value.length > MAX_VALUE_LENGTH) refuse('invalid_request', `a parameter is longer than ${MAX_VALUE_LENGTH} characters`)
     if (value !== '') values.set(name, [...(values.get(name) ?? []), value])
   }

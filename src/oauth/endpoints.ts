@@ -1,11 +1,17 @@
 import type { Route } from '../http/route.js'
+import { type AuthorizeDeps, authorizeEndpoints } from './authorize/authorize-endpoint.js'
+import { type ParDeps, parEndpoint } from './authorize/par-endpoint.js'
 import { type IntrospectDeps, introspectEndpoint } from './introspect-endpoint.js'
 import { type MetadataDeps, metadataEndpoints } from './metadata-endpoint.js'
 import { type RegistrationDeps, registrationEndpoints } from './registration/endpoints.js'
 import { type RevokeDeps, revokeEndpoint } from './revoke-endpoint.js'
 import { type TokenEndpointDeps, tokenEndpoint } from './token-endpoint.js'
 
-export const oauthEndpoints = (deps: TokenEndpointDeps & IntrospectDeps & RevokeDeps & RegistrationDeps & MetadataDeps): Route[] => [
+export const oauthEndpoints = (
+  deps: TokenEndpointDeps & IntrospectDeps & RevokeDeps & RegistrationDeps & MetadataDeps & ParDeps & AuthorizeDeps,
+): Route[] => [
+  parEndpoint(deps),
+  ...authorizeEndpoints(deps),
   tokenEndpoint(deps),
   introspectEndpoint(deps),
   revokeEndpoint(deps),

@@ -63,6 +63,10 @@ export interface GrantRequest {
   /** Thumbprint of the proof's key, to which the token will be bound. Undefined without a proof: the grant then issues a bearer token or refuses. */
   readonly jkt: Jkt | undefined
   readonly form: OAuthForm
+  /** Names the request: it may be decided twice (`afterBarrier`). */
+  readonly attempt: string
+  /** The header `Idempotency-Key`. */
+  readonly retryKey?: string | undefined
 }
 
 /** The client that a token is issued to, as an agent, a member or an external client. */
@@ -136,6 +140,7 @@ export interface IssuedToken {
   readonly tools: TokenDecision['tools']
   readonly resources: TokenDecision['resources']
   readonly maxCalls: number | undefined
+  readonly refreshToken?: string | undefined
 }
 
 export const refuseWithoutProof = (): never =>

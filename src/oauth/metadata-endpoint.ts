@@ -1,11 +1,11 @@
-import { refuse } from '../errors.js'
 import { publicDocument } from '../http/etag.js'
-import type { HttpResponse, Route } from '../http/route.js'
+import type { Route } from '../http/route.js'
 import type { Registration } from '../identity/registrations/store.js'
 import { DPOP_ALGORITHMS, SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import type { Outgoing } from '../lib/guarded-fetch/destination.js'
 import { resourceMetadata } from '../protocol/resources/metadata.js'
 import { REGISTRY_SCOPES } from '../protocol/rights.js'
+import { OFFLINE_SCOPE } from './authorize/request.js'
 import { GRANT_TYPES } from './token-endpoint.js'
 
 export interface MetadataDeps {
@@ -28,11 +28,13 @@ export function metadataEndpoints({ issuer, dev, registration, outgoing }: Metad
     issuer,
     authorization_endpoint: `${issuer}/oauth/authorize`,
     token_endpoint: `${issuer}/oauth/token`,
+    pushed_authorization_request_endpoint: `${issuer}/oauth/par`,
+    require_pushed_authorization_requests: false,
     introspection_endpoint: `${issuer}/oauth/introspect`,
     revocation_endpoint: `${issuer}/oauth/revoke`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     ...(registration !== 'closed' && { registration_endpoint: `${issuer}/oauth/register` }),
-    scopes_supported: [...REGISTRY_SCOPES],
+    scopes_supported: [...REGISTRY_SCOPES, OFFLINE_SCOPE],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     code_challenge_methods_supported: ['S256'],
@@ -65,10 +67,5 @@ export function metadataEndpoints({ issuer, dev, registration, outgoing }: Metad
     serve('/.well-known/oauth-authorization-server', server),
     serve('/.well-known/openid-configuration', openid),
     serve('/.well-known/oauth-protected-resource', resource),
-    ...(['GET', 'POST'] as const).map((method): Route => ({ method, path: '/oauth/authorize', endpoint: refuseAuthorization })),
   ]
 }
-
-/** No client can use the authorization code grant yet. There is no redirect: no redirect URI is registered (RFC 6749 §4.1.2.1). */
-const refuseAuthorization = async (): Promise<HttpResponse> =>
-  refuse('unauthorized_client', 'no client of this registry may use the authorization code grant: use client_credentials')

@@ -3,7 +3,7 @@ import { consumeProof } from '../credentials/jose/dpop.js'
 import { isRefusal, type Refusal, refuse } from '../errors.js'
 import { type OAuthForm, parseForm } from '../http/form.js'
 import type { RateLimits } from '../http/limits/rate-limit.js'
-import { json, type Route } from '../http/route.js'
+import { type HttpRequest, json, type Route } from '../http/route.js'
 import type { LimitsInForce } from '../identity/limits/in-force.js'
 import { ActorId, ClientUri, ExternalClientId } from '../protocol/ids.js'
 import {
@@ -15,16 +15,20 @@ import {
   verifyClient,
 } from './client-auth/client-auth.js'
 import { type ProofDeps, verifyProof } from './client-auth/proof.js'
+import { grantAuthorizationCode } from './grants/authorization-code.js'
 import { grantClientCredentials } from './grants/client-credentials.js'
 import { ACCESS_TOKEN_TYPE } from './grants/exchange-request.js'
 import { type ExternalClientDeps, grantToExternalClient } from './grants/external-client.js'
+import type { FamilyGrantDeps } from './grants/family.js'
+import { grantRefreshToken } from './grants/refresh-token.js'
 import { grantTokenExchange } from './grants/token-exchange.js'
 import type { GrantRequest, IssuedToken } from './issue.js'
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
-export const GRANT_TYPES = ['client_credentials', TOKEN_EXCHANGE] as const
+export const GRANT_TYPES = ['client_credentials', 'authorization_code', 'refresh_token', TOKEN_EXCHANGE] as const
 
 export type TokenEndpointDeps = ExternalClientDeps &
+  FamilyGrantDeps &
   ClientAuthDeps &
   ProofDeps & {
     readonly audit: Audit
@@ -65,6 +69,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
       return [isFirstUse, isFirstProof] as const
     }
     const consumed = consume()
+    const call = { form, attempt: deps.random.token(ATTEMPT_BYTES), retryKey: retryKeyOf(request) }
     return deps.trustLog.afterBarrier(
       undefined,
       async (barrier) => {
@@ -74,7 +79,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
           if (isRefusal(proof) && request.headers.dpop !== undefined) throw proof
           if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
           const bound = isRefusal(proof) ? undefined : proof
-          const issued = await grant(deps, grantType, { barrier, authenticated, jkt: bound?.jkt, form })
+          const issued = await grant(deps, grantType, { barrier, authenticated, jkt: bound?.jkt, ...call })
           return json(200, responseOf(issued, grantType), { ...(bound && { 'dpop-nonce': bound.freshNonce }), pragma: 'no-cache' })
         })
       },
@@ -90,6 +95,16 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
 function refusePublicClient(form: OAuthForm): void {
   if (form.get('client_assertion') === undefined && ExternalClientId.or(ClientUri).safeParse(form.get('client_id')).success)
     refuse('unauthorized_client', 'a client without authentication gets no token by this grant: send a client assertion (private_key_jwt)')
+}
+
+const ATTEMPT_BYTES = 16
+
+/** A client that did not get the response repeats the request with the same key. */
+function retryKeyOf({ headers }: Pick<HttpRequest, 'headers'>): string | undefined {
+  const key = headers['idempotency-key']
+  return key === undefined || (typeof key === 'string' && /^[\x20-\x7e]{1,255}$/.test(key))
+    ? key
+    : refuse('invalid_request', 'send one Idempotency-Key of 1 to 255 printable ASCII characters')
 }
 
 function requireRate(refusal: Refusal | undefined): void {
@@ -114,6 +129,10 @@ async function grant(deps: TokenEndpointDeps, grantType: string, request: AnyReq
   switch (grantType) {
     case 'client_credentials':
       return grantClientCredentials(deps, ofClient)
+    case 'authorization_code':
+      return grantAuthorizationCode(deps, ofClient)
+    case 'refresh_token':
+      return grantRefreshToken(deps, ofClient)
     case TOKEN_EXCHANGE:
       return grantTokenExchange(deps, ofClient)
     default:
@@ -122,11 +141,15 @@ async function grant(deps: TokenEndpointDeps, grantType: string, request: AnyReq
 }
 
 /** RFC 6749 §5.1. RFC 8693 §2.2.1 adds `issued_token_type`. */
-const responseOf = ({ accessToken, expiresIn, scope, tokenType, task, tools, resources, maxCalls }: IssuedToken, grantType: string) => ({
+const responseOf = (
+  { accessToken, expiresIn, scope, tokenType, task, tools, resources, maxCalls, refreshToken }: IssuedToken,
+  grantType: string,
+) => ({
   access_token: accessToken,
   token_type: tokenType,
   expires_in: expiresIn,
   scope,
+  ...(refreshToken !== undefined && { refresh_token: refreshToken }),
   ...(task && {
     task_id: task.id,
     task_bound: true,

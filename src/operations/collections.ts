@@ -18,6 +18,7 @@ import { NAMESPACE_CLAIMS, NAMESPACE_ROOTS, NAMESPACES } from '../identity/names
 import { ORGANISATIONS } from '../identity/organisations/store.js'
 import { FOREIGN_ISSUERS, LINKS, PASSKEYS, SESSIONS, SIGN_IN_TICKETS, SIGN_INS } from '../identity/people/store.js'
 import { REGISTRATION_GRANTS } from '../identity/registrations/store.js'
+import { PENDING_AUTHORIZATIONS } from '../oauth/authorize/store.js'
 import { FAMILIES } from '../oauth/families/store.js'
 import { TOKENS } from '../oauth/store.js'
 import { FRESHNESS } from '../registry/cards/freshness/store.js'
@@ -58,6 +59,7 @@ export const COLLECTIONS = anySpecs([
   CAPABILITY_REQUESTS,
   APPROVALS,
   INTRODUCTIONS,
+  PENDING_AUTHORIZATIONS,
   FAMILIES,
   CONSENT_SLOTS,
   CONSENTS,

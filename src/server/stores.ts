@@ -36,6 +36,7 @@ import { type Resolver, systemResolver } from '../lib/hosts/resolver.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Metrics, newMetrics } from '../lib/telemetry/metrics.js'
+import { authorizationsStore } from '../oauth/authorize/store.js'
 import { familiesStore } from '../oauth/families/store.js'
 import { tokensStore } from '../oauth/store.js'
 import { freshnessStore } from '../registry/cards/freshness/store.js'
@@ -171,6 +172,7 @@ export function newStores(base: ReturnType<typeof newBase>) {
     introductions: introductionsStore(base),
     consents: consentsStore(base),
     families: familiesStore(base),
+    authorizations: authorizationsStore(base),
     capabilities: capabilityStore(base),
     approvals: approvalsStore(base),
     tokens: tokensStore(base),

@@ -84,6 +84,7 @@ const AGENTS: ListView<AgentView> = {
     understands: true,
     registeredAt: true,
     clientUri: true,
+    redirectUris: true,
     endedAt: true,
     endedBy: true,
     reason: true,

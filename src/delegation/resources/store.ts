@@ -30,6 +30,8 @@ export const ResourceSettings = z.strictObject({
   policy: IntroductionPolicy.omit({ capabilities: true }).extend({
     /** External clients that get tokens without an introduction: `any` one by itself, or only one that acts for a person. Absent: `none`. */
     externalClients: z.enum(['none', 'withPerson', 'any']).optional(),
+    /** People who may let a client act for them here: those of its organisation and of `organisations` (the default), or all. */
+    people: z.enum(['organisation', 'any']).optional(),
   }),
   /** `allowed`: clients without DPoP get bearer tokens, if the registry's operator allows them too. */
   bearer: z.enum(['refused', 'allowed']),

@@ -84,6 +84,8 @@ export const RATES = {
   tokenRequests: { name: 'token-requests', perSecond: 50 },
   /** Verifications and introspections of one client: 600 a minute. */
   verifications: { name: 'token-verifications', perSecond: 10, burstSeconds: 60 },
+  /** Pushed authorization requests of one client: 60 a minute. */
+  pushedRequests: { name: 'pushed-requests', perSecond: 1, burstSeconds: 60 },
   creationsOfClient: { name: 'creations', perSecond: 5 },
   creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50 },
   /** `cards.lint` from one address prefix: it is open to anonymous callers, and a card with thousands of faults takes up to a second. */
@@ -203,6 +205,7 @@ export function newRateLimits(
     credentials: limitOf(RATES.credentials),
     tokenRequests: limitOf(RATES.tokenRequests),
     verifications: limitOf(RATES.verifications),
+    pushedRequests: limitOf(RATES.pushedRequests),
     creationsOfClient: limitOf(RATES.creationsOfClient),
     creationsOfOrganisation: limitOf(RATES.creationsOfOrganisation),
     lint: limitOf(RATES.lint),

@@ -7,6 +7,7 @@ import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { type Ceiling, isWithinCeiling, type Restrictions } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import { organisationsOf } from '../clients/organisations-of.js'
+import { requireRedirectUris } from '../clients/redirect-uris.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, type RightsChange, withRights } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
@@ -21,6 +22,7 @@ interface AgentChange extends RightsChange {
   readonly ceiling?: CeilingInput | undefined
   readonly introductionPolicy?: IntroductionPolicy | undefined
   readonly understands?: Restrictions | undefined
+  readonly redirectUris?: readonly string[] | null | undefined
 }
 
 /**
@@ -30,7 +32,7 @@ interface AgentChange extends RightsChange {
 export async function changeAgent(
   deps: AgentsDeps,
   caller: Caller,
-  { agentId, name, description, agentType, ceiling, introductionPolicy, understands, ...rights }: AgentChange,
+  { agentId, name, description, agentType, ceiling, introductionPolicy, understands, redirectUris, ...rights }: AgentChange,
 ): Promise<{ agentId: AgentId }> {
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
@@ -44,6 +46,7 @@ export async function changeAgent(
     ...(name !== undefined && { name }),
     ...(description !== undefined && { description: description ?? undefined }),
     ...(agentType !== undefined && { agentType: agentType ?? undefined }),
+    ...(redirectUris !== undefined && { redirectUris: redirectUris === null ? undefined : requireRedirectUris(redirectUris) }),
     ...(nextCeiling && { ceiling: nextCeiling, ceilingVer: fresh.ceilingVer }),
     ...(introductionPolicy && { introductionPolicy }),
     ...(understands && { understands }),

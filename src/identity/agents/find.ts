@@ -51,7 +51,7 @@ export async function readAgentClient(
   if (!agent || !organisation) return undefined
   // An admitted agent authenticates with its URL and the keys of its document only
   const registeredKeys = agent.clientUri ? [] : await findRegisteredKeys(deps, id)
-  const { keys, grantTypes } = await readOwnKeys(deps, agent, registeredKeys.map(clientKeyOf))
+  const { keys, grantTypes, redirectUris } = await readOwnKeys(deps, agent, registeredKeys.map(clientKeyOf))
   const dependencies = dependenciesOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
   const value: Client = {
     kind: 'agent',
@@ -64,6 +64,9 @@ export async function readAgentClient(
     keys,
     ...(agent.understands && { understands: { restrictions: agent.understands, ver: agent.introductionPolicyVer } }),
     ...(grantTypes && { grantTypes }),
+    ...(redirectUris && { redirectUris }),
+    name: agent.name,
+    isRegisteredByMember: agent.clientUri === undefined && grantTypes === undefined,
   }
   return { value, dependsOn: [...dependencies.handles, agent.introductionPolicyVer] }
 }

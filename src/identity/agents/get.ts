@@ -27,6 +27,7 @@ export interface AgentView extends Partial<HistoryView> {
   /** Restrictions of tokens for it that its server enforces. */
   readonly understands?: Restrictions | undefined
   readonly registeredAt: number
+  readonly redirectUris?: readonly string[] | undefined
   /** The `client_id`, if it is the URL of the agent's metadata. */
   readonly clientUri?: ClientUri | undefined
 }
@@ -46,7 +47,8 @@ export const getAgent = (deps: AgentsDeps, caller: Caller, { agentId, name = '',
   })
 
 export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory): Promise<AgentView> {
-  const { id, orgId, name, description, agentType, parent, ceiling, introductionPolicy, understands, createdAt, clientUri } = agent
+  const { id, orgId, name, description, agentType, parent, ceiling, introductionPolicy, understands, createdAt, clientUri, redirectUris } =
+    agent
   const audience = audienceOf(deps.issuer, id)
   return {
     agentId: id,
@@ -62,6 +64,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
     ...(understands && { understands }),
     registeredAt: createdAt,
     ...(clientUri && { clientUri }),
+    ...(redirectUris && { redirectUris }),
     ...(deps.trustLog.ended.has(agent.handle) && (await findHistory([agent.handle]))),
   }
 }

@@ -7,6 +7,7 @@ import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { AgentId, type Audience, audienceOf, cardBaseUrlOf, newId, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Restrictions, Scope } from '../../protocol/rights.js'
+import { requireRedirectUris } from '../clients/redirect-uris.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, MAX_AGENT_DEPTH } from './agent.js'
 import type { AgentsDeps } from './authority.js'
@@ -22,6 +23,7 @@ interface RegisterInput {
   readonly ceiling: CeilingInput
   readonly introductionPolicy: IntroductionPolicy
   readonly understands?: Restrictions | undefined
+  readonly redirectUris?: readonly string[] | undefined
 }
 
 export interface AgentRegistered {
@@ -61,6 +63,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     ceiling: ceilingOf(deps.issuer, input.ceiling),
     introductionPolicy: input.introductionPolicy,
     ...(input.understands && { understands: input.understands }),
+    ...(input.redirectUris && { redirectUris: requireRedirectUris(input.redirectUris) }),
     grantedBy: [...caller.identities],
     createdAt: now,
   })
@@ -99,7 +102,17 @@ export const newAgent = (
   random: Random,
   terms: Pick<
     Agent,
-    'orgId' | 'name' | 'description' | 'agentType' | 'parent' | 'ceiling' | 'introductionPolicy' | 'understands' | 'grantedBy' | 'createdAt'
+    | 'orgId'
+    | 'name'
+    | 'description'
+    | 'agentType'
+    | 'parent'
+    | 'ceiling'
+    | 'introductionPolicy'
+    | 'understands'
+    | 'redirectUris'
+    | 'grantedBy'
+    | 'createdAt'
   >,
 ): Agent => ({
   id: newId(random, 'agt'),

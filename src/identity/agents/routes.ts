@@ -31,6 +31,8 @@ const ByIdOrName = z
   )
 const Rights = z.array(CeilingRight).min(1).max(MAX_NAMES)
 const Name = z.string().trim().min(1).max(128)
+/** Where the browser of a person may be sent with an authorization code. */
+const RedirectUris = z.array(z.string().min(1).max(2048)).min(1).max(16)
 const Description = z.string().trim().min(1).max(1024)
 
 export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly storage: Storage }) =>
@@ -45,6 +47,7 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly stor
           ceiling: CeilingInput.prefault({}),
           introductionPolicy: IntroductionPolicy.prefault({ mode: 'ask' }),
           understands: Restrictions.optional(),
+          redirectUris: RedirectUris.optional(),
         }),
       )
       .mutation(({ ctx, input }): Promise<AgentRegistered> => registerAgent(deps, ctx.caller, input)),
@@ -78,6 +81,7 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly stor
           removeRights: Rights.optional(),
           introductionPolicy: IntroductionPolicy.optional(),
           understands: Restrictions.optional(),
+          redirectUris: RedirectUris.nullish(),
         }),
       )
       .mutation(({ ctx, input }) => changeAgent(deps, ctx.caller, input)),

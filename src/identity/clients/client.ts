@@ -36,6 +36,12 @@ export interface Client {
   readonly understands?: { readonly restrictions: Restrictions; readonly ver: Handle } | undefined
   /** The grant types that the client registered. Absent: every grant type. */
   readonly grantTypes?: readonly GrantType[] | undefined
+  /** Where the browser of a person may be sent with a code. */
+  readonly redirectUris?: readonly string[] | undefined
+  /** As its owner calls it. */
+  readonly name?: string | undefined
+  /** True if a member has registered the agent. Others have registered themselves, or are known by the URL of their metadata. */
+  readonly isRegisteredByMember?: boolean | undefined
 }
 
 /** A client that is neither agent nor member: it registered itself without the grants of an agent, or is known by the URL of its metadata only. */

@@ -24,11 +24,11 @@ export interface SelfRegisteredDeps {
  */
 export async function readOwnKeys(
   deps: SelfRegisteredDeps,
-  { id, handle }: Agent,
+  { id, handle, redirectUris }: Agent,
   registered: readonly ClientKey[],
-): Promise<Pick<Client, 'keys' | 'grantTypes'>> {
+): Promise<Pick<Client, 'keys' | 'grantTypes' | 'redirectUris'>> {
   const client = await deps.registeredClients.get(id)
-  if (!client) return { keys: registered }
+  if (!client) return { keys: registered, redirectUris }
   const { metadata, epoch, tokenHash, expiresAt = Number.POSITIVE_INFINITY } = client
   const listed = keysOfMetadata(metadata, handle)
   const named = registered.map((key) => ({ ...key, jwk: listed.find(({ jkt }) => jkt === key.jkt)?.jwk ?? key.jwk }))
@@ -39,6 +39,7 @@ export async function readOwnKeys(
   return {
     keys: [...named, ...unproved.map((key) => ({ ...key, usableUntil: expiresAt, isUnproved: true as const }))],
     grantTypes: metadata.grant_types,
+    redirectUris: metadata.redirect_uris,
   }
 }
 

@@ -86,7 +86,7 @@ export async function requireTarget(deps: TargetDeps, client: Client, now: numbe
   })
 }
 
-const isClosedTo = (found: ResourceAudience | undefined, { orgId }: Client): boolean =>
+export const isClosedTo = (found: ResourceAudience | undefined, { orgId }: Pick<Client, 'orgId'>): boolean =>
   found !== undefined && policyDecision(found.target, orgId, { scopes: [] }).outcome === 'closed'
 
 /** The introduction with the scopes that the resource offers now; without an approval, with those that its open policy grants now. */
@@ -114,7 +114,10 @@ interface FoundAudience extends Pick<Target, 'id' | 'orgId' | 'handles' | 'under
   readonly resource?: ResourceAudience
 }
 
-async function findAudience(deps: TargetDeps, name: string): Promise<FoundAudience | undefined> {
+export async function findAudience(
+  deps: Pick<TargetDeps, 'issuer' | 'clients' | 'findResource'>,
+  name: string,
+): Promise<FoundAudience | undefined> {
   const agentId = agentOfAudience(deps.issuer, name)
   if (agentId !== undefined) {
     const agent = await deps.clients.find(agentId)

@@ -202,6 +202,7 @@ async function admittedClient(
     dependencies: joinDependencies(agent.dependencies, dependenciesOf([handle, ver])),
     keys: keysOfMetadata(metadata, ver).map((key) => (confirmedAt === undefined ? { ...key, isUnproved: true as const } : key)),
     grantTypes: metadata.grant_types,
+    ...redirectUrisOf(metadata),
   }
 }
 
@@ -226,6 +227,11 @@ async function recordFetch(deps: ClientDocumentsDeps, uri: ClientUri, outcome: '
   for (const orgId of await organisationsOf(deps, document))
     await deps.audit.record({ orgId, actor: document.id, action: 'clients.fetch', outcome, subject: uri.slice(0, 128) })
 }
+
+const redirectUrisOf = ({ redirect_uris: redirectUris, client_name: name }: ClientMetadata) => ({
+  ...(redirectUris && { redirectUris }),
+  ...(name !== undefined && { name }),
+})
 
 /** What decides about a client. Prose does not. */
 const decisionOf = ({

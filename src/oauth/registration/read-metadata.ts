@@ -5,11 +5,11 @@ import { readPublicJwk } from '../../credentials/jose/jwk.js'
 import { loadKey } from '../../credentials/jose/load-key.js'
 import { type Reason, refuse } from '../../errors.js'
 import { ClientMetadata, GrantType } from '../../identity/clients/metadata.js'
+import { redirectUriFault } from '../../identity/clients/redirect-uris.js'
 import { SIGNATURE_ALGORITHMS } from '../../lib/algorithms.js'
 import { isJsonObject, type JsonObject } from '../../lib/json.js'
 import { faultsOf, textOfIssues } from '../../protocol/input-faults.js'
 import { parseScope } from '../../protocol/rights.js'
-import { redirectUriFault } from './redirect-uris.js'
 
 /** What one way of registration allows. */
 interface MetadataRules {

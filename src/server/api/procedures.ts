@@ -338,6 +338,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
 /** Every action that an audit row may name: a call of a procedure, or one of an OAuth endpoint. */
 export const AUDIT_ACTIONS: ReadonlySet<string> = new Set([
   ...Object.keys(PROCEDURES),
+  'oauth.authorize',
   'oauth.token',
   'oauth.introspect',
   'oauth.revoke',

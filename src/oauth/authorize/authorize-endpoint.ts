@@ -1,0 +1,167 @@
+import { isRefusal, type Refusal, refuse } from '../../errors.js'
+import { type OAuthForm, parseForm, parseQuery } from '../../http/form.js'
+import { addressPrefix } from '../../http/limits/address-prefix.js'
+import { page } from '../../http/pages/page.js'
+import type { HttpRequest, HttpResponse, Route } from '../../http/route.js'
+import { pageRoute, personForm } from '../../identity/people/person-routes.js'
+import { findSession, type PersonCaller } from '../../identity/people/session.js'
+import { type SignInDeps, toSignIn } from '../../identity/people/sign-in.js'
+import type { Barrier } from '../../protocol/standing.js'
+import { type AuthorizationClient, requireAuthorizationClient, requireRedirectUri } from './client.js'
+import { ConsentForm, type ConsentPageDeps, describeClient } from './consent-page.js'
+import { type Asked, allow, consentsCovering, type DecisionDeps, deny, rightsOf } from './decision.js'
+import { allowedIn, DECISION_PATH, DECISION_PURPOSE } from './decision-form.js'
+import { type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
+import { type PendingDeps, pathOf, requirePending, savePending, showPending } from './pending.js'
+import { errorToClient, formActionOf, toClient } from './redirect.js'
+import { parseAuthorizationRequest, REPEATABLE, stateOf } from './request.js'
+import type { PendingAuthorization } from './store.js'
+
+export type AuthorizeDeps = SignInDeps & OfferDeps & PendingDeps & DecisionDeps & ConsentPageDeps
+
+/** Where the browser of a person comes with the request of a client, and sends its decision. */
+export const authorizeEndpoints = (deps: AuthorizeDeps): Route[] => [
+  pageRoute('GET', '/oauth/authorize', (request) => authorize(deps, request)),
+  personForm(
+    deps,
+    DECISION_PATH,
+    {
+      purpose: DECISION_PURPOSE,
+      subjectOf: (request) => parseForm(request, ['right', 'introduce']).get('request') ?? '',
+      repeatable: ['right', 'introduce'],
+    },
+    (person, form, request) => decide(deps, person, form, request),
+  ),
+]
+
+/**
+ * The order of the checks is a rule of security: until the redirect URI is known to be one of the client, every failure is a page of this registry.
+ *
+ * @see [RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.1), [RFC 9126 §4](https://www.rfc-editor.org/rfc/rfc9126.html#section-4)
+ */
+async function authorize(deps: AuthorizeDeps, request: HttpRequest): Promise<HttpResponse> {
+  const form = parseQuery(request, REPEATABLE)
+  const barrier = await deps.trustLog.readBarrier()
+  const client = await requireAuthorizationClient(deps, form.get('client_id'), request.address)
+  const requestUri = form.get('request_uri')
+  if (requestUri === undefined) return authorizePlain(deps, request, form, { client, barrier })
+  const found = await requirePending(deps, client, requestUri, barrier.now)
+  requireRegistered(client, found)
+  const pending = await showPending(deps, found, barrier.now)
+  return orToClient(deps, pending.request, () => ask(deps, request, { client, pending, requestUri, barrier }))
+}
+
+/** The registration may have changed since the request was pushed. */
+const requireRegistered = (client: AuthorizationClient, { request: { redirectUri } }: PendingAuthorization): string =>
+  requireRedirectUri(client, redirectUri)
+
+interface Known {
+  readonly client: AuthorizationClient
+  readonly barrier: Barrier
+}
+
+/** A request whose parameters the browser brings. It is stored, so that the sign-in and the decision refer to it. */
+async function authorizePlain(
+  deps: AuthorizeDeps,
+  request: HttpRequest,
+  form: OAuthForm,
+  { client, barrier }: Known,
+): Promise<HttpResponse> {
+  if (client.isRegisteredByMember)
+    refuse('invalid_request', 'the application must push its request first (pushed_authorization_request_endpoint)')
+  const redirectUri = requireRedirectUri(client, form.get('redirect_uri'))
+  return orToClient(deps, { redirectUri, state: stateOf(form) }, async () => {
+    const asked = { ...parseAuthorizationRequest(form, deps.issuer), redirectUri }
+    await Promise.all([offersFor(deps, client, asked, undefined), requireTaskOf(deps, client, asked, undefined)])
+    const refusal = deps.rateLimits.signInStarts.take(addressPrefix(request.address))
+    if (refusal) throw refusal
+    const { requestUri, pending } = await savePending(deps, client, asked, { isPushed: false, now: barrier.now })
+    return ask(deps, request, { client, pending, requestUri, barrier })
+  })
+}
+
+/** From here on the client learns of a refusal, by a redirect. */
+async function orToClient(
+  { issuer }: AuthorizeDeps,
+  target: Parameters<typeof errorToClient>[1],
+  work: () => Promise<HttpResponse>,
+): Promise<HttpResponse> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isRefusal(error) || isLocal(error)) throw error
+    return errorToClient(issuer, target, error)
+  }
+}
+
+/** A fault of a form, or a request that was answered: the client must not get a second response. */
+const isLocal = ({ reason }: Refusal): boolean => reason === 'csrf' || reason === 'conflict' || reason === 'bad_input'
+
+async function ask(
+  deps: AuthorizeDeps,
+  request: HttpRequest,
+  { client, pending, requestUri, barrier }: Known & { readonly pending: PendingAuthorization; readonly requestUri: string },
+): Promise<HttpResponse> {
+  const person = await findSession(deps, request)
+  const { prompt } = pending.request
+  if (!person || mustSignInAgain(pending, person)) {
+    if (prompt === 'none') return refuse('login_required', 'the person is not signed in')
+    return toSignIn(deps, request, pathOf(client.clientUri ?? client.id, requestUri))
+  }
+  const [offers, task] = await Promise.all([
+    offersFor(deps, client, pending.request, person),
+    requireTaskOf(deps, client, pending.request, person),
+  ])
+  const asked: Asked = { client, person, pending, task, now: barrier.now }
+  const code = await withoutPage(deps, asked, offers)
+  if (code !== undefined) return toClient(deps.issuer, pending.request, { code })
+  if (prompt === 'none') return refuse('consent_required', 'the person must be asked')
+  const description = await describeClient(deps, asked)
+  await deps.trustLog.requireStillStanding(person.barrier, person.dependencies.handles)
+  return page(
+    { title: 'Allow an application to act for you', viewer: person, formAction: [formActionOf(pending.request.redirectUri)] },
+    ConsentForm({ asked, offers, requestUri, description }),
+  )
+}
+
+/** `prompt=login` wants a sign-in after the request has come, and `max_age` one that is not older (OpenID Connect Core §3.1.2.1). */
+function mustSignInAgain({ request: { prompt, maxAge }, shownAt = 0 }: PendingAuthorization, { authAt, barrier }: PersonCaller): boolean {
+  return (prompt === 'login' && authAt < shownAt) || (maxAge !== undefined && barrier.now - authAt > maxAge && authAt < shownAt)
+}
+
+/**
+ * The code of a request that the consents of the person cover. Undefined if the person must be asked: also if the client asks for that, has not
+ * authenticated, or cannot be told from another program that receives its redirects.
+ */
+async function withoutPage(deps: AuthorizeDeps, asked: Asked, offers: readonly Offer[]): Promise<string | undefined> {
+  const { request, isPushed } = asked.pending
+  const { prompt, redirectUri, isOffline } = request
+  if (!isPushed || (prompt !== undefined && prompt !== 'none') || !redirectUri.startsWith('https://')) return undefined
+  if (offers.some(({ needsIntroduction }) => needsIntroduction)) return undefined
+  const rights = rightsOf(offers, request)
+  const consents = await consentsCovering(deps, asked, rights)
+  if (!consents) return undefined
+  const until = Math.min(...consents.map(({ dependencies }) => dependencies.expiresAt))
+  return allow(deps, asked, { rights, until, isOffline })
+}
+
+/** Receives the decision. Everything is decided anew: what has changed since the page was shown counts. */
+async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm, request: HttpRequest): Promise<HttpResponse> {
+  const { now } = person.barrier
+  const client = await requireAuthorizationClient(deps, form.get('client_id'), request.address)
+  const pending = await requirePending(deps, client, form.get('request') ?? '', now)
+  requireRegistered(client, pending)
+  if (mustSignInAgain(pending, person)) refuse('access_denied', 'sign in again: the application asks for it')
+  return orToClient(deps, pending.request, async () => {
+    const [offers, task] = await Promise.all([
+      offersFor(deps, client, pending.request, person),
+      requireTaskOf(deps, client, pending.request, person),
+    ])
+    const asked: Asked = { client, person, pending, task, now }
+    if (form.get('decision') === 'deny') {
+      await deny(deps, asked)
+      return errorToClient(deps.issuer, pending.request, { reason: 'access_denied', message: 'the person has denied the request' })
+    }
+    return toClient(deps.issuer, pending.request, { code: await allow(deps, asked, allowedIn(form, asked, offers)) })
+  })
+}

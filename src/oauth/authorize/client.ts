@@ -1,0 +1,50 @@
+import { refuse } from '../../errors.js'
+import type { Client, ExternalClient } from '../../identity/clients/client.js'
+import type { Clients } from '../../identity/clients/clients.js'
+import { isRegisteredRedirectUri } from '../../identity/clients/redirect-uris.js'
+import { AgentId } from '../../protocol/ids.js'
+import { stands } from '../../protocol/standing.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+
+export interface AuthorizationClientDeps {
+  readonly clients: Clients
+  readonly trustLog: TrustLog
+}
+
+/** A client that may ask people: an agent. */
+export type AuthorizationClient = Omit<Client, 'kind' | 'id'> & { readonly kind: 'agent'; readonly id: AgentId }
+
+/** One refusal for a client that is unknown, revoked, or has no redirect URIs. */
+const refuseClient = (): never =>
+  refuse(
+    'invalid_request',
+    'client_id: no client with this id may ask for authorization here; it is unknown, revoked or has no redirect URI',
+  )
+
+/** Finds the client that a request names. Call after the read barrier. */
+export async function requireAuthorizationClient(
+  { clients, trustLog }: AuthorizationClientDeps,
+  id: string | undefined,
+  address: string,
+): Promise<AuthorizationClient> {
+  const found = id === undefined ? refuse('invalid_request', 'client_id is missing') : await clients.findAny(id, { address })
+  if (!found || !stands(trustLog.ended, found.dependencies.handles)) return refuseClient()
+  return requireMayAsk(found)
+}
+
+/** Members act for themselves, so they ask nobody. */
+export function requireMayAsk(client: Client | ExternalClient): AuthorizationClient {
+  if (client.kind !== 'agent' || (client.redirectUris ?? []).length === 0) return refuseClient()
+  const { grantTypes } = client
+  if (grantTypes && !grantTypes.includes('authorization_code'))
+    refuse('unauthorized_client', 'the client registered other grant types than authorization_code')
+  return { ...client, kind: 'agent', id: AgentId.parse(client.id) }
+}
+
+/** The redirect URI of a request: one that the client has registered. Any failure is shown to the person, and the browser is sent nowhere. */
+export function requireRedirectUri({ redirectUris = [] }: Pick<Client, 'redirectUris'>, uri: string | undefined): string {
+  if (uri === undefined) return refuse('invalid_request', 'redirect_uri is missing')
+  return isRegisteredRedirectUri(redirectUris, uri)
+    ? uri
+    : refuse('invalid_request', 'redirect_uri: the client has not registered this URI; only the port of a loopback URI may differ')
+}

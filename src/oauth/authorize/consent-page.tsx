@@ -1,0 +1,177 @@
+import { Foreign } from '../../http/pages/foreign.js'
+import { Form } from '../../http/pages/form.js'
+import type { AgentsStore } from '../../identity/agents/store.js'
+import type { OrganisationsStore } from '../../identity/organisations/store.js'
+import { isLoopback } from '../../lib/hosts/loopback.js'
+import type { Asked } from './decision.js'
+import { DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, dayOf, MAX_DAYS, rightValue } from './decision-form.js'
+import type { Offer } from './offer.js'
+
+export interface ConsentPageDeps {
+  readonly agents: Pick<AgentsStore, 'get'>
+  readonly organisations: OrganisationsStore
+}
+
+/** Who asks, as the page shows it. */
+interface ClientDescription {
+  readonly name: string
+  readonly organisation: string
+  readonly ownOrganisation: string
+  /** Epoch seconds. */
+  readonly knownSince: number | undefined
+}
+
+export async function describeClient({ agents, organisations }: ConsentPageDeps, { client, person }: Asked): Promise<ClientDescription> {
+  const [agent, organisation, own] = await Promise.all([
+    agents.get(client.id),
+    organisations.get(client.orgId),
+    organisations.get(person.orgId),
+  ])
+  return {
+    name: client.name ?? client.id,
+    organisation: organisation?.name ?? client.orgId,
+    ownOrganisation: own?.name ?? person.orgId,
+    knownSince: agent?.createdAt,
+  }
+}
+
+interface ConsentPage {
+  readonly asked: Asked
+  readonly offers: readonly Offer[]
+  readonly requestUri: string
+  readonly description: ClientDescription
+}
+
+/** Shows who asks, for what, at whom and for how long. The person ticks what the application may do. */
+export function ConsentForm({ asked, offers, requestUri, description }: ConsentPage) {
+  const { client, person, pending, task, now } = asked
+  const { request } = pending
+  const { hostname, protocol } = new URL(request.redirectUri)
+  const deadline = task?.dependencies.expiresAt
+  return (
+    <>
+      <p>
+        <Foreign text={description.name} /> of <Foreign text={description.organisation} /> asks to act for you,{' '}
+        <Foreign text={person.name} /> of <Foreign text={description.ownOrganisation} />.
+      </p>
+      <dl>
+        {client.clientUri && (
+          <>
+            <dt>Application</dt>
+            <dd>
+              <code>{new URL(client.clientUri).host}</code>
+            </dd>
+          </>
+        )}
+        <dt>Returns to</dt>
+        <dd>
+          <code>{hostname === '' ? protocol : hostname}</code>
+        </dd>
+        <dt>Known since</dt>
+        <dd>{description.knownSince === undefined ? 'not known here' : dayOf(description.knownSince)}</dd>
+      </dl>
+      {isLoopback(hostname) && (
+        <p class="note">The application runs on your device. Go on only if you have just started it there yourself.</p>
+      )}
+      {client.orgId !== person.orgId && <p class="note">The application belongs to another organisation than you.</p>}
+      <Form action={DECISION_PATH} formKey={person.formKey} purpose={DECISION_PURPOSE} subject={requestUri}>
+        <input type="hidden" name="client_id" value={client.clientUri ?? client.id} />
+        <input type="hidden" name="request" value={requestUri} />
+        {offers.map((offer, position) => (
+          <Rights key={offer.audience} offer={offer} position={position} />
+        ))}
+        <Names title="Only with these tools" names={request.tools} />
+        <Names title="Only on these resources" names={request.resources} />
+        {request.delegation && (
+          <fieldset>
+            <legend>Passing on</legend>
+            <label class="choice">
+              <input type="checkbox" name="passOn" value="yes" />
+              <span>
+                The application may let others act for you, up to {request.delegation.depth} times in a row:
+                {request.delegation.rights.map(({ audience, scope }) => (
+                  <span key={`${audience} ${scope}`}>
+                    {' '}
+                    <Foreign text={scope} /> at <Foreign text={audience} />;
+                  </span>
+                ))}
+              </span>
+            </label>
+          </fieldset>
+        )}
+        <fieldset>
+          <legend>For how long</legend>
+          <label class="choice">
+            <input type="radio" name="duration" value="once" /> <span>Once: for the next 15 minutes</span>
+          </label>
+          {deadline === undefined ? (
+            <label class="choice">
+              <input type="radio" name="duration" value="until" checked /> <span>Until the end of the day below, or until I revoke it</span>
+            </label>
+          ) : (
+            <label class="choice">
+              <input type="radio" name="duration" value="task" checked /> <span>For one task, which ends by {dayOf(deadline)}</span>
+            </label>
+          )}
+        </fieldset>
+        {deadline === undefined && (
+          <>
+            <label for="until">Last day</label>
+            <input
+              id="until"
+              type="date"
+              name="until"
+              min={dayOf(now)}
+              max={dayOf(now + (MAX_DAYS - 1) * 86_400)}
+              value={dayOf(now + DEFAULT_DAYS * 86_400)}
+            />
+          </>
+        )}
+        <button type="submit" name="decision" value="allow">
+          Allow what is ticked
+        </button>
+        <button type="submit" name="decision" value="deny" class="quiet">
+          Deny
+        </button>
+      </Form>
+      <p class="hint">You can narrow or revoke this at any time.</p>
+    </>
+  )
+}
+
+function Rights({ offer, position }: { readonly offer: Offer; readonly position: number }) {
+  return (
+    <fieldset>
+      <legend>
+        At <Foreign text={offer.name} /> of <Foreign text={offer.organisation} />
+      </legend>
+      {offer.target && (
+        <p class="hint">
+          <code>{offer.audience}</code>
+        </p>
+      )}
+      {offer.scopes.map(({ scope, words }) => (
+        <label key={scope} class="choice">
+          <input type="checkbox" name="right" value={rightValue(position, scope)} checked />
+          <span>
+            <code>{scope}</code> {words && <Foreign text={words} />}
+          </span>
+        </label>
+      ))}
+    </fieldset>
+  )
+}
+
+function Names({ title, names }: { readonly title: string; readonly names: readonly string[] | undefined }) {
+  if (!names) return null
+  return (
+    <p>
+      {title}:{' '}
+      {names.map((name) => (
+        <span key={name}>
+          <Foreign text={name} />{' '}
+        </span>
+      ))}
+    </p>
+  )
+}

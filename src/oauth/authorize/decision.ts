@@ -1,0 +1,232 @@
+import type { Audit } from '../../audit/audit.js'
+import { auditDraft } from '../../audit/audit-draft.js'
+import { type FindConsentDeps, findConsent, type GrantedConsent } from '../../delegation/consents/find.js'
+import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
+import type { Consent } from '../../delegation/consents/store.js'
+import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
+import { refuse } from '../../errors.js'
+import type { CountedCommit } from '../../identity/limits/quota.js'
+import { type PersonCaller, requiringSession, type SessionDeps } from '../../identity/people/session.js'
+import type { Random } from '../../lib/random.js'
+import { type Handle, identitiesOf, isVersion, newHandle } from '../../protocol/handles.js'
+import { newId } from '../../protocol/ids.js'
+import { type Bounds, formatScope } from '../../protocol/rights.js'
+import { type Dependencies, dependenciesOf, joinDependencies } from '../../protocol/standing.js'
+import type { Operation } from '../../storage/storage.js'
+import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
+import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
+import { newSecret } from '../families/secret.js'
+import { CODE_SECONDS, FAMILY_SECONDS, type FamiliesStore, type Family, type FamilyGrant } from '../families/store.js'
+import type { AuthorizationClient } from './client.js'
+import type { Offer } from './offer.js'
+import type { AuthorizationRequest, AuthorizationsStore, PendingAuthorization } from './store.js'
+
+export interface DecisionDeps extends FindConsentDeps, Pick<SessionDeps, 'people'> {
+  readonly authorizations: AuthorizationsStore
+  readonly families: FamiliesStore
+  readonly trustLog: TrustLog
+  readonly random: Random
+  readonly audit: Audit
+  /** Commits consents that count for the person. */
+  readonly commitConsents: (person: Pick<Consent, 'memberId' | 'orgId'>, commit: CountedCommit) => Promise<Committed>
+}
+
+/** A request, and those who take part in it. */
+export interface Asked {
+  readonly client: AuthorizationClient
+  readonly person: PersonCaller
+  readonly pending: PendingAuthorization
+  readonly task: TaskDependencies | undefined
+  readonly now: number
+}
+
+/** What the person allows. */
+export interface Allowed {
+  readonly rights: readonly { readonly audience: Offer['audience']; readonly bounds: Bounds }[]
+  /** Epoch seconds. */
+  readonly until: number
+  readonly isOffline: boolean
+}
+
+/** All that a request asks for, at each audience. */
+export const rightsOf = (
+  offers: readonly Offer[],
+  { tools, resources, delegation }: Pick<AuthorizationRequest, 'tools' | 'resources' | 'delegation'>,
+): Allowed['rights'] =>
+  offers.map(({ audience, target, scopes }) => ({
+    audience,
+    bounds: {
+      scopes: scopes.map(({ scope }) => scope),
+      ...(tools && { tools: [...tools] }),
+      ...(resources && { resources: [...resources] }),
+      // The registry is the end of a chain
+      ...(delegation && target && { delegation }),
+    },
+  }))
+
+/** The consents of the person that cover all rights, if each is covered: then nobody needs to be asked again. */
+export async function consentsCovering(
+  deps: FindConsentDeps,
+  { client, person, task }: Asked,
+  rights: Allowed['rights'],
+): Promise<readonly GrantedConsent[] | undefined> {
+  const found = await Promise.all(
+    rights.map(async ({ audience, bounds }) => {
+      const consent = await findConsent(deps, { memberId: person.id, clientId: client.id, audience })
+      return consent && covers(consent, { bounds, taskId: task?.id }) ? consent : undefined
+    }),
+  )
+  const all = found.filter((consent) => consent !== undefined)
+  return all.length === rights.length ? all : undefined
+}
+
+const MAX_ATTEMPTS = 5
+/** Without refresh tokens a family lasts as long as the last token of its code. */
+const ONLINE_SECONDS = 3600
+
+/**
+ * Commits what a person allows: the consents, and the code with its family. The consents, the session and the request must be as they were read. Returns
+ * the text of the code.
+ */
+export async function allow(deps: DecisionDeps, asked: Asked, allowed: Allowed): Promise<string> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const code = await tryAllow(deps, asked, allowed)
+    if (code !== 'retry') return code
+    await deps.trustLog.readBarrier()
+    await requireUndecided(deps, asked.pending)
+  }
+  return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })
+}
+
+async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOffline }: Allowed): Promise<string | 'retry'> {
+  const { client, person, pending, task, now } = asked
+  const decision = decisionOf(asked, until)
+  const prepared = await Promise.all(
+    rights.map(async ({ audience, bounds }) => ({ audience, bounds, ...(await prepareConsent(deps, decision, audience, bounds)) })),
+  )
+  const ends = prepared.flatMap((one) => one.ends)
+  const consents = prepared.map(({ audience, bounds, consent }) => ({ audience, bounds, consent }))
+  const { family, code } = newFamily(deps, asked, consents, isOffline)
+  const facts = { scope: formatScope([...new Set(rights.flatMap(({ bounds }) => bounds.scopes))]).slice(0, 512), until, offline: isOffline }
+  const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id, facts })
+  const operations: Operation[] = [
+    deps.authorizations.changing(pending.id, { decidedAt: null }, { decidedAt: now, memberId: person.id }),
+    requiringSession(deps, person),
+    ...prepared.flatMap((one) => one.operations),
+    deps.families.inserting(family),
+    ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
+  ]
+  const dependsOn = [
+    ...person.dependencies.handles,
+    ...client.dependencies.handles,
+    ...(task?.dependencies.handles ?? []),
+    ...consents.flatMap(({ consent }) => consent.dependencies.handles),
+    ...ends.map(({ handle }) => handle),
+    family.handle,
+  ]
+  const commit = (counting: readonly Operation[]) =>
+    deps.trustLog.commit({ type: 'consent.granted', ends, dependsOn, operations: [...counting, ...operations] })
+  const isNew = prepared.some((one) => one.operations.length > 0)
+  const { outcome } = await (isNew ? deps.commitConsents({ memberId: person.id, orgId: person.orgId }, commit) : commit([]))
+  if (outcome === 'committed') return code
+  if (outcome === 'conflict') return 'retry'
+  return refuse('access_denied', 'you, the application or the task was changed or revoked meanwhile')
+}
+
+function decisionOf({ client, person, task, now }: Asked, expiresAt: number): ConsentDecision {
+  const identities = identitiesOf(person.identities)
+  return {
+    person: {
+      memberId: person.id,
+      orgId: person.orgId,
+      // A consent outlives the session and the key of the sign-in
+      identities: dependenciesOf(identities.filter((handle) => /^(?:mem|org|lnk):/.test(handle))),
+      grantedBy: identities,
+    },
+    client: { id: client.id, orgId: client.orgId, identities: client.dependencies },
+    task,
+    now,
+    expiresAt,
+  }
+}
+
+const withClient = (person: PersonCaller, client: AuthorizationClient) =>
+  client.orgId === person.orgId ? {} : { otherOrgId: client.orgId }
+
+type GivenConsent = Pick<FamilyGrant, 'audience' | 'bounds'> & { readonly consent: GrantedConsent }
+
+function newFamily(
+  { random, trustLog }: DecisionDeps,
+  { client, person, pending, task, now }: Asked,
+  consents: readonly GivenConsent[],
+  isOffline: boolean,
+): { readonly family: Family; readonly code: string } {
+  const { redirectUri, challenge, jkt } = pending.request
+  const id = newId(random, 'fam')
+  const code = newSecret(random, id)
+  const standing = joinDependencies(
+    dependenciesOf([...identitiesOf(client.dependencies.handles), trustLog.epoch], client.dependencies.expiresAt),
+    ofConsents(consents, person),
+    ...(task ? [dependenciesOf(identitiesOf(task.dependencies.handles), task.dependencies.expiresAt)] : []),
+  )
+  const expiresAt = Math.min(standing.expiresAt, now + (isOffline ? FAMILY_SECONDS : CODE_SECONDS + ONLINE_SECONDS))
+  const family: Family = {
+    id,
+    handle: newHandle(random, 'fam'),
+    memberId: person.id,
+    orgId: person.orgId,
+    clientId: client.id,
+    clientVersions: client.dependencies.handles.filter(isVersion),
+    grants: consents.map(({ audience, bounds, consent }) => ({ audience, bounds, consentId: consent.id })),
+    ...(task && { taskId: task.id }),
+    authAt: person.authAt,
+    redirectUri,
+    challenge,
+    ...(jkt && { jkt }),
+    isOffline,
+    dependsOn: dependenciesToStore(standing, { now, expiresAt }),
+    uses: 0,
+    code: code.digest,
+    codeExpiresAt: Math.min(now + CODE_SECONDS, expiresAt),
+    createdAt: now,
+    expiresAt,
+    purgeAt: expiresAt + FAMILY_SECONDS,
+  }
+  return { family, code: code.text }
+}
+
+/** With one consent the family ends with it. With several it needs the consent of the audience at each use, and ends with the person. */
+function ofConsents(consents: readonly GivenConsent[], person: PersonCaller): Dependencies {
+  const expiresAt = Math.min(...consents.map(({ consent }) => consent.dependencies.expiresAt))
+  const [only, ...others] = consents
+  const handles: readonly Handle[] =
+    only && others.length === 0
+      ? identitiesOf(only.consent.dependencies.handles)
+      : person.identities.filter((handle) => /^(?:mem|org):/.test(handle))
+  return dependenciesOf(handles, expiresAt)
+}
+
+/** Refuses a request that was answered in another tab. */
+export async function requireUndecided(
+  { authorizations }: Pick<DecisionDeps, 'authorizations'>,
+  { id }: PendingAuthorization,
+): Promise<void> {
+  const current = await authorizations.get(id)
+  if (!current || current.decidedAt !== undefined)
+    refuse('conflict', 'this request was answered already, or has expired; go back to the application')
+}
+
+/** Answers a request with no. */
+export async function deny(
+  deps: Pick<DecisionDeps, 'authorizations' | 'audit'> & {
+    readonly storage: { commit(operations: readonly Operation[]): Promise<{ readonly ok: boolean }> }
+  },
+  { client, person, pending, now }: Asked,
+): Promise<void> {
+  const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id })
+  const { ok } = await deps.storage.commit([
+    deps.authorizations.changing(pending.id, { decidedAt: null }, { decidedAt: now, memberId: person.id }),
+    deps.audit.recording({ ...draft, outcome: 'refused', reason: 'access_denied' }),
+  ])
+  if (!ok) await requireUndecided(deps, pending)
+}

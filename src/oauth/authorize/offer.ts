@@ -1,0 +1,168 @@
+import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
+import type { ResourceAudience } from '../../delegation/resources/find.js'
+import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
+import { refuse } from '../../errors.js'
+import { type Caller, isMemberOf } from '../../http/caller.js'
+import type { Clients } from '../../identity/clients/clients.js'
+import { organisationsOf } from '../../identity/clients/organisations-of.js'
+import type { OrganisationsStore } from '../../identity/organisations/store.js'
+import { type AgentId, type Audience, isResourceId, type OrgId, type TargetId, type TaskId } from '../../protocol/ids.js'
+import {
+  coveredBySome,
+  coversRight,
+  intersectNames,
+  narrowNames,
+  type OrgOf,
+  type RegistryScope,
+  type Scope,
+  scopesFor,
+} from '../../protocol/rights.js'
+import { stands } from '../../protocol/standing.js'
+import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
+import { findAudience, isClosedTo, refuseTarget } from '../grants/target.js'
+import type { AuthorizationClient, AuthorizationClientDeps } from './client.js'
+import type { AuthorizationRequest } from './store.js'
+
+export interface OfferDeps extends AuthorizationClientDeps {
+  readonly clients: Clients
+  readonly issuer: string
+  readonly organisations: OrganisationsStore
+  readonly findResource: (uri: string) => Promise<ResourceAudience | undefined>
+  readonly findGranted: (from: AgentId, to: TargetId) => Promise<readonly GrantedIntroduction[]>
+  readonly findReliance: (id: TargetId) => Promise<CardReliance | undefined>
+  readonly findTask: (id: TaskId) => Promise<TaskDependencies | undefined>
+}
+
+/** The scopes that an agent may have at the registry for a person. None of them lets it act with the person's role. */
+const PERSON_SCOPES: readonly RegistryScope[] = [
+  'discovery:read',
+  'introductions:write',
+  'tasks:write',
+  'revocations:read',
+  'tokens:exchange',
+]
+
+/** One audience of a request, with all that the person can allow there. */
+export interface Offer {
+  readonly audience: Audience
+  /** Absent for the registry itself. */
+  readonly target?: { readonly id: TargetId; readonly orgId: OrgId }
+  readonly name: string
+  readonly organisation: string
+  readonly scopes: readonly OfferedScope[]
+  /** The agent has no introduction to the audience, and the person may grant one. */
+  readonly needsIntroduction: boolean
+}
+
+interface OfferedScope {
+  readonly scope: Scope
+  /** As the resource describes it. */
+  readonly words?: string | undefined
+}
+
+/** The scopes of the registry that the client may have for a person. */
+export const personScopes = (allowed: readonly Scope[]): Scope[] => allowed.filter((scope) => PERSON_SCOPES.some((one) => one === scope))
+
+/**
+ * Decides what a person can allow: at each audience what it offers, within the ceiling of the client and its introductions. Without a person (a pushed
+ * request) it decides what does not depend on one. Refuses a request for more.
+ */
+export async function offersFor(
+  deps: OfferDeps,
+  client: AuthorizationClient,
+  request: AuthorizationRequest,
+  person: Caller | undefined,
+): Promise<readonly Offer[]> {
+  requireWithinCeiling(client, request, await orgOfRights(deps, request))
+  const possible = await Promise.all(request.audiences.map((audience) => offerAt(deps, client, audience, person)))
+  const unknown = request.scopes?.find((scope) => !possible.some(({ scopes }) => isOffered(scopes, scope)))
+  if (unknown !== undefined) refuse('invalid_scope', `${unknown}: no audience of the request offers this scope to the client`)
+  return possible.map((offer) => {
+    const scopes = request.scopes
+      ? request.scopes.filter((scope) => isOffered(offer.scopes, scope)).map((scope) => withWords(offer.scopes, scope))
+      : offer.scopes
+    return scopes.length > 0
+      ? { ...offer, scopes }
+      : refuse('invalid_scope', 'a resource of the request offers none of the requested scopes to the client')
+  })
+}
+
+const isOffered = (offered: readonly OfferedScope[], scope: Scope): boolean =>
+  coveredBySome(
+    offered.map((one) => one.scope),
+    scope,
+  )
+
+const withWords = (offered: readonly OfferedScope[], scope: Scope): OfferedScope => ({
+  scope,
+  words: offered.find((one) => coveredBySome([one.scope], scope))?.words,
+})
+
+async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: Audience, person: Caller | undefined): Promise<Offer> {
+  if (audience === deps.issuer) {
+    const scopes = personScopes(scopesFor(client.ceiling.rights, audience)).map((scope) => ({ scope }))
+    return { audience, name: 'Credence', organisation: 'this registry', scopes, needsIntroduction: false }
+  }
+  const found = await findAudience(deps, audience)
+  if (!found || isClosedTo(found.resource, client) || !stands(deps.trustLog.ended, found.handles)) return refuseTarget()
+  const { id, orgId, resource } = found
+  if (person && resource && !mayConsentAt(resource, person)) return refuseTarget()
+  const [card, granted, organisation, agent] = await Promise.all([
+    resource ? resource.offer : deps.findReliance(id),
+    deps.findGranted(client.id, id),
+    deps.organisations.get(orgId),
+    isResourceId(id) ? undefined : deps.clients.find(id),
+  ])
+  if (!card || !organisation) return refuseTarget()
+  const isOpen = resource?.resource.policy.mode === 'open'
+  const needsIntroduction = granted.length === 0 && !isOpen
+  if (needsIntroduction && person && !isMemberOf(person, orgId)) return refuseTarget()
+  const introduced = granted.length > 0 ? granted.flatMap(({ bounds }) => bounds.scopes) : (resource?.resource.policy.scopes ?? card.scopes)
+  const ofCeiling = scopesFor(client.ceiling.rights, card.audience, () => (resource ? undefined : orgId))
+  const scopes = intersectNames(intersectNames(ofCeiling, card.scopes), needsIntroduction ? card.scopes : introduced)
+  return {
+    audience: card.audience,
+    target: { id, orgId },
+    name: resource?.resource.name ?? agent?.name ?? card.audience,
+    organisation: organisation.name,
+    scopes: scopes.map((scope) => withWords(resource?.resource.scopes ?? [], scope)),
+    needsIntroduction,
+  }
+}
+
+/** People of the organisation of a resource and of those that its policy lists, unless it admits all. */
+const mayConsentAt = ({ resource: { orgId, policy } }: ResourceAudience, person: Caller): boolean =>
+  policy.people === 'any' || person.orgId === orgId || (policy.organisations?.includes(person.orgId) ?? false)
+
+const orgOfRights = ({ issuer, clients }: OfferDeps, { delegation }: AuthorizationRequest): Promise<OrgOf> =>
+  organisationsOf(issuer, delegation?.rights.map(({ audience }) => audience) ?? [], (id) => clients.find(id))
+
+/** The client may never have more, whatever a person allows. */
+function requireWithinCeiling(
+  { ceiling }: AuthorizationClient,
+  { tools, resources, delegation }: AuthorizationRequest,
+  orgOf: OrgOf,
+): void {
+  const isWithin = (names: readonly string[] | undefined, allowed: readonly string[] | undefined) =>
+    names === undefined || narrowNames(allowed, names)?.length === names.length
+  if (!isWithin(tools, ceiling.tools) || !isWithin(resources, ceiling.resources))
+    refuse('invalid_scope', 'allowed_tools or allowed_resources exceeds the ceiling of the client')
+  const areWithin = delegation?.rights.every((right) => coversRight(ceiling.rights, right, orgOf)) ?? true
+  if (!areWithin || (delegation?.depth ?? 0) > ceiling.delegationDepth)
+    refuse('invalid_scope', 'delegation exceeds the ceiling of the client')
+}
+
+/** The task of a request: one of the client or of the person. Undefined if the request names none. */
+export async function requireTaskOf(
+  { findTask, trustLog }: OfferDeps,
+  { id: clientId }: AuthorizationClient,
+  { taskId }: AuthorizationRequest,
+  person: Caller | undefined,
+): Promise<TaskDependencies | undefined> {
+  if (taskId === undefined) return undefined
+  const task = await findTask(taskId)
+  const isOwn = task?.owner === clientId || (person ? task?.owner === person.id : task?.owner.startsWith('mem_'))
+  return task && isOwn && stands(trustLog.ended, task.dependencies.handles) && task.dependencies.expiresAt > trustLog.now()
+    ? task
+    : refuse('invalid_request', 'task_id: no task of the client or of the person with this id that has not ended')
+}

@@ -1,0 +1,65 @@
+import { consumeProof } from '../../credentials/jose/dpop.js'
+import { refuse } from '../../errors.js'
+import { parseForm } from '../../http/form.js'
+import type { RateLimits } from '../../http/limits/rate-limit.js'
+import { json, type Route } from '../../http/route.js'
+import { type ClientAuthDeps, confirmClient, consumeAssertion, verifyClient } from '../client-auth/client-auth.js'
+import { type ProofDeps, verifyProof } from '../client-auth/proof.js'
+import { requireMayAsk, requireRedirectUri } from './client.js'
+import { type OfferDeps, offersFor, requireTaskOf } from './offer.js'
+import { type PendingDeps, PUSHED_SECONDS, savePending } from './pending.js'
+import { parseAuthorizationRequest, REPEATABLE } from './request.js'
+
+export type ParDeps = ClientAuthDeps & ProofDeps & OfferDeps & PendingDeps & { readonly rateLimits: Pick<RateLimits, 'pushedRequests'> }
+
+const MAX_BYTES = 16_384
+
+/**
+ * Receives an authorization request from an authenticated client, before the browser of a person comes with it. The request is checked like one that a
+ * browser brings, as far as it does not depend on the person.
+ *
+ * @see [RFC 9126 §2](https://www.rfc-editor.org/rfc/rfc9126.html#section-2), [RFC 9449 §10.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-10.1)
+ */
+export const parEndpoint = (deps: ParDeps): Route => ({
+  method: 'POST',
+  path: '/oauth/par',
+  maxBodyBytes: () => MAX_BYTES,
+  endpoint: async (request) => {
+    const form = parseForm(request, REPEATABLE)
+    const [verified, proof] = await Promise.all([
+      verifyClient(deps, request, form),
+      request.headers.dpop === undefined ? undefined : verifyProof(deps, request),
+    ])
+    const consume = async () => {
+      const isFirst = await consumeAssertion(deps, verified, request)
+      const isFirstProof = proof === undefined || (await consumeProof(proof, (key, until) => deps.replayCache.consume('proof', key, until)))
+      if (isFirst && isFirstProof) requireRate(deps, verified.client)
+      return [isFirst, isFirstProof] as const
+    }
+    const consumed = consume()
+    return deps.trustLog.afterBarrier(
+      undefined,
+      async ({ now }) => {
+        const [isFirst, isFirstProof] = await consumed
+        const { client: authenticated } = await confirmClient(deps, verified, isFirst)
+        if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
+        const client = requireMayAsk(authenticated)
+        if (form.get('request_uri') !== undefined) refuse('invalid_request', 'request_uri: a pushed request cannot refer to another')
+        const redirectUri = requireRedirectUri(client, form.get('redirect_uri'))
+        const parsed = parseAuthorizationRequest(form, deps.issuer)
+        if (proof && parsed.jkt !== undefined && parsed.jkt !== proof.jkt)
+          refuse('invalid_dpop_proof', 'dpop_jkt is not the thumbprint of the key of the proof')
+        const asked = { ...parsed, redirectUri, ...(proof && { jkt: proof.jkt }) }
+        await Promise.all([offersFor(deps, client, asked, undefined), requireTaskOf(deps, client, asked, undefined)])
+        const { requestUri } = await savePending(deps, client, asked, { isPushed: true, now })
+        return json(201, { request_uri: requestUri, expires_in: PUSHED_SECONDS }, { ...(proof && { 'dpop-nonce': proof.freshNonce }) })
+      },
+      consumed,
+    )
+  },
+})
+
+function requireRate({ rateLimits }: ParDeps, { id }: { readonly id: string }): void {
+  const refusal = rateLimits.pushedRequests.take(id)
+  if (refusal) throw refusal
+}

@@ -1,0 +1,78 @@
+import { digestOfText } from '../../credentials/jose/digest.js'
+import { refuse } from '../../errors.js'
+import type { OAuthForm } from '../../http/form.js'
+import type { Random } from '../../lib/random.js'
+import { stands } from '../../protocol/standing.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { AuthorizationClient } from './client.js'
+import type { AuthorizationRequest, AuthorizationsStore, PendingAuthorization } from './store.js'
+
+export interface PendingDeps {
+  readonly authorizations: AuthorizationsStore
+  readonly trustLog: TrustLog
+  readonly random: Random
+}
+
+const PREFIX = 'urn:ietf:params:oauth:request_uri:'
+const REFERENCE_BYTES = 32
+/** Lifetime of a pushed request, and of one that a browser has come with. */
+export const PUSHED_SECONDS = 90
+const SHOWN_SECONDS = 600
+
+/** Stores a request. Returns its `request_uri`, which only the client and the browser of the person have. */
+export async function savePending(
+  { authorizations, random }: PendingDeps,
+  client: AuthorizationClient,
+  request: AuthorizationRequest,
+  { isPushed, now }: { readonly isPushed: boolean; readonly now: number },
+): Promise<{ readonly requestUri: string; readonly pending: PendingAuthorization }> {
+  const requestUri = `${PREFIX}${random.token(REFERENCE_BYTES)}`
+  const pending: PendingAuthorization = {
+    id: digestOfText(requestUri),
+    clientId: client.id,
+    orgId: client.orgId,
+    dependsOn: [...client.dependencies.handles],
+    isPushed,
+    request,
+    ...(!isPushed && { shownAt: now }),
+    expiresAt: now + (isPushed ? PUSHED_SECONDS : SHOWN_SECONDS),
+  }
+  await authorizations.insert(pending)
+  return { requestUri, pending }
+}
+
+/** Finds the request that a `request_uri` names: of this client, fresh and not answered. One refusal for all others. */
+export async function requirePending(
+  { authorizations, trustLog }: PendingDeps,
+  { id: clientId }: Pick<AuthorizationClient, 'id'>,
+  requestUri: string,
+  now: number,
+): Promise<PendingAuthorization> {
+  const pending = await authorizations.get(digestOfText(requestUri))
+  const isGood =
+    pending?.clientId === clientId &&
+    pending.expiresAt > now &&
+    pending.decidedAt === undefined &&
+    stands(trustLog.ended, pending.dependsOn)
+  return pending && isGood
+    ? pending
+    : refuse(
+        'invalid_request_uri',
+        'the request is unknown, expired, answered, or from another client; go back to the application and begin again',
+      )
+}
+
+/** From its first appearance in a browser on, there is time to sign in and to decide. */
+export async function showPending(
+  { authorizations }: PendingDeps,
+  pending: PendingAuthorization,
+  now: number,
+): Promise<PendingAuthorization> {
+  if (pending.shownAt !== undefined) return pending
+  const fields = { shownAt: now, expiresAt: now + SHOWN_SECONDS }
+  return (await authorizations.change(pending.id, { shownAt: null, decidedAt: null }, fields)) ?? { ...pending, ...fields }
+}
+
+/** The page of a request, without its parameters. */
+export const pathOf = (clientId: string, requestUri: string): string =>
+  `/oauth/authorize?${new URLSearchParams({ client_id: clientId, request_uri: requestUri })}`

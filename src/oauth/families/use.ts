@@ -1,0 +1,150 @@
+// Uses of the secrets of a family. At any time one secret is good: the code, and once it was redeemed the newest refresh token.
+//
+// Rules. Whoever uses a secret a second time has stolen it, or it was stolen from them, so the family ends (RFC 9700 §4.14.2). A client that lost the response may repeat a
+// refresh with the same `Idempotency-Key` for a minute, and gets the same refresh token; and of a code that is sent twice within seconds the second use
+// is refused without an end. The next secret is stored encrypted under the used one, so that only its holder gets it again.
+import type { Audit } from '../../audit/audit.js'
+import { auditDraft } from '../../audit/audit-draft.js'
+import { digestOfText } from '../../credentials/jose/digest.js'
+import { refuse } from '../../errors.js'
+import type { Client } from '../../identity/clients/client.js'
+import { isRegisteredRedirectUri } from '../../identity/clients/redirect-uris.js'
+import { equalTexts } from '../../lib/bytes.js'
+import type { Random } from '../../lib/random.js'
+import { SKEW_SECONDS } from '../../protocol/claims.js'
+import { stands } from '../../protocol/standing.js'
+import type { Operation } from '../../storage/storage.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { GrantRequest } from '../issue.js'
+import { newSecret, parseSecret, type Secret, seal, unseal } from './secret.js'
+import type { FamiliesStore, Family } from './store.js'
+
+export interface FamilyDeps {
+  readonly families: FamiliesStore
+  readonly trustLog: TrustLog
+  readonly random: Random
+  readonly audit: Audit
+}
+
+/** A use of a secret that the commit of the token must contain. */
+export interface FamilyUse {
+  readonly family: Family
+  readonly operations: readonly Operation[]
+  readonly refreshToken: string | undefined
+}
+
+/** A retry of a refresh, and a repeated redemption of a code that ends nothing. */
+const RETRY_SECONDS = 60
+const REPEATED_CODE_SECONDS = 5
+
+/** One refusal for everything that is wrong with a code or refresh token. */
+const deny = (): never =>
+  refuse(
+    'invalid_grant',
+    'the code or refresh token is wrong, used or expired; or it belongs to another client, key, redirect_uri or code_verifier; or the person, the consent or the task has ended: ask for authorization again',
+  )
+
+export async function useCode(deps: FamilyDeps, request: GrantRequest): Promise<FamilyUse> {
+  const { authenticated, form, jkt, attempt, barrier } = request
+  const secret = parseSecret(form.get('code') ?? refuse('invalid_request', 'code is missing')) ?? deny()
+  const verifier = form.get('code_verifier') ?? refuse('invalid_grant', 'code_verifier is missing')
+  const family = await requireFamily(deps, secret, barrier.now)
+  if (!equalTexts(secret.digest, family.code)) return deny()
+  const isOfRequest = isOfClient(family, authenticated.client) && isFor(family, verifier, request)
+  if (family.uses === 0) {
+    const isGood = isOfRequest && family.codeExpiresAt > barrier.now && stands(deps.trustLog.ended, family.clientVersions)
+    return isGood ? next(deps, request, family, secret) : deny()
+  }
+  const { lastUse } = family
+  if (lastUse?.attempt === attempt) return again(family, secret)
+  const isRepeated =
+    family.uses === 1 && isOfRequest && lastUse?.jkt === jkt && barrier.now <= (lastUse?.usedAt ?? 0) + REPEATED_CODE_SECONDS
+  if (!isRepeated) await endFamily(deps, authenticated.client, family)
+  return deny()
+}
+
+/** The code is only good with the verifier, redirect URI and key of its request (RFC 7636 §4.6, RFC 6749 §4.1.3). */
+const isFor = (family: Family, verifier: string, { authenticated: { client }, form, jkt }: GrantRequest): boolean =>
+  /^[A-Za-z0-9._~-]{43,128}$/.test(verifier) &&
+  equalTexts(digestOfText(verifier), family.challenge) &&
+  form.get('redirect_uri') === family.redirectUri &&
+  isRegisteredRedirectUri(client.redirectUris ?? [], family.redirectUri) &&
+  (family.jkt === undefined || family.uses > 0 || family.jkt === jkt)
+
+export async function useRefreshToken(deps: FamilyDeps, request: GrantRequest): Promise<FamilyUse> {
+  const { authenticated, form, jkt, attempt, retryKey, barrier } = request
+  const secret = parseSecret(form.get('refresh_token') ?? refuse('invalid_request', 'refresh_token is missing')) ?? deny()
+  const family = await requireFamily(deps, secret, barrier.now)
+  const isBound = family.jkt === undefined || family.jkt === jkt
+  if (!isOfClient(family, authenticated.client) || family.secret === undefined || !isBound || equalTexts(secret.digest, family.code))
+    return deny()
+  if (equalTexts(secret.digest, family.secret)) return next(deps, request, family, secret)
+  const { lastUse } = family
+  if (lastUse && equalTexts(secret.digest, lastUse.secret)) {
+    const isRetry =
+      retryKey !== undefined &&
+      lastUse.retryKey === digestOfText(retryKey) &&
+      lastUse.jkt === jkt &&
+      barrier.now <= lastUse.usedAt + RETRY_SECONDS
+    if (isRetry || lastUse.attempt === attempt) return again(family, secret)
+  }
+  await endFamily(deps, authenticated.client, family)
+  return deny()
+}
+
+const isOfClient = ({ clientId }: Family, { id }: Pick<Client, 'id'>): boolean => clientId === id
+
+async function requireFamily({ families, trustLog }: FamilyDeps, { familyId }: Secret, now: number): Promise<Family> {
+  const family = await families.get(familyId)
+  return family && family.expiresAt > now && stands(trustLog.ended, [family.handle, ...family.dependsOn]) ? family : deny()
+}
+
+/** Replaces the secret. Of several uses at once one succeeds. */
+function next(
+  { families, random }: FamilyDeps,
+  { jkt, attempt, retryKey, barrier }: GrantRequest,
+  family: Family,
+  used: Secret,
+): FamilyUse {
+  const following = family.isOffline ? newSecret(random, family.id) : undefined
+  const operation = families.changing(
+    family.id,
+    { uses: family.uses },
+    {
+      uses: family.uses + 1,
+      secret: following?.digest,
+      ...(jkt && { jkt }),
+      lastUse: {
+        secret: used.digest,
+        usedAt: barrier.now,
+        attempt,
+        ...(retryKey !== undefined && { retryKey: digestOfText(retryKey) }),
+        ...(jkt && { jkt }),
+        ...(following && { sealed: seal(used, following, random) }),
+      },
+    },
+  )
+  return { family, operations: [operation], refreshToken: following?.text }
+}
+
+/** The response of the last use once more: nothing changes. */
+function again(family: Family, used: Secret): FamilyUse {
+  const sealed = family.lastUse?.sealed
+  return { family, operations: [], refreshToken: sealed === undefined ? undefined : unseal(used, sealed)?.text }
+}
+
+/** Ends a family because a secret of it was used twice: every token of it is dead. */
+async function endFamily({ trustLog, audit }: FamilyDeps, client: Pick<Client, 'id' | 'orgId'>, family: Family): Promise<void> {
+  const ends = [endingOfFamily(family)]
+  const draft = auditDraft(client, 'oauth.token', {
+    ...(family.orgId !== client.orgId && { otherOrgId: family.orgId }),
+    subject: family.id,
+    facts: { reused: family.uses === 1 ? 'code' : 'refresh_token' },
+  })
+  await trustLog.end({ type: 'family.revoked', ends, operations: audit.recordingEnd(draft, { ends, reason: 'compromised' }) })
+}
+
+export const endingOfFamily = ({ handle, expiresAt }: Pick<Family, 'handle' | 'expiresAt'>) => ({
+  handle,
+  horizon: expiresAt + SKEW_SECONDS,
+})

@@ -45,7 +45,7 @@ export function requireRedirectUris(uris: readonly string[]): string[] {
 }
 
 /** Port and rest of a redirect URI to an application on the device of the person. */
-const LOOPBACK = /^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?(\/[^]*)?$/
+const LOOPBACK = /^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?(\/.*)?$/
 
 /**
  * True if `uri` equals a registered one byte for byte. Only the port of a loopback URI may differ, because the application learns it when it starts

@@ -88,13 +88,14 @@ export function ConsentForm({ asked, offers, requestUri, description }: ConsentP
             <label class="choice">
               <input type="checkbox" name="passOn" value="yes" />
               <span>
-                The application may let others act for you, up to {request.delegation.depth} times in a row:
-                {request.delegation.rights.map(({ audience, scope }) => (
-                  <span key={`${audience} ${scope}`}>
-                    {' '}
-                    <Foreign text={scope} /> at <Foreign text={audience} />;
-                  </span>
-                ))}
+                The application may let others act for you, up to {request.delegation.depth} times in a row:{' '}
+                <span>
+                  {request.delegation.rights.map(({ audience, scope }) => (
+                    <span key={`${audience} ${scope}`} class="item">
+                      <Foreign text={scope} /> at <Foreign text={audience} />{' '}
+                    </span>
+                  ))}
+                </span>
               </span>
             </label>
           </fieldset>

@@ -1,6 +1,5 @@
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
-import type { OAuthForm } from '../../http/form.js'
 import type { Random } from '../../lib/random.js'
 import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'

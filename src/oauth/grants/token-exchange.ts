@@ -278,10 +278,13 @@ function decideRights(
   // Without `delegation` no delegation is allowed: `requireDepth` refuses it.
   requireDelegationRights(request, [
     ...sources,
-    ...granted.flatMap(({ delegation }) => (delegation ? [{ name: 'the introduction or the consent', rights: delegation.rights }] : [])),
+    ...granted.flatMap(({ delegation }, i) => (delegation ? [{ name: GRANTED[i] ?? '', rights: delegation.rights }] : [])),
   ])
   return { scopes, tools, resources }
 }
+
+/** What is granted for the step of a token, in this order. */
+const GRANTED = ['the introduction', 'the consent', 'the authorization of the person'] as const
 
 /** A set of rights that bounds what a token may have. */
 interface Source {

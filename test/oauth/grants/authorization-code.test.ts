@@ -18,7 +18,7 @@ const OCR = () => ({ resource: world.ocr.audience })
 const OFFLINE = () => ({ ...OCR(), scope: 'ocr:read offline_access' })
 const isActive = async (token: string): Promise<boolean> => {
   const { active } = await world.ocr.introspect(token)
-  return active
+  return active === true
 }
 /** A decision that allows refresh tokens. */
 const month = () => ({

@@ -829,6 +829,13 @@ export const MUTANTS = [
     ['test/operations/tenant-data'],
   ],
   [
+    'admin check changes no byte of a store that was killed',
+    'src/storage/sqlite/open.ts',
+    'isOwnCopy ? openCopy(file) : openDatabaseToExamine(file)',
+    'isOwnCopy ? openDatabaseToExamine(file) : openCopy(file)',
+    ['test/operations/check/check.test.ts'],
+  ],
+  [
     'the rows of a writer have rising times',
     'src/audit/chain.ts',
     'return times.every((time, i) => time >= (times[i - 1] ?? start))',

@@ -7,7 +7,7 @@ import { newAppliedLog } from '../../trust-log/apply.js'
 
 /** Refuses a copy of a store whose pages are damaged, or whose log cannot be opened at its newest block. Returns that block. */
 export async function requireSoundEnd(file: string): Promise<{ readonly head: Block; readonly bytes: number }> {
-  const store = openStoredFile(file)
+  const store = openStoredFile(file, { isOwnCopy: true })
   try {
     for (const { text } of store.pageFaults())
       refuse('unavailable', `the copy is damaged (${text}), and so is the store or the disk: run credence admin check`)

@@ -1,7 +1,8 @@
 // The file of the embedded store: creates it with its schema, locks it for one process, and checks it at the start.
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { mkdir, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { refuse } from '../../errors.js'
 import { requirePrivate } from '../../lib/io/private-file.js'
 import { CARD_SEARCH_SCHEMA, UPGRADE_CARD_SEARCH } from './card-entries.js'
@@ -49,7 +50,43 @@ export const openDatabaseFile = async (file: string, onFull: () => boolean = () 
     }
   })
 
-/** Opens and locks an existing file to copy or examine it. Neither its format nor its content is changed or checked. */
+/**
+ * Opens an existing file, which no other process uses, to examine it. Not a byte of it changes: after a crash the commits in the write-ahead log
+ * are read where they are. Without such a log the file is opened as immutable, because SQLite would create one.
+ */
+export function openDatabaseToExamine(file: string): { readonly db: Database; close(): void } {
+  if (!existsSync(file)) refuse('unavailable', `${file} does not exist`)
+  for (const name of filesOf(file)) requirePrivate(name)
+  const [, wal = '', shm = '', journal = ''] = filesOf(file)
+  // A commit that was interrupted in this mode must be undone before the file can be read
+  if (existsSync(journal)) {
+    const db = openDatabaseAsIs(file)
+    return { db, close: () => closeDatabaseFile(db) }
+  }
+  const hadIndex = existsSync(shm)
+  const db = openChecked(file, existsSync(wal) ? file : `${pathToFileURL(file).href}?immutable=1`)
+  const close = () => {
+    db.close()
+    // The index of the write-ahead log, which reading it creates
+    if (!hadIndex) rmSync(shm, { force: true })
+  }
+  return { db, close }
+}
+
+function openChecked(file: string, location: string): Database {
+  let db: Database | undefined
+  try {
+    db = openDatabase(location, { readOnly: true })
+    db.exec(`PRAGMA busy_timeout = 250; ${SAFE_READS}; PRAGMA cache_size = -${CACHE_KIB}`)
+    if (identify(db, file) === 0) refuse('unavailable', `${file} is not a Credence database`)
+    return db
+  } catch (error) {
+    db?.close()
+    return refuseToOpen(file, error)
+  }
+}
+
+/** Opens and locks an existing file to copy it, or to examine a copy that this process has made. Neither its format nor its content is changed or checked. */
 export function openDatabaseAsIs(file: string): Database {
   if (!existsSync(file)) refuse('unavailable', `${file} does not exist`)
   for (const name of filesOf(file)) requirePrivate(name)
@@ -105,11 +142,14 @@ function refuseToOpen(file: string, error: unknown): never {
   }
 }
 
+/** For files that may be damaged. */
+const SAFE_READS = 'PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY'
+
 /** Begins a transaction. */
 function lock(db: Database): void {
   // Must come before the first access: the lock is then held until `closeDatabaseFile` or the end of the process, even by a crash
   db.exec('PRAGMA busy_timeout = 250; PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0')
-  db.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY')
+  db.exec(SAFE_READS)
   db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   db.exec('BEGIN EXCLUSIVE')

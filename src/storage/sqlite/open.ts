@@ -7,7 +7,7 @@ import { type CardSearch, newCardSearch } from './card-search.js'
 import { hasTables } from './collection-tables.js'
 import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
-import { closeDatabaseFile, FORMAT, openDatabaseAsIs, openDatabaseFile } from './database-file.js'
+import { closeDatabaseFile, FORMAT, openDatabaseAsIs, openDatabaseFile, openDatabaseToExamine } from './database-file.js'
 import { newDisk } from './disk.js'
 import { type GroupHooks, newGroupCommit } from './group-commit.js'
 import { blockFaults, counterFaults, indexFaults, pageFaults, searchFaults } from './inspect.js'
@@ -102,9 +102,9 @@ interface StoredFile extends Pick<BulkReadableStorage, 'bulk'> {
   close(): void
 }
 
-/** Opens an existing file, which no other process uses, to examine it. */
-export function openStoredFile(file: string): StoredFile {
-  const db = openDatabaseAsIs(file)
+/** Opens an existing file, which no other process uses, to examine it. A copy of this process may get another journal mode; no other file changes. */
+export function openStoredFile(file: string, { isOwnCopy = false }: { readonly isOwnCopy?: boolean } = {}): StoredFile {
+  const { db, close } = isOwnCopy ? openCopy(file) : openDatabaseToExamine(file)
   const commits = newGroupCommit(db, {})
   const refuseToWrite: PrepareGroup = () => {
     throw new Error('a file that is examined is not written')
@@ -123,8 +123,13 @@ export function openStoredFile(file: string): StoredFile {
       const search = hasCards ? ([['search', searchFaults(db)]] as const) : []
       return [['pages', pageFaults(db)], ['log', blockFaults(db)], ...indexes, ['documents', counterFaults(db)], ...search]
     },
-    close: () => closeDatabaseFile(db),
+    close,
   }
+}
+
+function openCopy(file: string): ReturnType<typeof openDatabaseToExamine> {
+  const db = openDatabaseAsIs(file)
+  return { db, close: () => closeDatabaseFile(db) }
 }
 
 /** Validates the operation before anything is written. The function that it returns does it; false if it could not be done. */

@@ -1,5 +1,5 @@
 // Damages a real store (test/storage/fixtures) in one place, and expects `admin check` to name that place.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { DatabaseSync } from '@photostructure/sqlite'
@@ -250,6 +250,29 @@ test.each([
     await storage.close()
   })
   expect(faults).toMatchObject([{ part: 'keys', where: `${spec.name}/${planted.id}`, text: 'it names no epoch in which it was issued' }])
+})
+
+test('a store that was killed is examined with its write-ahead log, and none of its bytes change', async () => {
+  await using folder = await tempFolder()
+  const [running, killed] = ['running.db', 'killed.db'].map((name) => join(folder.path, name)) as [string, string]
+  writeFileSync(running, FIXTURE, { mode: 0o600 })
+  const storage = await openSqlite({ file: running, clock: setClock() })
+  const code_ = { ...code, id: `kcd_${FORGED}`, orgId, clientId, revokeOthers: false, issuer: clientId }
+  expect(await storage.collection(KEY_CODES as unknown as Spec<Doc>).insert(code_)).toBe('inserted')
+  // What SIGKILL leaves: the write-ahead log was not copied into the file
+  const names = ['', '-wal']
+  for (const name of names) copyFileSync(`${running}${name}`, `${killed}${name}`)
+  await storage.close()
+  const bytes = () => names.map((name) => readFileSync(`${killed}${name}`).toString('base64'))
+  const check = () => checkStore({ config: parseDataConfig({}, undefined, {}), file: killed, log: silentLog, onProgress: () => undefined })
+  const before = [bytes(), readdirSync(folder.path)]
+  expect((await check()).faults).toMatchObject([{ text: 'it names no epoch in which it was issued' }])
+  expect([bytes(), readdirSync(folder.path)]).toEqual(before)
+  // A copy without the log of the same name (cp): still in the mode that needs one
+  rmSync(`${killed}-wal`)
+  const alone = [readFileSync(killed).toString('base64'), readdirSync(folder.path)]
+  expect((await check()).faults).toEqual([])
+  expect([readFileSync(killed).toString('base64'), readdirSync(folder.path)]).toEqual(alone)
 })
 
 test('flipped bytes of a page are named, and the check ends', async () => {

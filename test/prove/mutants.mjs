@@ -836,6 +836,13 @@ export const MUTANTS = [
     ['test/operations/check/check.test.ts'],
   ],
   [
+    'a key that a client has proved since a theft ends with the stolen key',
+    'src/identity/keys/compromise.ts',
+    'return clientId === undefined ? [] : keysProvedSince(deps, clientId, since)',
+    'return clientId === undefined || since >= 0 ? [] : keysProvedSince(deps, clientId, since)',
+    ['test/stories/key-life-cycle.test.ts'],
+  ],
+  [
     'the rows of a writer have rising times',
     'src/audit/chain.ts',
     'return times.every((time, i) => time >= (times[i - 1] ?? start))',

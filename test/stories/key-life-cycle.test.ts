@@ -111,6 +111,22 @@ describe.each([
     expect(items.map(({ subject }) => subject)).toContain(actor.clientId)
   })
 
+  test('a key that was registered with a code since the theft ends with the stolen one, and an earlier one stays', async () => {
+    const actor = await anActor()
+    const earlier = await newEs256Signer()
+    await redeem(await codeFor(acme, actor), earlier)
+    registry.clock.advance(10)
+    const since = registry.clock.now()
+    const thiefs = await newEs256Signer()
+    await redeem(await codeFor(acme, actor), thiefs)
+    await acme.mutate('keys.compromise', { keyId: (await keyOf(actor.clientId, actor.signer))?.keyId, since })
+    expect([await works(actor, thiefs), await works(actor, actor.signer), await works(actor, earlier)]).toEqual([
+      'invalid_client',
+      'invalid_client',
+      'done',
+    ])
+  })
+
   test('a stolen key is declared compromised: the key that the thief rotated to ends with it, and a code admits the owner again', async () => {
     const actor = await anActor()
     registry.clock.advance(10)

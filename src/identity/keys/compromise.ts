@@ -1,15 +1,17 @@
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import type { Handle } from '../../protocol/handles.js'
-import type { RegisteredKeyId } from '../../protocol/ids.js'
+import { distinct, type Handle } from '../../protocol/handles.js'
+import { ClientId, type RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import { requireRegisteredKey } from './authority.js'
+import { keysProvedSince } from './find.js'
 import { banKey, compromiseDigestOf } from './quota-slots.js'
 import { indexingCardsBelow, keyAuditDraft, type RevokeKeyDeps, withdrawingForOwner } from './revoke.js'
+import type { RegisteredKey } from './store.js'
 
 /**
- * Declares that a key has been compromised since `since` (epoch seconds). Revokes the key and everything that it has granted since then,
- * directly or through a member or key that it admitted. Withdraws the open one-time codes and the
+ * Declares that a key has been compromised since `since` (epoch seconds). Revokes the key, the keys that its owner has proved since then, and everything that they have granted since then,
+ * directly or through a member or key that they admitted. Withdraws the open one-time codes and the
  * registration access token of the key's owner. The key can never be registered again.
  */
 export async function compromiseKey(
@@ -24,8 +26,12 @@ export async function compromiseKey(
   const digest = compromiseDigestOf(registeredKey)
   const ended = new Set<Handle>()
   for (let position: Position | undefined; ; ) {
-    const granted = [{ handle: registeredKey.handle }, ...(await grantedTransitively(deps, registeredKey.handle, since))]
-    const fresh = granted.filter(({ handle }) => !ended.has(handle) && !deps.trustLog.ended.has(handle))
+    const proved = await provedByOwner(deps, registeredKey, since)
+    const granters = distinct([registeredKey.handle, ...proved.map(({ handle }) => handle)])
+    const all = [{ handle: registeredKey.handle }, ...proved, ...(await grantedTransitively(deps, granters, since))]
+    const fresh = [...new Map(all.map((ending) => [ending.handle, ending])).values()].filter(
+      ({ handle }) => !ended.has(handle) && !deps.trustLog.ended.has(handle),
+    )
     // The list is read again after each log entry, because more may have been granted meanwhile. An ended identity can grant nothing more.
     if (position !== undefined && fresh.length === 0) return { position, revokedCount: ended.size }
     for (const { handle } of fresh) ended.add(handle)
@@ -43,17 +49,23 @@ export async function compromiseKey(
   }
 }
 
+/** The keys that the owner has proved since, if it is a client. */
+const provedByOwner = async (deps: RevokeKeyDeps, { owner }: RegisteredKey, since: number): Promise<readonly Ending[]> => {
+  const clientId = ClientId.safeParse(owner).data
+  return clientId === undefined ? [] : keysProvedSince(deps, clientId, since)
+}
+
 /**
- * Returns everything that an identity granted, and everything that the granted members and keys granted in turn, because the attacker may
+ * Returns everything that identities granted, and everything that the granted members and keys granted in turn, because the attacker may
  * control them. Whatever a granted agent, organisation or task granted depends on its handle and needs no ending of its own.
  */
 async function grantedTransitively(
   { grantedBy }: Pick<RevokeKeyDeps, 'grantedBy'>,
-  granter: Handle,
+  granting: readonly Handle[],
   since: number,
 ): Promise<readonly Ending[]> {
   const granted = new Map<Handle, Ending>()
-  const granters = new Set([granter])
+  const granters = new Set(granting)
   // The loop also visits the granters that it adds.
   for (const handle of granters)
     for (const ending of await grantedBy(handle, since)) {

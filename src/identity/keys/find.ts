@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Handle } from '../../protocol/handles.js'
-import type { AgentId, OrgId } from '../../protocol/ids.js'
+import type { AgentId, ClientId, OrgId } from '../../protocol/ids.js'
 import { type KeyOwner, KeyStatement } from '../../protocol/key-statement.js'
 import type { Ending } from '../../protocol/log/entry.js'
+import type { Cursor } from '../../storage/storage.js'
 import { grantedSince } from '../../trust-log/granted-since.js'
 import { numberedSlots } from './quota-slots.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
@@ -33,6 +34,22 @@ export async function findPublisherKeys(
 
 /** The statement of a registered key; the log entry that registers the key contains its digest. */
 export const statementOf = (registeredKey: RegisteredKey): KeyStatement => z.object(KeyStatement.shape).parse(registeredKey)
+
+/**
+ * Endings of the keys that a client has proved itself at or after `since`, with a one-time code or its metadata. A thief of one of its keys may have had
+ * these; they name who issued the code, not the stolen key.
+ */
+export async function keysProvedSince({ registeredKeys }: FindDeps, owner: ClientId, since: number): Promise<readonly Ending[]> {
+  const endings: Ending[] = []
+  for (let after: Cursor | undefined; ; ) {
+    const page = await registeredKeys.find('owner', { where: { owner }, order: 'down', limit: PAGE, ...(after && { after }) })
+    const recent = page.items.filter(({ registeredAt }) => registeredAt >= since)
+    endings.push(...recent.filter(({ registeredBy }) => registeredBy === owner).map(({ handle }) => ({ handle })))
+    if (page.next === undefined || recent.length < page.items.length) return endings
+    after = page.next
+  }
+}
+const PAGE = 100
 
 /** Endings of the keys that `granter` registered at or after `since` (epoch seconds). */
 export const keysGrantedBy = ({ registeredKeys }: FindDeps, granter: Handle, since: number): Promise<readonly Ending[]> =>

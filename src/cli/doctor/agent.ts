@@ -1,9 +1,10 @@
 // Checks of the addresses in an agent's public card, as a stranger can make them: each must be reachable by its name, with a valid certificate, and
 // must refuse a request without a token by the challenge of `credence/verifier`. Whether a path that a proxy rewrites fits `publicUrl` is seen only by
 // a call with a token.
+import { z } from 'zod'
 import type { Clock } from '../../lib/clock.js'
 import { isLoopback } from '../../lib/hosts/loopback.js'
-import { fetchBytes } from '../../lib/io/fetch-json.js'
+import { fetchBytes, fetchJson } from '../../lib/io/fetch-json.js'
 import { readCard } from '../../protocol/cards/card-model.js'
 import { type AgentId, audienceOf } from '../../protocol/ids.js'
 import { resourceMetadataUrl } from '../../protocol/resources/metadata.js'
@@ -17,6 +18,8 @@ interface AgentDeps {
 
 const PUBLISH_TODO = 'Publish a card for it (credence card publish), with an interface that strangers may see.'
 const CALL_TODO = 'Check that the agent runs, and that its proxy forwards this path to it.'
+const METADATA_TODO =
+  'Let the metadata (RFC 9728) name this registry in `authorization_servers`, and the audience of the agent as `resource`.'
 const GUARD_TODO = 'Put a guard of credence/verifier, with the audience of this agent, before its endpoint.'
 
 export async function checkAgent(deps: AgentDeps, agentId: AgentId): Promise<Check[]> {
@@ -62,7 +65,33 @@ async function checkChallenge({ issuer, clock }: AgentDeps, agentId: AgentId, ur
   if (status >= 500) return fail('agent', `${url.href} responded with status ${status}`, CALL_TODO)
   if (status !== 401) return fail('agent', `${url.href} does not refuse a call without a token (status ${status})`, GUARD_TODO)
   if (!challenge.startsWith('DPoP ')) return fail('agent', `${refused}, but does not ask for a token of this registry`, GUARD_TODO)
-  return challenge.includes(`resource_metadata="${resourceMetadataUrl(audienceOf(issuer, agentId))}"`)
-    ? ok('agent', `${refused}, as this agent`)
-    : fail('agent', `${refused}, but names another audience: it is the endpoint of another agent`, GUARD_TODO)
+  const named = /\bresource_metadata="([^"]+)"/.exec(challenge)?.[1]
+  const audience = audienceOf(issuer, agentId)
+  if (named === resourceMetadataUrl(audience)) return ok('agent', `${refused}, as this agent`)
+  // A guard of other software may serve the metadata of the agent itself
+  if (named !== undefined && URL.canParse(named) && new URL(named).origin === url.origin)
+    return checkOwnMetadata(clock, { named, issuer, audience, refused })
+  return fail('agent', `${refused}, but names another audience: it is the endpoint of another agent`, GUARD_TODO)
+}
+
+const ResourceMetadata = z.object({ resource: z.string(), authorization_servers: z.array(z.string()).default([]) })
+
+/** RFC 9728 §3.3: the document must name the resource for which it was requested. */
+async function checkOwnMetadata(
+  clock: Clock,
+  {
+    named,
+    issuer,
+    audience,
+    refused,
+  }: { readonly named: string; readonly issuer: string; readonly audience: string; readonly refused: string },
+): Promise<Check> {
+  const { status, value } = await fetchJson(clock, named)
+  if (status !== 200) return fail('agent', `${refused}, but ${named} responded with status ${status}`, METADATA_TODO)
+  const { resource, authorization_servers } = ResourceMetadata.parse(value)
+  if (!authorization_servers.includes(issuer))
+    return fail('agent', `${refused}, but ${named} does not name ${issuer} as an authorization server`, METADATA_TODO)
+  return resource === audience
+    ? ok('agent', `${refused}, and its metadata name this registry and this agent`)
+    : fail('agent', `${refused}, but ${named} is of the resource ${resource}, not of ${audience}`, METADATA_TODO)
 }

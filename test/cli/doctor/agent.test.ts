@@ -72,6 +72,32 @@ test.each<[string, RequestListener | string, RegExp]>([
   })
 })
 
+/** A server with metadata of its own, as RFC 9728 describes. */
+const withMetadata =
+  (status: number, metadata: object): RequestListener =>
+  (request, response) => {
+    const path = '/.well-known/oauth-protected-resource/a2a'
+    if (request.url === path) return void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(metadata))
+    const challenge = `DPoP resource_metadata="${new URL(path, url).href}"`
+    response.writeHead(401, { 'www-authenticate': challenge }).end()
+  }
+
+test('an address whose own metadata name this registry and this agent is ok, and any other metadata are a failure', async () => {
+  const authorization_servers = ['https://other.example', registry.issuer]
+  const last = async (status: number, metadata: object) => {
+    handle = withMetadata(status, metadata)
+    return (await check()).at(-1)
+  }
+  const named = { resource: agent.audience, authorization_servers }
+  expect(await last(200, named)).toMatchObject({ state: 'ok', text: expect.stringContaining('name this registry and this agent') })
+  const failure = (text: string) => ({ check: 'agent', state: 'fail', text: expect.stringContaining(text), todo: expect.any(String) })
+  const elsewhere = { ...named, authorization_servers: ['https://other.example'] }
+  expect(await last(200, elsewhere)).toMatchObject(failure(`does not name ${registry.issuer}`))
+  expect(await last(200, { ...named, resource: url })).toMatchObject(failure('is of the resource'))
+  expect(await last(404, {})).toMatchObject(failure('responded with status 404'))
+  expect(await last(200, { resource: 1 })).toMatchObject(failure('not in the expected form'))
+})
+
 test('an agent without a card, and a registry that cannot be reached, are failures', async () => {
   const { agentId } = await registry.agent({ registeredBy: acme })
   expect(await checkAgent({ issuer: registry.issuer, clock: clientClock }, agentId)).toMatchObject([{ check: 'card', state: 'fail' }])

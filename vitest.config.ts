@@ -14,7 +14,7 @@ const OVER_BOTH = [
   'test/delegation/budgets/races.test.ts',
   'test/delegation/introductions/{introductions,watch,decide/quota-slots}.test.ts',
   'test/revocations/{challenges,feed,messages,revocation-signals}.test.ts',
-  'test/stories/{clock,main-job}.test.ts',
+  'test/stories/{clock,main-job,races}.test.ts',
 ]
 
 const hasMongod = findMongod() !== undefined

@@ -104,6 +104,7 @@ export async function startRegistry({
   ca,
   freshness = 'off',
   localhost = false,
+  gate,
   ...outside
 }: {
   servers?: number
@@ -124,6 +125,8 @@ export async function startRegistry({
   freshness?: 'off' | 'daily'
   /** The issuer has a host name: passkeys need one. */
   localhost?: boolean
+  /** Every access of the servers to the store passes it. */
+  gate?: Gate
 } & Pick<ServiceDeps, 'outgoing' | 'resolver' | 'ca' | 'witness' | 'bearerTokens' | 'registration'> = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
   const { storages, stored, close } = await openStorages(folder, clock, count)
@@ -153,7 +156,8 @@ export async function startRegistry({
   }
   let firstCode: string | undefined
   for (let i = 0; i < count; i++) {
-    const server = await startServer({ ...parts, storage: storages[i] ?? storage })
+    const own = storages[i] ?? storage
+    const server = await startServer({ ...parts, storage: gate ? gatedStorage(own, gate) : own })
     // Each start makes a new code and invalidates the earlier one.
     firstCode = server.firstCode
     servers.push(server)

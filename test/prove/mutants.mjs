@@ -1172,6 +1172,20 @@ export const MUTANTS = [
     ['test/delegation/resources'],
   ],
   [
+    'a token for a resource depends on the version whose policy was read',
+    'src/oauth/grants/target.ts',
+    '[...resource.target.dependencies.handles, resource.resource.ver]',
+    'resource.target.dependencies.handles',
+    ['test/stories/races.test.ts'],
+  ],
+  [
+    'a reference is taken from the task that was found to have ended, not from a newer one',
+    'src/oauth/grants/task.ts',
+    'namingOf(deps, task, taskId, named?.taskId)',
+    'namingOf(deps, task, taskId, (await deps.tasks.named.get(nameOf(owner, taskId)))?.taskId)',
+    ['test/stories/races.test.ts'],
+  ],
+  [
     'a pair whose introduction the resource has revoked must ask',
     'src/delegation/introductions/request.ts',
     "byPolicy.outcome === 'open' && (await mustAsk(deps, introduction.pair))",

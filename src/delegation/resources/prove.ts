@@ -63,6 +63,9 @@ async function saveProof(deps: ResourceDeps, caller: Caller, resource: Resource,
     ],
   })
   if (committed.outcome === 'committed') return viewOf(deps, { ...resource, provedAt })
+  const proved = await deps.resources.uris.get(uri)
+  // Proved by another request at the same time
+  if (proved?.resourceId === id) return viewOf(deps, await requireSeen(deps, caller, id))
   return committed.outcome === 'conflict' && committed.failed === 0
     ? refuse('already_exists', 'another resource has been proved for this URI')
     : refuse('conflict', 'the resource was changed or proved concurrently, or your own access was revoked; read it and try again')

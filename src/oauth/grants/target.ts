@@ -28,7 +28,7 @@ export interface Target {
   readonly orgId: OrgId
   /** Present for a protected resource. */
   readonly resource: Resource | undefined
-  /** The identities of the audience. */
+  /** The identities of the audience, and the version of a resource. */
   readonly handles: readonly Handle[]
   /** What the audience offers. */
   readonly offer: CardReliance
@@ -135,5 +135,7 @@ export async function findAudience(
   if (!found) return undefined
   const { resource, target } = found
   const understands = { restrictions: resource.understands ?? [], handles: [resource.ver] }
-  return { id: resource.id, orgId: resource.orgId, handles: target.dependencies.handles, understands, resource: found }
+  // The version too: the decision reads the policy, and the offer may be read later, of another version
+  const handles = [...target.dependencies.handles, resource.ver]
+  return { id: resource.id, orgId: resource.orgId, handles, understands, resource: found }
 }

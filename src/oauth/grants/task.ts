@@ -63,7 +63,8 @@ export async function findRequestedTask(
   const owner = authenticated.client.id
   const id = TaskId.safeParse(taskId)
   if (id.success) return { task: requireParent(await deps.findTask(id.data), parentTaskId && (await idOf(deps, owner, parentTaskId))) }
-  const known = taskId === undefined ? undefined : await findNamed(deps, owner, taskId, now)
+  const named = taskId === undefined ? undefined : await deps.tasks.named.get(nameOf(owner, taskId))
+  const known = named && (await findStanding(deps, named.taskId, now))
   if (known) return { task: requireParent(known, parentTaskId && (await idOf(deps, owner, parentTaskId))) }
   if (taskDescription === undefined) {
     if (taskId === undefined && parentTaskId === undefined)
@@ -83,7 +84,7 @@ export async function findRequestedTask(
     reference: taskId,
     now,
   })
-  const naming = taskId === undefined ? [] : await namingOf(deps, task, taskId)
+  const naming = taskId === undefined ? [] : [namingOf(deps, task, taskId, named?.taskId)]
   return {
     task: taskForTokens(task, parent ? [parent, ...(await ancestorsOf(deps, parent))] : []),
     creation: { task, naming },
@@ -98,10 +99,9 @@ async function requireMayCreate({ issuer, requireCreation }: TaskGrantDeps, clie
 
 const nameOf = (owner: ClientId, reference: string): string => `${owner} ${reference}`
 
-/** The client's task with this reference, unless it has ended. */
-async function findNamed(deps: TaskGrantDeps, owner: ClientId, reference: string, now: number): Promise<TaskDependencies | undefined> {
-  const named = await deps.tasks.named.get(nameOf(owner, reference))
-  const task = named && (await deps.tasks.get(named.taskId))
+/** The task, unless it has ended. */
+async function findStanding(deps: TaskGrantDeps, taskId: TaskId, now: number): Promise<TaskDependencies | undefined> {
+  const task = await deps.tasks.get(taskId)
   return task && isTaskStanding(deps, task, now) ? deps.findTask(task.id) : undefined
 }
 
@@ -128,12 +128,14 @@ async function requireParentTask(deps: TaskGrantDeps, owners: readonly ClientId[
   return refuseParent()
 }
 
-/** Of two creations with one reference at the same time, one succeeds. */
-async function namingOf({ tasks: { named } }: TaskGrantDeps, task: Task, reference: string): Promise<readonly Operation[]> {
+/**
+ * Gives the task its reference, in place of the earlier task that was found to have ended. Of two creations with one reference at the same time, one
+ * succeeds.
+ */
+function namingOf({ tasks: { named } }: TaskGrantDeps, task: Task, reference: string, earlier: TaskId | undefined): Operation {
   const id = nameOf(task.owner, reference)
-  const earlier = await named.get(id)
   const fields = { taskId: task.id, expiresAt: task.deadline }
-  return [earlier ? named.changing(id, { taskId: earlier.taskId }, fields) : named.inserting({ id, owner: task.owner, ...fields })]
+  return earlier ? named.changing(id, { taskId: earlier }, fields) : named.inserting({ id, owner: task.owner, ...fields })
 }
 
 const MAX_ATTEMPTS = 20

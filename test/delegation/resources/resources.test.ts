@@ -102,15 +102,6 @@ describe('tokens', () => {
     expect((await clientCredentials(client, { resource: uri })).body).toMatchObject({ scope: 'files:read files:write', expires_in: 60 })
   })
 
-  test('of 20 first requests at once one creates the introduction, and all get a token', async () => {
-    const { uri, resourceId } = await register({ policy: { mode: 'open' } })
-    const client = await aClient(uri)
-    const responses = await Promise.all(Array.from({ length: 20 }, () => clientCredentials(client, { resource: uri })))
-    expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200))
-    const { items } = await acme.query<{ items: { to: string }[] }>('introductions.list', { role: 'to', limit: 100 })
-    expect(items.filter(({ to }) => to === resourceId)).toHaveLength(1)
-  })
-
   test('after its resource has revoked an open introduction, the client gets no other one by asking for tokens', async () => {
     const { uri, resourceId } = await register({ policy: { mode: 'open' } })
     const client = await aClient(uri)

@@ -43,14 +43,6 @@ test('a description alone creates a task, and a reference is the name of one cli
   expect((await root(ocr, { task_id: reference })).body.error).toBe('invalid_request')
 })
 
-test('20 requests at once with one new reference create one task', async () => {
-  const { planner } = pair
-  const reference = aName()
-  const responses = await Promise.all(Array.from({ length: 20 }, () => root(planner, { task_id: reference, task_description: 'x' })))
-  expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200))
-  expect(new Set(responses.map(({ body }) => body.task_id)).size).toBe(1)
-})
-
 test('an unknown reference without a description, a control character, a foreign task and a wrong parent are refused; nothing is created', async () => {
   const { planner, ocr } = pair
   const count = async () => (await planner.tasks.list({ limit: 100 })).items.length

@@ -19,7 +19,7 @@ interface Confirmation {
   readonly proof: string
 }
 
-export interface AgentConfirmed extends KeyRegistered {
+interface AgentConfirmed extends KeyRegistered {
   readonly agentId: AgentId
   readonly state: 'active'
 }

@@ -19,11 +19,6 @@ interface Confirmation {
   readonly proof: string
 }
 
-interface AgentConfirmed extends KeyRegistered {
-  readonly agentId: AgentId
-  readonly state: 'active'
-}
-
 /**
  * Confirms a registration with the agent's own key, which makes the agent active.
  * Every fault in the registration token gets the same refusal, and a registration allows MAX_ATTEMPTS attempts, right or wrong.
@@ -31,7 +26,7 @@ interface AgentConfirmed extends KeyRegistered {
 export async function confirmAgent(
   deps: FindAgentDeps & RegisterKeyDeps & { readonly storage: Storage },
   { agentId, registrationToken, jwk, proof }: Confirmation,
-): Promise<AgentConfirmed> {
+): Promise<KeyRegistered & { readonly agentId: AgentId; readonly state: 'active' }> {
   const { now } = await deps.trustLog.readBarrier()
   const deny = () =>
     refuse(

@@ -209,3 +209,58 @@ test('SSRF-01 a jwks_uri to a private address is refused, and jwks_uri is never 
   expect((await asClient(url)).at(-1)).toBe('url_not_allowed')
   expect(new Set(lookUps.slice(asked))).toEqual(new Set(['agents.acme.com']))
 })
+
+/** Registers a resource with this URI, and returns the reason for which the registry does not accept it or the proof of its server. */
+async function asResource(uri: string): Promise<string> {
+  const admin = await admitting
+  const settings = { uri, name: aName('resource'), scopes: [{ scope: 'read', words: 'Read' }] }
+  const reasonOfRefusal = (error: CredenceError) => error.reason
+  const registered = await admin.mutate<{ resourceId: string }>('resources.register', settings).catch(reasonOfRefusal)
+  if (typeof registered === 'string') return registered
+  const { resourceId } = registered
+  return admin.mutate('resources.prove', { resourceId }).then(() => 'proved', reasonOfRefusal)
+}
+
+test.each([
+  ...['2130706433', '0x7f.1', '0177.0.0.1', '127.1', '0', '[::]', '[::ffff:127.0.0.1]', '①②⑦.⓪.⓪.①', 'localhost.', '127.0.0.1'],
+  ...['169.254.169.254', '169.254.169.254.', 'metadata.google.internal', '[fd00:ec2::254]', '100.64.0.1', '[fe80::1]', '[64:ff9b::7f00:1]'],
+])('SSRF-01, SSRF-02 %s as the host of a resource is refused without a look-up or a connection', async (host) => {
+  const [before, asked] = [server.connections(), lookUps.length]
+  expect(await asResource(`https://${host}/files`)).toBe('bad_input')
+  expect([server.connections(), lookUps.length]).toEqual([before, asked])
+})
+
+test('SSRF-03, SSRF-04, SSRF-06 the proof of a resource goes to its own public address: no private one, no other port, no redirect', async () => {
+  names['hidden.acme.com'] = [['10.0.0.1']]
+  names['rebinding.acme.com'] = [['10.0.0.1'], ['127.0.0.1']]
+  const before = server.connections()
+  expect(await asResource('https://hidden.acme.com/files')).toBe('fetch_failed')
+  expect(await asResource(`https://rebinding.acme.com/files`)).toBe('fetch_failed')
+  expect(await asResource('https://agents.acme.com:6379/files')).toBe('url_not_allowed')
+  expect(server.connections()).toBe(before)
+  const paths: (string | undefined)[] = []
+  respond = (request, response) => {
+    paths.push(request.url)
+    response.writeHead(302, { location: `${root}/elsewhere` }).end()
+  }
+  expect(await asResource(`${root}/files`)).toBe('fetch_failed')
+  expect(paths).toEqual(['/.well-known/oauth-protected-resource/files'])
+})
+
+test('SSRF-05 metadata of a resource that do not end, or are larger than 16 KiB, are left', async () => {
+  respond = (_, response) => {
+    const more = () => {
+      while (response.write('x'.repeat(65_536)));
+    }
+    response.setHeader('content-type', 'application/json').on('drain', more)
+    more()
+  }
+  expect(await asResource(`${root}/endless`)).toBe('fetch_failed')
+  respond = (_, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ x: 'x'.repeat(16 * 1024) }))
+  expect(await asResource(`${root}/large`)).toBe('fetch_failed')
+  await server.closed()
+})
+
+test('SSRF-08 the registry is no resource of its own', async () => {
+  for (const path of ['', '/', '/files', '/agents/agt_x']) expect(await asResource(registry.issuer + path)).toBe('bad_input')
+})

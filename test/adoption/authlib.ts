@@ -4,10 +4,11 @@ import { text } from 'node:stream/consumers'
 
 const SCRIPT = resolve(import.meta.dirname, 'authlib_client.py')
 
-/** A Python with Authlib: that of CREDENCE_TEST_PYTHON, or python3, if it has it. */
+/** That of CREDENCE_TEST_PYTHON, which must have Authlib, or python3 if it has it. */
 export function findAuthlib(): string | undefined {
-  const python = process.env.CREDENCE_TEST_PYTHON ?? 'python3'
-  return spawnSync(python, ['-c', 'import authlib, httpx'], { timeout: 60_000 }).status === 0 ? python : undefined
+  const named = process.env.CREDENCE_TEST_PYTHON
+  if (named !== undefined) return named
+  return spawnSync('python3', ['-c', 'import authlib, httpx'], { timeout: 60_000 }).status === 0 ? 'python3' : undefined
 }
 
 /** Runs the client once and returns what it printed. */

@@ -11,6 +11,7 @@ import { limitsCommands } from './commands/limits.js'
 import { logCommands } from './commands/log.js'
 import { approvalCommands } from './commands/organisation/approval.js'
 import { clientCommands } from './commands/organisation/client.js'
+import { levelCommands } from './commands/organisation/level.js'
 import { memberCommands } from './commands/organisation/member.js'
 import { namespaceCommands } from './commands/organisation/namespace.js'
 import { organisationCommands } from './commands/organisation/organisation.js'
@@ -55,6 +56,7 @@ export function newProgram({ printsUsageErrors = true }: { readonly printsUsageE
     memberCommands,
     namespaceCommands,
     resourceCommands,
+    levelCommands,
     agentCommands,
     registrationCommands,
     clientCommands,

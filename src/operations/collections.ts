@@ -11,6 +11,7 @@ import { WEBHOOK_DELIVERIES, WEBHOOKS } from '../delegation/webhooks/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
 import { CLIENT_DOCUMENTS, CLIENT_USES, REGISTERED_CLIENTS } from '../identity/clients/store.js'
 import { BANNED_KEYS, KEY_CODE_GENERATIONS, KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
+import { LEVELS } from '../identity/levels/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
@@ -85,6 +86,7 @@ export const COLLECTIONS = anySpecs([
   NAMESPACES,
   NAMESPACE_CLAIMS,
   NAMESPACE_ROOTS,
+  LEVELS,
   LIMITS,
   QUOTAS,
   AUDIT_ROWS,

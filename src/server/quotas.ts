@@ -7,6 +7,7 @@ import { countOpenTasks, tasksQuota } from '../delegation/tasks/find.js'
 import type { Caller } from '../http/caller.js'
 import { agentsQuota, countAgents } from '../identity/agents/find.js'
 import { clientDocumentsQuota, externalClientsQuota } from '../identity/clients/self-registered.js'
+import { levelsQuota } from '../identity/levels/find.js'
 import type { LimitsInForce } from '../identity/limits/in-force.js'
 import { type CountedCommit, commitWithinQuotas } from '../identity/limits/quota.js'
 import { namespacesQuota } from '../identity/namespaces/find.js'
@@ -17,6 +18,7 @@ type QuotaStores = Parameters<typeof commitWithinQuotas>[0] &
   Parameters<typeof agentsQuota>[0] &
   Parameters<typeof externalClientsQuota>[0] &
   Parameters<typeof clientDocumentsQuota>[0] &
+  Parameters<typeof levelsQuota>[0] &
   Parameters<typeof namespacesQuota>[0] &
   Parameters<typeof resourcesQuota>[0] &
   Parameters<typeof tasksQuota>[0] &
@@ -35,6 +37,7 @@ export function newQuotas(stores: QuotaStores) {
       commitWithinQuotas(stores, [externalClientsQuota(stores, orgId)], commit),
     commitClientDocument: async (orgId: OrgId, commit: CountedCommit) =>
       commitWithinQuotas(stores, [clientDocumentsQuota(stores, orgId)], commit),
+    commitLevel: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [levelsQuota(stores, orgId)], commit),
     commitClaim: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [namespacesQuota(stores, orgId)], commit),
     commitResource: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [resourcesQuota(stores, orgId)], commit),
     commitConsents: async (person: Pick<Consent, 'memberId' | 'orgId'>, commit: CountedCommit) =>

@@ -9,6 +9,7 @@ import { router } from '../http/trpc/procedures.js'
 import { agentsRoutes } from '../identity/agents/routes.js'
 import { clientsRoutes } from '../identity/clients/routes.js'
 import { registeredKeysRoutes } from '../identity/keys/routes.js'
+import { levelsRoutes } from '../identity/levels/routes.js'
 import { limitsRoutes } from '../identity/limits/routes.js'
 import { membersRoutes } from '../identity/members/routes.js'
 import { namespacesRoutes } from '../identity/namespaces/routes.js'
@@ -30,6 +31,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
   Parameters<typeof registrationsRoutes>[0] &
   Parameters<typeof clientsRoutes>[0] &
+  Parameters<typeof levelsRoutes>[0] &
   Parameters<typeof namespacesRoutes>[0] &
   Parameters<typeof limitsRoutes>[0] &
   Parameters<typeof auditRoutes>[0] &
@@ -58,6 +60,7 @@ export const newRouter = (deps: RouterDeps) =>
     agents: agentsRoutes(deps),
     registrations: registrationsRoutes(deps),
     clients: clientsRoutes(deps),
+    levels: levelsRoutes(deps),
     namespaces: namespacesRoutes(deps),
     cards: cardsRoutes(deps),
     discovery: discoveryRoutes(deps),

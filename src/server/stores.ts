@@ -19,6 +19,7 @@ import { newSocketLimit } from '../http/limits/socket-limit.js'
 import { agentsStore } from '../identity/agents/store.js'
 import { clientDocumentsStore, clientUsesStore, registeredClientsStore } from '../identity/clients/store.js'
 import { registeredKeysStore } from '../identity/keys/store.js'
+import { levelsStore } from '../identity/levels/store.js'
 import { newLimitsInForce } from '../identity/limits/in-force.js'
 import { type ConfiguredLimits, configuredMaximum } from '../identity/limits/limits.js'
 import { quotasStore } from '../identity/limits/quotas-store.js'
@@ -163,6 +164,7 @@ export function newStores(base: ReturnType<typeof newBase>) {
     clientDocuments: clientDocumentsStore(base),
     clientUses: clientUsesStore(base),
     registrationGrants: registrationGrantsStore(base),
+    levels: levelsStore(base),
     namespaces: namespacesStore(base),
     inbox: inboxStore(base),
     tasks: tasksStore(base),

@@ -26,6 +26,7 @@ const NARROWING = ['test/oauth/grants/client-credentials.test.ts']
 const EXTERNAL = 'src/oauth/grants/external-client.ts'
 const EXTERNAL_CLIENTS = ['test/oauth/grants/external-client.test.ts']
 const DOCUMENTS = ['test/conformance/client-id-metadata-document.test.ts']
+const LEVELS = ['test/identity/levels/levels.test.ts']
 const NAMES = ['test/protocol/names.test.ts']
 const DELEGATION = ['test/oauth/grants/delegation.test.ts']
 
@@ -714,6 +715,28 @@ export const MUTANTS = [
     'NARROWING.test(folded(name)) && !served.includes(name)',
     'false',
     NARROWING,
+  ],
+  [
+    'a level bounds the ceiling of its agents',
+    'src/identity/agents/find.ts',
+    '[...chain, ...bounds].map(({ ceiling }) => ceiling)',
+    'chain.map(({ ceiling }) => ceiling)',
+    LEVELS,
+  ],
+  ['tokens depend on the version of a level', 'src/identity/agents/find.ts', '    ...bounds.map(({ ver }) => ver),', '', LEVELS],
+  [
+    'a level in use is not removed, also if its use begins at the same time',
+    'src/identity/levels/remove.ts',
+    'usedBy: level.usedBy ?? null',
+    '',
+    LEVELS,
+  ],
+  [
+    'only an administrator replaces or removes the level of an agent',
+    'src/identity/agents/change.ts',
+    'name !== current && !isAdminOf(caller, orgId)',
+    'false',
+    LEVELS,
   ],
   [
     'an external client gets a token alone only where the policy says any',

@@ -200,7 +200,15 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       return { registrationId }
     }
     case 'clients.list':
+    case 'levels.list':
       return { orgId }
+    case 'levels.set':
+      return { orgId, name: random.token(8), ceiling: {} }
+    case 'levels.remove': {
+      const name = random.token(8)
+      await acme.mutate('levels.set', { name, ceiling: {} })
+      return { orgId, name }
+    }
     case 'clients.get':
     case 'clients.revoke': {
       const grant = { expiresAt: registry.clock.now() + 600, grantTypes: ['authorization_code'] }

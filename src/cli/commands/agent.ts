@@ -46,6 +46,7 @@ interface TermsFlags extends CeilingFlags {
 interface ProseFlags {
   readonly description?: string
   readonly type?: string
+  readonly maxScopeLevel?: string
 }
 
 interface ChangeFlags extends ProseFlags {
@@ -66,6 +67,7 @@ const AGENTS: ListView<AgentView> = {
     { name: 'ended', value: ({ endedAt }) => endedAt, kind: 'time' },
     { name: 'reason', value: ({ reason }) => reason },
     { name: 'type', value: ({ agentType }) => agentType, kind: 'detail' },
+    { name: 'scope level', value: ({ maxScopeLevel }) => maxScopeLevel, kind: 'detail' },
     { name: 'description', value: ({ description }) => description, kind: 'detail' },
     { name: 'audience', value: ({ audience }) => audience, kind: 'detail' },
     { name: 'organisation', value: ({ orgId }) => orgId, kind: 'detail' },
@@ -76,6 +78,7 @@ const AGENTS: ListView<AgentView> = {
     name: true,
     description: true,
     agentType: true,
+    maxScopeLevel: true,
     audience: true,
     state: true,
     parent: true,
@@ -99,12 +102,14 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     .description('register an agent and print its registration token; the agent is active once its own key confirms')
     .option('--description <text>', 'for the people of the organisation')
     .option('--type <type>', 'the kind of agent, such as planner; its tokens name it')
+    .option('--max-scope-level <level>', 'a level of the organisation, within which the ceiling stays')
     .addOption(understandsOption())
-    .action(async (name: string, { description, type, ...flags }: CommonFlags & TermsFlags & ProseFlags) =>
+    .action(async (name: string, { description, type, maxScopeLevel, ...flags }: CommonFlags & TermsFlags & ProseFlags) =>
       call(flags, 'mutate', 'agents.register', {
         name,
         ...(description !== undefined && { description }),
         ...(type !== undefined && { agentType: type }),
+        ...(maxScopeLevel !== undefined && { maxScopeLevel }),
         ceiling: {},
         ...(await termsOf(flags)),
       }),
@@ -146,6 +151,7 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     .option('--description <text>', 'for the people of the organisation; an empty text removes it')
     .option('--type <type>', 'the kind of agent; an empty text removes it')
     .addOption(understandsOption())
+    .option('--max-scope-level <level>', 'a level of the organisation, within which the ceiling stays; an empty text removes it')
     .option(
       '--add-call <agent=scope>',
       'add a right to the ceiling, towards an agent or the URI of a resource; the rest stays (repeatable)',
@@ -228,12 +234,21 @@ export async function ceilingOfFlags(flags: CommonFlags & CeilingFlags): Promise
 
 const policyOf = (mode: string, capabilities: string | undefined): object => ({ mode, ...(capabilities && { capabilities }) })
 
-async function changesOf({ name, description, type, addCall, removeCall, ...flags }: CommonFlags & ChangeFlags): Promise<object> {
+async function changesOf({
+  name,
+  description,
+  type,
+  maxScopeLevel,
+  addCall,
+  removeCall,
+  ...flags
+}: CommonFlags & ChangeFlags): Promise<object> {
   return {
     ...(name && { name }),
     // An empty text removes it
     ...(description !== undefined && { description: description || null }),
     ...(type !== undefined && { agentType: type || null }),
+    ...(maxScopeLevel !== undefined && { maxScopeLevel: maxScopeLevel || null }),
     ...(addCall && { addRights: await rightsOf(flags, addCall) }),
     ...(removeCall && { removeRights: await rightsOf(flags, removeCall) }),
   }

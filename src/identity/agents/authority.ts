@@ -5,12 +5,13 @@ import type { Random } from '../../lib/random.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { ClientDocumentsStore, ClientUsesStore } from '../clients/store.js'
+import type { FindLevelDeps } from '../levels/find.js'
 import type { CountedCommit } from '../limits/quota.js'
 import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
 
 /** Dependencies of the operations on agents. */
-export interface AgentsDeps extends FindAgentDeps {
+export interface AgentsDeps extends FindAgentDeps, FindLevelDeps {
   readonly trustLog: TrustLog
   readonly random: Random
   readonly audit: Audit

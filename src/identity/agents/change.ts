@@ -6,8 +6,10 @@ import type { AgentId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { type Ceiling, isWithinCeiling, type Restrictions } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
+import type { Operation } from '../../storage/storage.js'
 import { organisationsOf } from '../clients/organisations-of.js'
 import { requireRedirectUris } from '../clients/redirect-uris.js'
+import { requireLevel } from '../levels/find.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, type RightsChange, withRights } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
@@ -19,6 +21,7 @@ interface AgentChange extends RightsChange {
   /** Null removes it; so for the type. */
   readonly description?: string | null | undefined
   readonly agentType?: string | null | undefined
+  readonly maxScopeLevel?: string | null | undefined
   readonly ceiling?: CeilingInput | undefined
   readonly introductionPolicy?: IntroductionPolicy | undefined
   readonly understands?: Restrictions | undefined
@@ -26,18 +29,21 @@ interface AgentChange extends RightsChange {
 }
 
 /**
- * Changes name, description, type, ceiling, introduction policy or what its server understands. Only an administrator may widen the ceiling; others may narrow it.
+ * Changes name, description, type, ceiling, scope level, introduction policy or what its server understands. Only an administrator may widen the ceiling, and
+ * replace or remove a scope level; others may narrow the ceiling and set a first level.
  * A new ceiling, policy or understanding ends the old version, even if the new one is wider, so every decision that depended on the old version is void.
  */
 export async function changeAgent(
   deps: AgentsDeps,
   caller: Caller,
-  { agentId, name, description, agentType, ceiling, introductionPolicy, understands, redirectUris, ...rights }: AgentChange,
+  { agentId, name, description, agentType, maxScopeLevel, ceiling, introductionPolicy, understands, redirectUris, ...rights }: AgentChange,
 ): Promise<{ agentId: AgentId }> {
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
   const nextCeiling = nextCeilingOf(deps, agent.ceiling, ceiling, rights)
   if (nextCeiling) await requireMayWiden(deps, caller, agent, nextCeiling)
+  const bound = await nextLevelOf(deps, caller, agent, maxScopeLevel)
+  const endsCeiling = nextCeiling !== undefined || maxScopeLevel !== undefined
   if (!stands(deps.trustLog.ended, [handle, ceilingVer, introductionPolicyVer]))
     refuse('already_revoked', 'the agent is suspended or revoked; a suspended agent can be changed once it is reinstated')
   const fresh = { ceilingVer: newHandle(deps.random, 'ver'), introductionPolicyVer: newHandle(deps.random, 'ver') }
@@ -47,13 +53,15 @@ export async function changeAgent(
     ...(description !== undefined && { description: description ?? undefined }),
     ...(agentType !== undefined && { agentType: agentType ?? undefined }),
     ...(redirectUris !== undefined && { redirectUris: redirectUris === null ? undefined : requireRedirectUris(redirectUris) }),
-    ...(nextCeiling && { ceiling: nextCeiling, ceilingVer: fresh.ceilingVer }),
+    ...(nextCeiling && { ceiling: nextCeiling }),
+    ...(maxScopeLevel !== undefined && { maxScopeLevel: maxScopeLevel ?? undefined }),
+    ...(endsCeiling && { ceilingVer: fresh.ceilingVer }),
     ...(introductionPolicy && { introductionPolicy }),
     ...(understands && { understands }),
     ...(changesTarget && { introductionPolicyVer: fresh.introductionPolicyVer }),
   }
   if (Object.keys(next).length === 0) return { agentId }
-  const ends = [...(nextCeiling ? [{ handle: ceilingVer }] : []), ...(changesTarget ? [{ handle: introductionPolicyVer }] : [])]
+  const ends = [...(endsCeiling ? [{ handle: ceilingVer }] : []), ...(changesTarget ? [{ handle: introductionPolicyVer }] : [])]
   if (name !== undefined) requireReadableName(name)
   const namingOperations = name === undefined ? [] : await takingName(deps, agent.orgId, { ...agent, name })
   const draft = auditDraft(caller, 'agents.change', { orgId: agent.orgId, subject: agentId })
@@ -64,12 +72,25 @@ export async function changeAgent(
     operations: [
       deps.agents.changing(agentId, { handle, ceilingVer, introductionPolicyVer }, next),
       ...namingOperations,
+      ...(bound ? [bound] : []),
       ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
     ],
   })
   return outcome === 'committed'
     ? { agentId }
     : refuse('conflict', 'the agent was changed or revoked concurrently, or your own access was revoked; read it and try again')
+}
+
+/** The operation that begins the use of a level. */
+async function nextLevelOf(
+  deps: AgentsDeps,
+  caller: Caller,
+  { id, orgId, maxScopeLevel: current }: Agent,
+  name: string | null | undefined,
+): Promise<Operation | undefined> {
+  if (name !== undefined && current !== undefined && name !== current && !isAdminOf(caller, orgId))
+    refuse('forbidden', 'only an administrator of the organisation may replace or remove the scope level of an agent')
+  return typeof name === 'string' ? (await requireLevel(deps, orgId, name, id)).using : undefined
 }
 
 function nextCeilingOf(

@@ -12,6 +12,8 @@ import { readOwnKeys } from '../clients/self-registered.js'
 import type { RegisteredClientsStore } from '../clients/store.js'
 import { findRegisteredKeys } from '../keys/find.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
+import { type FindLevelDeps, findLevel } from '../levels/find.js'
+import type { Level } from '../levels/store.js'
 import type { Limits } from '../limits/limits.js'
 import { countNewest, type Quota, quotaText } from '../limits/quota.js'
 import type { OrganisationsStore } from '../organisations/store.js'
@@ -40,9 +42,13 @@ export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: Age
   return chain
 }
 
-/** Reads an agent as an OAuth client. Its ceiling is intersected with the ceilings of its parents, and it depends on their handles too. */
+/**
+ * Reads an agent as an OAuth client. Its ceiling is intersected with the ceilings of its parents and with the scope levels of all of them; it depends on
+ * their handles and versions too.
+ */
 export async function readAgentClient(
-  deps: FindAgentDeps & { readonly registeredClients: RegisteredClientsStore; readonly trustLog: Pick<TrustLog, 'ended' | 'epoch'> },
+  deps: FindAgentDeps &
+    FindLevelDeps & { readonly registeredClients: RegisteredClientsStore; readonly trustLog: Pick<TrustLog, 'ended' | 'epoch'> },
   id: AgentId,
 ): Promise<CacheableRead<Client> | undefined> {
   const chain = await chainOfAgents(deps, id)
@@ -52,14 +58,23 @@ export async function readAgentClient(
   // An admitted agent authenticates with its URL and the keys of its document only
   const registeredKeys = agent.clientUri ? [] : await findRegisteredKeys(deps, id)
   const { keys, grantTypes, redirectUris } = await readOwnKeys(deps, agent, registeredKeys.map(clientKeyOf))
-  const dependencies = dependenciesOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
+  const bounds = await levelsOf(deps, chain)
+  if (bounds === undefined) return undefined
+  const dependencies = dependenciesOf([
+    ...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]),
+    ...bounds.map(({ ver }) => ver),
+    organisation.handle,
+  ])
   const value: Client = {
     kind: 'agent',
     id: agent.id,
     orgId: agent.orgId,
     role: 'agent',
     agentType: agent.agentType,
-    ceiling: await effectiveCeiling(deps, chain),
+    ceiling: await effectiveCeiling(
+      deps,
+      [...chain, ...bounds].map(({ ceiling }) => ceiling),
+    ),
     dependencies,
     keys,
     ...(agent.understands && { understands: { restrictions: agent.understands, ver: agent.introductionPolicyVer } }),
@@ -71,12 +86,21 @@ export async function readAgentClient(
   return { value, dependsOn: [...dependencies.handles, agent.introductionPolicyVer] }
 }
 
-/** The ceiling of an agent, intersected with those of its parents. */
+/** The scope levels of agents, each once. Undefined if one is missing: only the erasure of an organisation removes a level that an agent uses. */
+async function levelsOf(deps: FindLevelDeps, chain: readonly Agent[]): Promise<readonly Level[] | undefined> {
+  const named = new Map<string, OrgId>(
+    chain.flatMap(({ orgId, maxScopeLevel }) => (maxScopeLevel ? [[maxScopeLevel, orgId] as const] : [])),
+  )
+  const found = await Promise.all([...named].map(([name, orgId]) => findLevel(deps, orgId, name)))
+  const levels = found.filter((level) => level !== undefined)
+  return levels.length === found.length ? levels : undefined
+}
+
+/** The ceiling of an agent, intersected with those of its parents and of their scope levels. */
 export async function effectiveCeiling(
   { agents, issuer }: Pick<FindAgentDeps, 'agents' | 'issuer'>,
-  chain: readonly Pick<Agent, 'ceiling'>[],
+  ceilings: readonly Ceiling[],
 ): Promise<Ceiling> {
-  const ceilings = chain.map(({ ceiling }) => ceiling)
   const [own, ...parents] = ceilings
   if (own === undefined) throw new Error('no ceiling in the chain')
   if (parents.length === 0) return own

@@ -18,6 +18,8 @@ export interface AgentView extends Partial<HistoryView> {
   readonly name: string
   readonly description?: string | undefined
   readonly agentType?: string | undefined
+  /** The scope level that bounds the ceiling. */
+  readonly maxScopeLevel?: string
   readonly audience: Audience
   /** `registered`: the agent has no active key. */
   readonly state: 'registered' | 'active' | 'suspended' | 'revoked'
@@ -47,7 +49,7 @@ export const getAgent = (deps: AgentsDeps, caller: Caller, { agentId, name = '',
   })
 
 export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory): Promise<AgentView> {
-  const { id, orgId, name, description, agentType, parent, ceiling, introductionPolicy, understands, createdAt, clientUri, redirectUris } =
+  const { id, orgId, name, description, agentType, maxScopeLevel, parent, ceiling, introductionPolicy, understands, createdAt, clientUri, redirectUris } =
     agent
   const audience = audienceOf(deps.issuer, id)
   return {
@@ -56,6 +58,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
     name,
     ...(description !== undefined && { description }),
     ...(agentType !== undefined && { agentType }),
+    ...(maxScopeLevel !== undefined && { maxScopeLevel }),
     audience,
     state: await stateOf(deps, agent),
     parent,

@@ -8,6 +8,7 @@ import { AgentId, type Audience, audienceOf, cardBaseUrlOf, newId, type OrgId } 
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Restrictions, Scope } from '../../protocol/rights.js'
 import { requireRedirectUris } from '../clients/redirect-uris.js'
+import { requireLevel } from '../levels/find.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, MAX_AGENT_DEPTH } from './agent.js'
 import type { AgentsDeps } from './authority.js'
@@ -20,6 +21,7 @@ interface RegisterInput {
   readonly name: string
   readonly description?: string | undefined
   readonly agentType?: string | undefined
+  readonly maxScopeLevel?: string | undefined
   readonly ceiling: CeilingInput
   readonly introductionPolicy: IntroductionPolicy
   readonly understands?: Restrictions | undefined
@@ -59,6 +61,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     name: input.name,
     ...(input.description !== undefined && { description: input.description }),
     ...(input.agentType !== undefined && { agentType: input.agentType }),
+    ...(input.maxScopeLevel !== undefined && { maxScopeLevel: input.maxScopeLevel }),
     ...(parent.success && { parent: parent.data }),
     ceiling: ceilingOf(deps.issuer, input.ceiling),
     introductionPolicy: input.introductionPolicy,
@@ -67,7 +70,8 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     grantedBy: [...caller.identities],
     createdAt: now,
   })
-  const { rights } = await effectiveCeiling(deps, [agent, ...parents])
+  const bound = input.maxScopeLevel === undefined ? undefined : await requireLevel(deps, orgId, input.maxScopeLevel, agent.id)
+  const { rights } = await effectiveCeiling(deps, [agent, ...parents, ...(bound ? [bound] : [])].map(({ ceiling }) => ceiling))
   const allowedScopes = [...new Set(rights.map(({ scope }) => scope))].sort()
   const namingOperations = await takingName(deps, orgId, agent)
   const registrationToken = deps.random.token(REGISTRATION_TOKEN_BYTES)
@@ -80,6 +84,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
         ...counting,
         deps.agents.inserting(agent),
         ...namingOperations,
+        ...(bound ? [bound.using] : []),
         deps.agents.registrations.inserting({
           agentId: agent.id,
           epoch: deps.trustLog.epoch,
@@ -92,7 +97,10 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
   )
   if (outcome === 'conflict') await takingName(deps, orgId, agent)
   if (outcome !== 'committed')
-    refuse('conflict', 'your access, a parent agent or the organisation was revoked, or the name was taken, concurrently')
+    refuse(
+      'conflict',
+      'your access, a parent agent or the organisation was revoked, the name was taken, or the scope level changed, concurrently',
+    )
   const audience = audienceOf(deps.issuer, agent.id)
   return { agentId: agent.id, audience, cardBaseUrl: cardBaseUrlOf(audience), allowedScopes, registrationToken, expiresAt }
 }
@@ -106,6 +114,7 @@ export const newAgent = (
     | 'name'
     | 'description'
     | 'agentType'
+    | 'maxScopeLevel'
     | 'parent'
     | 'ceiling'
     | 'introductionPolicy'

@@ -10,6 +10,7 @@ import type { Storage } from '../../storage/storage.js'
 import { type AdmitDeps, type AgentAdmitted, admitAgent } from '../clients/admit.js'
 import type { RegisterKeyDeps } from '../keys/register.js'
 import { OfferedJwk, OfferedProof } from '../keys/routes.js'
+import { LevelName } from '../levels/store.js'
 import { CeilingInput } from './agent.js'
 import { changeAgent } from './change.js'
 import { confirmAgent } from './confirm.js'
@@ -44,6 +45,7 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly stor
           name: Name,
           description: Description.optional(),
           agentType: AgentType.optional(),
+          maxScopeLevel: LevelName.optional(),
           ceiling: CeilingInput.prefault({}),
           introductionPolicy: IntroductionPolicy.prefault({ mode: 'ask' }),
           understands: Restrictions.optional(),
@@ -76,6 +78,7 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly stor
           name: Name.optional(),
           description: Description.nullish(),
           agentType: AgentType.nullish(),
+          maxScopeLevel: LevelName.nullish(),
           ceiling: CeilingInput.optional(),
           addRights: Rights.optional(),
           removeRights: Rights.optional(),

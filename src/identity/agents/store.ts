@@ -6,6 +6,7 @@ import { Ceiling, Restrictions } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { type Cache, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
+import { LevelName } from '../levels/store.js'
 import type { IntroductionTarget } from './agent.js'
 
 export const Agent = z.strictObject({
@@ -16,6 +17,8 @@ export const Agent = z.strictObject({
   description: z.string().min(1).max(1024).optional(),
   /** The kind of agent, as its organisation calls it. Tokens name it. */
   agentType: AgentType.optional(),
+  /** The scope level of its organisation that bounds its ceiling (identity/levels). */
+  maxScopeLevel: LevelName.optional(),
   /** The agent that registered this one. */
   parent: AgentId.optional(),
   /** Handle of kind `agt:`. The two versions below have kind `ver:`. */
@@ -78,6 +81,7 @@ export const AGENTS: OwnedSpec<Agent> = {
     organisation: { fields: ['orgId', 'createdAt'] },
     parent: { fields: ['parent', 'createdAt'] },
     grantedBy: { fields: ['grantedBy', 'createdAt'] },
+    level: { fields: ['orgId', 'maxScopeLevel', 'createdAt'] },
   },
   ownedBy: ['orgId'],
 }

@@ -1,5 +1,14 @@
-/** The part of the list in procedures.ts about external clients. */
+/** The part of the list in procedures.ts about external clients and scope levels. */
 export const CLIENT_PROCEDURES: Readonly<Record<string, { readonly summary: string; readonly caller: string }>> = {
+  'levels.set': {
+    summary: 'Create a scope level, or replace its ceiling; clients need new tokens. Agents that name it (`maxScopeLevel`) stay within it.',
+    caller: 'administrators; operators for any `orgId`',
+  },
+  'levels.list': { summary: 'List the scope levels of an organisation.', caller: 'members; operators for any `orgId`' },
+  'levels.remove': {
+    summary: 'Remove a scope level that no agent uses.',
+    caller: 'administrators; operators for any `orgId`',
+  },
   'clients.get': {
     summary: 'Show an external client: its metadata, keys, state and last use.',
     caller: 'members of the organisation that issued its registration grant, and of those that use it; operators',

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.js'
+import type { SubProfile } from '../protocol/claims.js'
 import { REVOCATION_INPUT, type RevocationReason } from '../protocol/end-reason.js'
 import type { IntroductionId, TaskId } from '../protocol/ids.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
@@ -93,10 +94,14 @@ export interface LineageNode extends Ended {
   readonly parents: readonly string[]
   readonly clientId: string
   readonly sub: string
+  /** What the subject is: an agent, an external client or a person. */
+  readonly subProfile: SubProfile
   readonly audience: string
   readonly scope: string
   /** The actors in the order in which the token passed through them. */
   readonly act: readonly string[]
+  /** What each of them is. */
+  readonly actProfiles: readonly SubProfile[]
   readonly taskId?: TaskId
   /** The introduction under which the token was issued; a root token has none. */
   readonly introductionId?: IntroductionId

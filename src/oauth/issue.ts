@@ -17,6 +17,7 @@ import {
   MAX_TOKEN_BYTES,
   type RiskLevel,
   ROOT_TOKEN_SECONDS,
+  subProfileOf,
 } from '../protocol/claims.js'
 import { type Handle, handleOfToken, identitiesOf } from '../protocol/handles.js'
 import {
@@ -180,6 +181,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
   const checked = quickParse(AccessTokenClaims, {
     iss: deps.issuer,
     sub: decision.sub,
+    sub_profile: subProfileOf(decision.sub),
     aud: decision.audience,
     client_id: client.clientUri ?? client.id,
     iat: now,

@@ -3,6 +3,7 @@ import type { FindHistory } from '../audit/history.js'
 import type { TaskDependencies } from '../delegation/tasks/task-dependencies.js'
 import { refuse } from '../errors.js'
 import { type Caller, maySee } from '../http/caller.js'
+import { subProfileOf } from '../protocol/claims.js'
 import { AgentId, audienceOf, type TaskId, type TokenId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Page } from '../storage/storage.js'
@@ -138,9 +139,11 @@ export async function nodeOf({ trustLog }: LineageDeps, now: number, record: Tok
     parents,
     clientId,
     sub,
+    subProfile: subProfileOf(sub),
     audience,
     scope,
     act: actors,
+    actProfiles: actors.map(subProfileOf),
     taskId,
     introductionId,
     issuedAt,

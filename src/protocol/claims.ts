@@ -10,6 +10,7 @@ import {
   ConsentId,
   IntroductionId,
   Jkt,
+  MemberId,
   OrgId,
   PersonId,
   SubjectId,
@@ -19,12 +20,38 @@ import {
 import { Delegation, ExchangeRights, MAX_CALLS, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
-/** The chain of actors, nested with the newest actor outermost (RFC 8693 §4.1). */
+/** What a subject or an actor is: an agent, an external client or a person. */
+const SubProfile = z.enum(['ai_agent', 'service', 'user'])
+export type SubProfile = z.infer<typeof SubProfile>
+
+export function subProfileOf(sub: SubjectId): SubProfile {
+  if (AgentId.safeParse(sub).success) return 'ai_agent'
+  return MemberId.safeParse(sub).success || PersonId.safeParse(sub).success ? 'user' : 'service'
+}
+
+/**
+ * The chain of actors, nested with the newest actor outermost (RFC 8693 §4.1), each with its issuer and profile (draft-mcguinness-oauth-actor-profile). The
+ * delegation depth bounds it. An earlier build left issuer and profile out.
+ */
 export interface Act {
   readonly sub: AgentId
+  readonly iss?: string | undefined
+  readonly sub_profile?: SubProfile | undefined
   readonly act?: Act | undefined
 }
-export const Act: z.ZodType<Act> = z.object({ sub: AgentId, act: z.lazy(() => Act).optional() })
+export const Act: z.ZodType<Act> = z.object({
+  sub: AgentId,
+  iss: z.string().max(256).optional(),
+  sub_profile: SubProfile.optional(),
+  act: z.lazy(() => Act).optional(),
+})
+
+export const actorOf = (issuer: string, sub: AgentId, act?: Act): Act => ({
+  sub,
+  iss: issuer,
+  sub_profile: subProfileOf(sub),
+  ...(act && { act }),
+})
 
 /** How unusual a token is for its agent. `unknown`: the agent has too little history. */
 const RiskLevel = z.enum(['low', 'medium', 'high', 'unknown'])
@@ -37,6 +64,8 @@ export type RiskLevel = z.infer<typeof RiskLevel>
 export const AccessTokenClaims = z.object({
   iss: z.string().max(256),
   sub: SubjectId,
+  /** Absent in a token of an earlier build. */
+  sub_profile: SubProfile.optional(),
   aud: Audience,
   /** As the client authenticated: a client that is known by the URL of its metadata has this URL. */
   client_id: z.union([ActorId, ClientUri]),

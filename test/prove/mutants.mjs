@@ -716,6 +716,7 @@ export const MUTANTS = [
     'false',
     NARROWING,
   ],
+  ['every actor has its issuer and profile', EXCHANGE, '  sub_profile: subProfileOf(sub),', '', DELEGATION],
   [
     'a level bounds the ceiling of its agents',
     'src/identity/agents/find.ts',

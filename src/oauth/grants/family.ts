@@ -1,4 +1,5 @@
 import { refuse } from '../../errors.js'
+import { actorOf } from '../../protocol/claims.js'
 import { AgentId, Audience } from '../../protocol/ids.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
 import { intersectNames, scopesFor } from '../../protocol/rights.js'
@@ -111,7 +112,7 @@ async function tryRootToken(
     authenticated,
     jkt,
     sub: await deps.pairwiseIds(family.memberId, `client:${client.id}`),
-    act: { sub: AgentId.parse(client.id) },
+    act: actorOf(deps.issuer, AgentId.parse(client.id)),
     audience,
     scopes,
     tools,

@@ -25,8 +25,8 @@ import { type Fault, isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { Client } from '../../identity/clients/client.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
-import type { PairwiseIds } from '../../identity/people/pairwise.js'
-import { INTRODUCED_TOKEN_SECONDS } from '../../protocol/claims.js'
+import { type PairwiseIds } from '../../identity/people/pairwise.js'
+import { INTRODUCED_TOKEN_SECONDS, type Act, subProfileOf } from '../../protocol/claims.js'
 import { AgentId, type Audience, type Jkt, type TaskId } from '../../protocol/ids.js'
 import {
   type Bounds,
@@ -148,7 +148,7 @@ export async function tryGrantForAudience(
     approval,
     seconds: request.seconds,
     maxSeconds: target.resource && secondsOf(target.resource, scopes, jkt),
-    act: actorsOf(subject, presenter),
+    act: actorsOf(deps, subject, presenter),
     introductionId: introduction.id,
     person: personOf(subject, consent),
     alongside,
@@ -179,9 +179,9 @@ async function requireConsent(deps: ExchangeDeps, { kind, person }: Subject, { a
  * RFC 8693 §4.1: the presenter of an introduced token becomes the outermost actor. The client of a root token is the subject itself, or acts for the
  * person who is.
  */
-function actorsOf({ kind, claims, person }: Subject, presenter: AgentId): IssueInput['act'] {
-  if (kind === 'root') return person && { sub: presenter }
-  return { sub: presenter, ...(claims.act && { act: claims.act }) }
+function actorsOf({ issuer }: ExchangeDeps, { kind, claims, person }: Subject, presenter: AgentId): Act | undefined {
+  if (kind === 'root') return person && actorOf(issuer, presenter)
+  return actorOf(issuer, presenter, claims.act)
 }
 
 function personOf({ person }: Subject, consent: GrantedConsent | undefined): IssueInput['person'] {

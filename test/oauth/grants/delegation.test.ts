@@ -37,6 +37,7 @@ async function aChain(): Promise<Chain> {
   const { accessToken } = await a.exchange({ audience: b.audience, delegation: delegationTo(2, c, d) })
   return { admin, a, b, c, d, tokenForB: accessToken }
 }
+const actor = ({ agentId }: AgentActor, inner: object = {}) => ({ sub: agentId, iss: registry.issuer, sub_profile: 'ai_agent', ...inner })
 const exchangeForC = ({ b, c, d, tokenForB }: Chain) =>
   b.exchange({ audience: c.audience, subjectToken: tokenForB, delegation: delegationTo(1, d) })
 const exchangeForD = async ({ c, d }: Chain, passed: string) => c.exchange({ audience: d.audience, subjectToken: passed })
@@ -46,7 +47,12 @@ test('a token that passed through two agents depends on all three introductions 
   const chain = await aChain()
   const passed = await exchangeForC(chain)
   const last = await exchangeForD(chain, passed.accessToken)
-  expect(claimsOf(last.accessToken)).toMatchObject({ sub: chain.a.agentId, act: { sub: chain.c.agentId, act: { sub: chain.b.agentId } } })
+  expect(claimsOf(last.accessToken)).toMatchObject({
+    sub: chain.a.agentId,
+    sub_profile: 'ai_agent',
+    act: actor(chain.c, { act: actor(chain.b) }),
+  })
+  expect(await chain.d.introspect(last.accessToken)).toMatchObject({ sub_profile: 'ai_agent', act: actor(chain.c) })
   expect(claimsOf(last.accessToken).standing.dependsOn.filter((handle) => handle.startsWith('int:'))).toHaveLength(3)
 })
 

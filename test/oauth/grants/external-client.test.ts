@@ -74,7 +74,8 @@ test.each([
   const { status, body } = await request(client, { resource: uri })
   expect([status, body.scope, body.expires_in, body.token_type]).toEqual([200, 'files:read', 300, 'DPoP'])
   const claims = claimsOf(body.access_token)
-  expect(claims).toMatchObject({ aud: uri, client_id: client.clientId, client_type: 'external', sub: expect.stringMatching(/^cli_/) })
+  expect(claims).toMatchObject({ aud: uri, client_id: client.clientId, client_type: 'external', sub_profile: 'service' })
+  expect(claims.sub).toMatch(/^cli_/)
   const { act, organization_id, task_id, introduction_id, delegation, risk_level } = claims
   expect([act, organization_id, task_id, introduction_id, delegation, risk_level]).toEqual(Array(6).fill(undefined))
   // The organisation of the resource can read about it

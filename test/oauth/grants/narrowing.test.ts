@@ -100,7 +100,7 @@ test('no token exceeds its ceiling, its subject token, its introduction or its r
         if (subject.allowed_tools) expect(claims.allowed_tools).toBeDefined()
         expect(claims.delegation).toBeUndefined()
         expect(claims.exp).toBeLessThanOrEqual(subject.exp)
-        expect(claims.act).toEqual({ sub: middle.agentId })
+        expect(claims.act).toEqual({ sub: middle.agentId, iss: registry.issuer, sub_profile: 'ai_agent' })
         issued++
       } catch (error) {
         if (!(error instanceof Error && 'reason' in error)) throw error

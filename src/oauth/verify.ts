@@ -4,7 +4,7 @@ import type { KeysFor } from '../credentials/jose/jwt.js'
 import { findUses, type Profiles } from '../delegation/uses/find.js'
 import { profiledToken } from '../delegation/uses/profile.js'
 import { hasUsedBefore, isUnusual, type Risk, riskOf, UNKNOWN_RISK } from '../delegation/uses/risk.js'
-import type { UsesStore } from '../delegation/uses/store.js'
+import { type UsesStore, usedAudience } from '../delegation/uses/store.js'
 import type { Caller } from '../http/caller.js'
 import { type AccessTokenClaims, presenterOf } from '../protocol/claims.js'
 import type { TaskId } from '../protocol/ids.js'
@@ -107,7 +107,7 @@ async function verify(
   const [tasks, profile, used] = await Promise.all([
     tasksOf(deps, caller, claims, now, deps.audit.history(caller)),
     deps.profiles.find(presenterOf(claims)),
-    findUses(deps, { kind: 'audience', id: presenterOf(claims), audience: claims.aud }),
+    findUses(deps, { kind: 'audience', id: presenterOf(claims), audience: usedAudience(claims.aud, claims.standing.dependsOn) }),
   ])
   const risk = riskOf(profile, token)
   const scopes = call.scopes.length > 0 ? call.scopes : claims.scope.split(' ')

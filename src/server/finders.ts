@@ -3,7 +3,7 @@ import { endingsWithPeople, endRemainingConsents } from '../delegation/consents/
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
-import { findDecider, findOperated, findResource } from '../delegation/resources/find.js'
+import { findDecider, findOperated, findResource, resourcesGrantedBy } from '../delegation/resources/find.js'
 import { findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
 import type { Caller } from '../http/caller.js'
 import { requireCreationRate } from '../http/limits/rate-limit.js'
@@ -52,6 +52,7 @@ export const newFinders = (stores: Stores) => ({
         tasksGrantedBy(stores, handle, since),
         introductionsGrantedBy(stores, handle, since),
         consentsGrantedBy(stores, handle, since),
+        resourcesGrantedBy(stores, handle, since),
       ])
     ).flat(),
 })

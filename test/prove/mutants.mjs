@@ -27,6 +27,7 @@ const EXTERNAL = 'src/oauth/grants/external-client.ts'
 const EXTERNAL_CLIENTS = ['test/oauth/grants/external-client.test.ts']
 const DOCUMENTS = ['test/conformance/client-id-metadata-document.test.ts']
 const LEVELS = ['test/identity/levels/levels.test.ts']
+const COMPROMISE = ['test/identity/keys/compromise.test.ts']
 const NAMES = ['test/protocol/names.test.ts']
 const DELEGATION = ['test/oauth/grants/delegation.test.ts']
 
@@ -715,6 +716,20 @@ export const MUTANTS = [
     'NARROWING.test(folded(name)) && !served.includes(name)',
     'false',
     NARROWING,
+  ],
+  [
+    'a compromised key ends what it did to resources',
+    'src/server/finders.ts',
+    '        resourcesGrantedBy(stores, handle, since),',
+    '',
+    COMPROMISE,
+  ],
+  [
+    'a frozen resource gets a version again only by a change',
+    'src/delegation/resources/change.ts',
+    '|| deps.trustLog.ended.has(resource.ver)',
+    '',
+    COMPROMISE,
   ],
   ['every actor has its issuer and profile', EXCHANGE, '  sub_profile: subProfileOf(sub),', '', DELEGATION],
   [

@@ -11,7 +11,8 @@ import { type ResourceView, viewOf } from './view.js'
 
 /**
  * Changes settings of a resource. Absent ones stay; null removes an optional one. Issued tokens stay valid if only prose differs or scopes were
- * added. Every other change ends the version that they depend on, so clients need new ones within a second.
+ * added. Every other change ends the version that they depend on, so clients need new ones within a second. A resource that is frozen for review gets a
+ * version again, whatever is changed.
  */
 export async function changeResource(
   deps: ResourceDeps,
@@ -24,14 +25,20 @@ export async function changeResource(
   const merged = Object.entries({ ...settingsOf(resource), ...given }).filter(([, value]) => value !== null)
   const settings = ResourceSettings.parse(Object.fromEntries(merged))
   await requireSettings(deps, caller, settings, resource)
-  const endsVersion = !isAddition(resource, settings)
-  const fields = { ...WITHOUT_SETTINGS, ...settings, ...(endsVersion && { ver: newHandle(deps.random, 'ver') }) }
+  const endsVersion = !isAddition(resource, settings) || deps.trustLog.ended.has(resource.ver)
+  const fields = {
+    ...WITHOUT_SETTINGS,
+    ...settings,
+    ...(endsVersion && { ver: newHandle(deps.random, 'ver') }),
+    changedBy: [...new Set([...caller.identities, ...(resource.changedBy ?? [])])].slice(0, MAX_CHANGED_BY),
+    changedAt: caller.barrier.now,
+  }
   const ends = endsVersion ? [{ handle: resource.ver }] : []
   const draft = auditDraft(caller, 'resources.change', { subject: id })
   const { outcome } = await deps.trustLog.commit({
     type: 'record.changed',
     ends,
-    dependsOn: [resource.handle, resource.ver, ...identitiesOf(caller.dependencies.handles)],
+    dependsOn: [resource.handle, ...identitiesOf(caller.dependencies.handles)],
     operations: [
       deps.resources.changing(
         id,
@@ -42,9 +49,11 @@ export async function changeResource(
     ],
   })
   return outcome === 'committed'
-    ? viewOf(deps, { ...resource, ...WITHOUT_SETTINGS, ...settings })
+    ? viewOf(deps, { ...resource, ...fields })
     : refuse('conflict', 'the resource was changed concurrently, or your own access was revoked; read it and try again')
 }
+
+const MAX_CHANGED_BY = 32
 
 /** Optional settings that a change may remove. */
 const WITHOUT_SETTINGS = { description: undefined, documentation: undefined, operatorAgentId: undefined, understands: undefined } as const

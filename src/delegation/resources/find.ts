@@ -4,9 +4,12 @@ import { countNewest, type Quota } from '../../identity/limits/quota.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import type { Handle } from '../../protocol/handles.js'
 import { type AgentId, Audience, isResourceId, type OrgId, ResourceId, type TargetId } from '../../protocol/ids.js'
+import type { Ending } from '../../protocol/log/entry.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
+import type { Cursor, Page } from '../../storage/storage.js'
+import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Resource, ResourcesStore } from './store.js'
 
@@ -100,6 +103,36 @@ export const MAX_OPERATED = 32
 export async function findOperated({ resources }: Pick<FindResourceDeps, 'resources'>, agentId: AgentId): Promise<readonly ResourceId[]> {
   const { items } = await resources.find('operatorAgent', { where: { operatorAgentId: agentId }, order: 'down', limit: MAX_OPERATED })
   return items.map(({ id }) => id)
+}
+
+/**
+ * What a compromised identity did to resources since a time: those that it registered end, and those that it changed lose their version, so that they give
+ * no token before a member has reviewed them.
+ */
+export async function resourcesGrantedBy(
+  { resources }: Pick<FindResourceDeps, 'resources'>,
+  granter: Handle,
+  since: number,
+): Promise<readonly Ending[]> {
+  const registered = await grantedSince(resources, {
+    grantedBy: granter,
+    since,
+    createdAt: ({ createdAt }) => createdAt,
+    ending: ({ handle }) => ({ handle }),
+  })
+  const changed: Ending[] = []
+  for (let after: Cursor | undefined; ; ) {
+    const page: Page<Resource> = await resources.find('changedBy', {
+      where: { changedBy: granter },
+      limit: 500,
+      order: 'down',
+      ...(after && { after }),
+    })
+    const recent = page.items.filter(({ changedAt = 0 }) => changedAt >= since)
+    changed.push(...recent.map(({ ver }) => ({ handle: ver })))
+    if (page.next === undefined || recent.length < page.items.length) return [...registered, ...changed]
+    after = page.next
+  }
 }
 
 /** Maximum number of resources of an organisation that were not revoked. */

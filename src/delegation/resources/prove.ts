@@ -7,8 +7,9 @@ import { identitiesOf } from '../../protocol/handles.js'
 import type { ResourceId } from '../../protocol/ids.js'
 import { resourceMetadataUrl } from '../../protocol/resources/metadata.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
+import type { Operation } from '../../storage/storage.js'
 import { type ResourceDeps, requireOwn, requireSeen, requireUnrevoked } from './authority.js'
-import type { Resource } from './store.js'
+import type { Resource, ResourcesStore } from './store.js'
 import { type ResourceView, viewOf } from './view.js'
 
 /** The members that the metadata of the server (RFC 9728) must have. */
@@ -48,6 +49,18 @@ function faultOfProof({ issuer }: ResourceDeps, { id, uri }: Resource, body: Uin
   return credence_resource === id ? undefined : `\`credence_resource\` is not ${id}`
 }
 
+/** A resource that a compromised key had registered leaves its URI. */
+async function takingUri(
+  { resources, trustLog }: ResourceDeps,
+  taken: Parameters<ResourcesStore['uris']['inserting']>[0],
+): Promise<Operation> {
+  const earlier = await resources.uris.get(taken.id)
+  const holder = earlier && (await resources.get(earlier.resourceId))
+  return earlier && holder && trustLog.ended.has(holder.handle)
+    ? resources.uris.changing(taken.id, { resourceId: earlier.resourceId }, { resourceId: taken.resourceId, orgId: taken.orgId })
+    : resources.uris.inserting(taken)
+}
+
 /** The first proof of a URI takes it. */
 async function saveProof(deps: ResourceDeps, caller: Caller, resource: Resource, action: string): Promise<ResourceView> {
   const { id, uri, orgId, handle, ver } = resource
@@ -57,7 +70,7 @@ async function saveProof(deps: ResourceDeps, caller: Caller, resource: Resource,
     type: 'record.changed',
     dependsOn: [handle, ver, ...identitiesOf(caller.dependencies.handles)],
     operations: [
-      deps.resources.uris.inserting({ id: uri, resourceId: id, orgId }),
+      await takingUri(deps, { id: uri, resourceId: id, orgId }),
       deps.resources.changing(id, { provedAt: null }, { provedAt }),
       deps.audit.recording(draft),
     ],

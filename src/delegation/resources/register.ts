@@ -30,6 +30,7 @@ export async function registerResource(
     ver: newHandle(deps.random, 'ver'),
     createdAt: now,
     createdBy: caller.id,
+    grantedBy: [...caller.identities],
   }
   const { outcome } = await deps.commitResource(caller.orgId, (counting) =>
     deps.trustLog.commit({

@@ -71,6 +71,11 @@ export const Resource = ResourceSettings.extend({
   ver: Handle,
   createdAt: z.int().min(0),
   createdBy: z.union([MemberId, AgentId]),
+  /** The identities with which it was registered. */
+  grantedBy: z.array(Handle).max(16).optional(),
+  /** The identities with which its settings were changed, latest first, and when last: a change merges earlier ones. */
+  changedBy: z.array(Handle).max(32).optional(),
+  changedAt: z.int().min(0).optional(),
   /** Epoch seconds at which its server proved that it is this resource, or the operator confirmed it. */
   provedAt: z.int().optional(),
   /** Changes with every change, so that of two at the same time one fails. */
@@ -111,6 +116,8 @@ export const RESOURCES: OwnedSpec<Resource> = {
     organisation: { fields: ['orgId', 'createdAt'] },
     uri: { fields: ['uri', 'createdAt'] },
     operatorAgent: { fields: ['operatorAgentId', 'createdAt'] },
+    grantedBy: { fields: ['grantedBy', 'createdAt'] },
+    changedBy: { fields: ['changedBy', 'changedAt'] },
   },
   ownedBy: ['orgId'],
 }

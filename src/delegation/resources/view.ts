@@ -3,21 +3,22 @@ import type { ResourceDeps } from './authority.js'
 import type { Resource } from './store.js'
 
 /** A resource as its organisation sees it. */
-export interface ResourceView extends Omit<Resource, 'id' | 'handle' | 'ver' | 'changeId'> {
+export interface ResourceView extends Omit<Resource, 'id' | 'handle' | 'ver' | 'changeId' | 'grantedBy' | 'changedBy'> {
   readonly resourceId: Resource['id']
-  /** `unproved`: no token is issued for it yet. */
-  readonly state: 'unproved' | 'proved' | 'revoked'
+  /** `unproved`: no token is issued for it yet. `frozen`: none until a member has reviewed and changed it, because a compromised key had changed it. */
+  readonly state: 'unproved' | 'proved' | 'frozen' | 'revoked'
   /** Where its server must serve `document`. */
   readonly wellKnownUrl: string
   readonly document: ResourceMetadata
 }
 
 export function viewOf({ trustLog, issuer }: Pick<ResourceDeps, 'trustLog' | 'issuer'>, resource: Resource): ResourceView {
-  const { id, handle, ver: _, changeId: __, ...shown } = resource
+  const { id, handle, ver, changeId: _, grantedBy: __, changedBy: ___, ...shown } = resource
+  const isFrozen = trustLog.ended.has(ver)
   return {
     resourceId: id,
     ...shown,
-    state: trustLog.ended.has(handle) ? 'revoked' : resource.provedAt === undefined ? 'unproved' : 'proved',
+    state: trustLog.ended.has(handle) ? 'revoked' : isFrozen ? 'frozen' : resource.provedAt === undefined ? 'unproved' : 'proved',
     wellKnownUrl: resourceMetadataUrl(resource.uri),
     document: documentOf(issuer, resource),
   }

@@ -11,15 +11,26 @@ import type { AuditLink, AuditRow, AuditStore } from '../../audit/store.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
 import { ActorId, AgentId, type ConsentId, type IntroductionId, type OrgId, type TaskId, type TokenId } from '../../protocol/ids.js'
+import { type Handle } from '../../protocol/handles.js'
 import type { Storage } from '../../storage/storage.js'
 import { added, DAY_SECONDS, unitOf } from './counts.js'
 import { newProfile, type ProfiledToken, withRefusal, withToken } from './profile.js'
-import { MAX_PREVIOUS_TASKS, PROFILE_DAYS, USE_RETENTION_SECONDS, type Used, type UseRecord, type UsesStore, useId } from './store.js'
+import {
+  MAX_PREVIOUS_TASKS,
+  PROFILE_DAYS,
+  USE_RETENTION_SECONDS,
+  type Used,
+  type UseRecord,
+  type UsesStore,
+  usedAudience,
+  useId,
+} from './store.js'
 
 /** The part of a token record that is counted. */
 export interface CountedToken extends ProfiledToken {
   readonly clientId: ActorId
   readonly orgId: OrgId
+  readonly dependsOn: readonly Handle[]
   readonly introductionId?: IntroductionId | undefined
   readonly consentId?: ConsentId | undefined
 }
@@ -135,9 +146,9 @@ async function changesOf<D extends object>(ids: readonly string[], read: (id: st
   }
 }
 
-const usedBy = ({ clientId, audience, taskId, introductionId, consentId }: CountedToken): readonly Used[] => [
+const usedBy = ({ clientId, audience, dependsOn, taskId, introductionId, consentId }: CountedToken): readonly Used[] => [
   { kind: 'client', id: clientId },
-  { kind: 'audience', id: clientId, audience },
+  { kind: 'audience', id: clientId, audience: usedAudience(audience, dependsOn) },
   ...(taskId ? [{ kind: 'task' as const, id: taskId }] : []),
   ...(introductionId ? [{ kind: 'introduction' as const, id: introductionId }] : []),
   ...(consentId ? [{ kind: 'consent' as const, id: consentId }] : []),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type ActorId, AgentId, Audience, type ConsentId, type IntroductionId, Jkt, OrgId, TaskId } from '../../protocol/ids.js'
+import { type Handle } from '../../protocol/handles.js'
 import { Names, Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
@@ -74,7 +75,11 @@ export type Used =
   | { readonly kind: 'consent'; readonly id: ConsentId }
   | { readonly kind: 'client'; readonly id: ActorId }
   | { readonly kind: 'task'; readonly id: TaskId }
-  | { readonly kind: 'audience'; readonly id: ActorId; readonly audience: Audience }
+  | { readonly kind: 'audience'; readonly id: ActorId; readonly audience: string }
+
+/** What an audience is counted as: a resource by its handle, because a later resource may have its URI. */
+export const usedAudience = (audience: Audience, dependsOn: readonly Handle[]): string =>
+  dependsOn.find((handle) => handle.startsWith('res:')) ?? audience
 
 export const useId = (used: Used): string => `${used.kind} ${used.id}${used.kind === 'audience' ? ` ${used.audience}` : ''}`
 

@@ -26,7 +26,7 @@ import type { OAuthForm } from '../../http/form.js'
 import type { Client } from '../../identity/clients/client.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
 import { type PairwiseIds } from '../../identity/people/pairwise.js'
-import { INTRODUCED_TOKEN_SECONDS, type Act, subProfileOf } from '../../protocol/claims.js'
+import { type Act, actorOf, INTRODUCED_TOKEN_SECONDS } from '../../protocol/claims.js'
 import { AgentId, type Audience, type Jkt, type TaskId } from '../../protocol/ids.js'
 import {
   type Bounds,

@@ -32,7 +32,17 @@ async function opened() {
       for (let i = 0; i < count; i++) {
         const tokenId = newId(systemRandom, 'tok')
         const issuedAt = clock.now()
-        tokens.set(tokenId, { clientId: agentId, orgId, audience: AUDIENCE, scope: 'a', actors: [], introductionId, jkt: JKT, issuedAt })
+        tokens.set(tokenId, {
+          clientId: agentId,
+          orgId,
+          audience: AUDIENCE,
+          scope: 'a',
+          dependsOn: [],
+          actors: [],
+          introductionId,
+          jkt: JKT,
+          issuedAt,
+        })
         await audit.record({ orgId, actor: agentId, action: 'oauth.token', outcome: 'done', tokenId })
       }
       await vi.waitFor(async () => {

@@ -52,6 +52,7 @@ const RESOURCES: ListView<ResourceView> = {
     understands: true,
     createdAt: true,
     createdBy: true,
+    changedAt: true,
     provedAt: true,
     revokedAt: true,
     wellKnownUrl: true,

@@ -112,7 +112,7 @@ export interface LineageNode extends Ended {
   readonly delegation?: Delegation
   /** The number of calls that its audience accepts with the token. */
   readonly maxCalls?: number
-  /** Of a token that its audience has settled. */
+  /** Calls and units that the audience has settled. */
   readonly usedCalls?: number
   readonly usedUnits?: number
   /** True if the token was revoked before it expired. */

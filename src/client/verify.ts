@@ -114,7 +114,7 @@ export function revocationOf(token: string, options: RevokeOptions): Readonly<Re
 export interface SettleOptions {
   /** The number of calls that this audience has accepted with the token. */
   readonly calls: number
-  /** What they cost. Default: `calls` times the cost of the scope. */
+  /** Cost of the calls. Default: `calls` times the cost of the scope. */
   readonly units?: number
 }
 

@@ -1,6 +1,6 @@
 import type { Audit } from '../audit/audit.js'
 import { auditDraft } from '../audit/audit-draft.js'
-import { settling } from '../delegation/budgets/counters.js'
+import { settling } from '../delegation/budgets/store.js'
 import type { TasksStore } from '../delegation/tasks/store.js'
 import { budgetsOf } from '../delegation/tasks/task-dependencies.js'
 import { type Fault, refuse } from '../errors.js'

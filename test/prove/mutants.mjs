@@ -15,6 +15,7 @@ const EXCHANGE = 'src/oauth/grants/token-exchange.ts'
 const SUBJECT = 'src/oauth/grants/subject.ts'
 const ISSUE = 'src/oauth/issue.ts'
 const VERIFY_REQUEST = 'src/verifier/verify-request.ts'
+const NEEDS = 'src/verifier/needs.ts'
 const TOKENS = ['test/oauth', 'test/attacks', 'test/stories']
 const GRANTED = 'src/delegation/introductions/decide/granted.ts'
 const RELIANCE = 'src/registry/cards/reliance/reliance.ts'
@@ -55,7 +56,7 @@ export const MUTANTS = [
   ],
   [
     'a counter of a budget stops at its limit',
-    'src/delegation/budgets/counters.ts',
+    'src/delegation/budgets/store.ts',
     'amounts[kind], limit, expiryOf(task))',
     'amounts[kind], Number.POSITIVE_INFINITY, expiryOf(task))',
     BUDGETS,
@@ -811,7 +812,7 @@ export const MUTANTS = [
   ['a name that is not plain is covered by no other', 'src/protocol/rights.ts', ' && isPlainName(narrow))', ')', NAMES],
   [
     'a guard accepts no need that is not a plain name',
-    VERIFY_REQUEST,
+    NEEDS,
     'name !== undefined && !isPlainName(name)',
     'false',
     ['test/verifier/verify-request.test.ts'],

@@ -1,5 +1,5 @@
 import { limitsOf, maxCallsWithin, needsMaxCalls } from '../../delegation/budgets/budget.js'
-import { readLeft, taking } from '../../delegation/budgets/counters.js'
+import { readLeft, taking } from '../../delegation/budgets/store.js'
 import { grantedScopes } from '../../delegation/resources/granted-scopes.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { refuse } from '../../errors.js'

@@ -1,4 +1,4 @@
-// What the tokens of a task use of its budget. Each limited amount has two counters: `taken`, what was reserved and has not been returned, which never
+// Counters of the budgets of tasks. Each limited amount has two counters: `taken`, what was reserved and has not been returned, which never
 // exceeds the limit; and `used`, the part of it that audiences have settled. The commit of a token takes from the budgets of its task and of each
 // ancestor, and the commit that settles the token returns what was not used.
 // Cost: one counter per limited amount in the commit of a token. Tokens under one budget take turns at its counters.
@@ -44,7 +44,7 @@ const limited = (
     }),
   )
 
-/** What is left of the tightest budget. An amount that no budget limits is absent. */
+/** The amounts left in the tightest budget. An amount that no budget limits is absent. */
 export async function readLeft(storage: Pick<Storage, 'count'>, budgets: readonly BudgetedTask[]): Promise<Partial<Amounts>> {
   const left: { calls?: number; units?: number } = {}
   for (const task of budgets)
@@ -61,7 +61,7 @@ export async function readLeft(storage: Pick<Storage, 'count'>, budgets: readonl
 export interface BudgetUse {
   /** Taken by tokens that their audiences have not settled. */
   readonly reserved: Partial<Amounts>
-  /** What audiences have settled. */
+  /** Settled by audiences. */
   readonly used: Partial<Amounts>
 }
 

@@ -110,7 +110,7 @@ interface RefusalDetail {
   readonly challenge?: string
   /** The scopes of the refused token and the one that it lacks (RFC 6750 §3.1). */
   readonly scopes?: readonly string[]
-  /** What is left of a budget. */
+  /** The rest of a budget. */
   readonly available?: { readonly calls?: number; readonly units?: number }
   /** A fresh nonce that the client must use in its next proof (RFC 9449 §8). */
   readonly dpopNonce?: string

@@ -68,6 +68,7 @@ class Verifier:
         require(token.header["typ"] == "at+jwt" and key.thumbprint() == kid, "the token is not an access token of the registry")
         require(claims["iss"] == self.registry.issuer and claims["aud"] == self.audience, "the token is for another issuer or audience")
         require(claims["iat"] <= now + SKEW and now < claims["exp"] <= claims["iat"] + 3600, "the token is not valid now")
+        require("max_calls" not in claims, "the token limits the number of calls, which this server does not count")
         return claims, kid
 
     def _key(self, kid: str):

@@ -85,8 +85,8 @@ export const MUTANTS = [
   [
     'only the audience settles a token',
     'src/oauth/settle.ts',
-    '!token || !(await isAudience(',
-    '!token || !(await isAudience === undefined && isAudience(',
+    ' || !(await isAudience(deps, caller, { aud: token.audience, standing: token }))',
+    '',
     BUDGETS,
   ],
   ['a token is settled once', 'src/oauth/settle.ts', '{ settledAt: null }, {', '{}, {', BUDGETS],

@@ -7,7 +7,7 @@ export interface ResourceView extends Omit<Resource, 'id' | 'handle' | 'ver' | '
   readonly resourceId: Resource['id']
   /** `unproved`: no token is issued for it yet. `frozen`: none until a member has reviewed and changed it, because a compromised key had changed it. */
   readonly state: 'unproved' | 'proved' | 'frozen' | 'revoked'
-  /** Where its server must serve `document`. */
+  /** The URL at which its server must serve `document`. */
   readonly wellKnownUrl: string
   readonly document: ResourceMetadata
 }

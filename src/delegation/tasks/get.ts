@@ -17,7 +17,7 @@ export interface TaskView extends Partial<HistoryView> {
   readonly parentTaskId?: TaskId | undefined
   readonly deadline: number
   readonly createdAt: number
-  /** What its tokens, and those of its child tasks, may be used for; in `tasks.get` also the use. */
+  /** Bounds the calls with its tokens and those of its child tasks; in `tasks.get` also with their use. */
   readonly budget?: ({ readonly limit: Budget } & Partial<BudgetUse>) | undefined
   /** `paused`: it or a parent is paused. */
   readonly state: 'active' | 'paused' | 'expired' | 'ended'

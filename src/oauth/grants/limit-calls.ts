@@ -14,24 +14,23 @@ interface LimitedRequest {
   readonly target: Target
   readonly scopes: readonly Scope[]
   readonly task?: TaskDependencies | undefined
-  /** The commit of an earlier attempt found too little left in a budget. */
-  readonly isRetry: boolean
+  /** False if the commit is tried first, which fails if a budget has too little left. */
+  readonly readsBudgets: boolean
 }
 
 /**
- * The limit on the calls with a token: the requested one, or one that the budgets of its task demand. Undefined without a limit. The budgets are read only
- * if they have too little left.
+ * The limit on the calls with a token: the requested one, or one that the budgets of its task demand. Undefined without a limit.
  */
 export async function limitCalls(
   { storage }: { readonly storage: Pick<Storage, 'count'> },
-  { maxCalls, target, scopes, task, isRetry }: LimitedRequest,
+  { maxCalls, target, scopes, task, readsBudgets }: LimitedRequest,
 ): Promise<CallLimit | undefined> {
   const budgets = task?.budgets ?? []
   const cost = Math.max(0, ...(target.resource ? grantedScopes(target.resource, scopes) : []).map((scope) => scope.cost ?? 0))
   if (maxCalls === undefined && !needsMaxCalls(budgets, cost)) return undefined
   if (!target.understands.restrictions.includes('max_calls'))
     refuse('invalid_target', 'this audience does not count calls (it lacks `understands`: max_calls), so no token for it can limit them')
-  const decided = (isRetry ? undefined : maxCallsWithin(limitsOf(budgets), cost, maxCalls)) ?? (await maxCallsOfRest())
+  const decided = (readsBudgets ? undefined : maxCallsWithin(limitsOf(budgets), cost, maxCalls)) ?? (await maxCallsOfRest())
   return { maxCalls: decided, cost, taking: taking(budgets, { calls: decided, units: decided * cost }) }
 
   async function maxCallsOfRest(): Promise<number> {

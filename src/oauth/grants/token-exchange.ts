@@ -126,13 +126,14 @@ export async function tryGrantForAudience(
     requireNoCycle(authenticated, subject, request)
     return { ...rights, task }
   })
-  const calls = await limitCalls(deps, { ...decision, maxCalls: request.maxCalls, target, isRetry })
+  // A request that is refused creates nothing, so budgets and approval come before the introduction of an open policy
+  const readsBudgets = isRetry || target.prospective !== undefined
+  const calls = await limitCalls(deps, { ...decision, maxCalls: request.maxCalls, target, readsBudgets })
   const { task, scopes } = decision
   const presenter = AgentId.parse(authenticated.client.id)
   const { delegation, approvalId } = request
   const creation = requestedTask?.creation && { ...requestedTask.creation, by: authenticated }
   const decided = { ...decision, presenter, target, subject, introduction, task, creation, delegation, approvalId }
-  // A refusal creates nothing, so the approval comes before the introduction of an open policy
   const approval = await approvalFor(deps, { barrier, jkt }, decided)
   if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)
   return issueToken(deps, barrier, {

@@ -55,6 +55,7 @@ const ERROR_OF_HTTP = {
       type: 'array',
       items: { type: 'object', properties: { pointer: { type: 'string' }, hint: { type: 'string' } } },
     },
+    available: { type: 'object', properties: { calls: { type: 'integer' }, units: { type: 'integer' } } },
     request_id: { type: 'string' },
   },
 }

@@ -90,7 +90,7 @@ describe('at issue', () => {
     expect(await client.introspect(accessToken)).toMatchObject({ max_calls: 7 })
   })
 
-  test('an audience that does not understand max_calls gets no token with it, and introduces nobody; a change ends the tokens', async () => {
+  test('an audience that does not understand max_calls gets no token with it; a change ends the tokens', async () => {
     const task_id = await aTask({ calls: 3 })
     const { accessToken } = await request({ max_calls: 1 })
     await acme.mutate('resources.change', { resourceId, understands: [] })
@@ -99,6 +99,21 @@ describe('at issue', () => {
     expect((await request({})).status).toBe(200)
     await acme.mutate('resources.change', { resourceId, understands: ['max_calls'] })
     expect((await request({ task_id })).maxCalls).toBe(3)
+  })
+
+  test('a request that a budget refuses introduces nobody at an open resource', async () => {
+    const other = 'http://127.0.0.1:9/other'
+    const scopes = [{ scope: 'ai:list', words: 'List' }]
+    await acme.mutate('resources.register', { uri: other, name: 'Other', scopes, policy: { mode: 'open' }, understands: ['max_calls'] })
+    const rights = [uri, other].map((audience) => ({ audience, scope: 'ai:list' }))
+    const newcomer = await registry.agent({ ceiling: { rights } })
+    const { taskId } = await newcomer.tasks.create({ description: 'x', budget: { calls: 1 } })
+    const introduced = async () => (await newcomer.introductions.list({ role: 'from' })).items.length
+    expect(await reasonOf(newcomer.exchange({ audience: uri, taskId, maxCalls: 2 }))).toBe('insufficient_budget')
+    expect(await introduced()).toBe(0)
+    await newcomer.exchange({ audience: uri, taskId, maxCalls: 1 })
+    expect(await reasonOf(newcomer.exchange({ audience: other, taskId, maxCalls: 1 }))).toBe('insufficient_budget')
+    expect(await introduced()).toBe(1)
   })
 
   test('another cost ends the tokens; an added scope does not', async () => {

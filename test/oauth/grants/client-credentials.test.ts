@@ -26,7 +26,6 @@ describe('narrowing parameters', () => {
   test.each([
     ['authorization_details', '[{"type":"payment"}]', 'invalid_authorization_details'],
     ['max_uses', '1', 'invalid_request'],
-    ['max_calls', '1', 'invalid_request'],
     ['parent_token', 'x', 'invalid_request'],
     ['allowed_tool', '["scan"]', 'invalid_request'],
     ['scopes', 'discovery:read', 'invalid_request'],

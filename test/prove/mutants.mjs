@@ -732,6 +732,13 @@ export const MUTANTS = [
     '',
     COMPROMISE,
   ],
+  [
+    'the check compares the keys of self-registered clients with the log',
+    'src/operations/check/registered-keys.ts',
+    'entry.digest === metadataDigest(client)',
+    'true',
+    ['test/operations/check/check.test.ts'],
+  ],
   ['every actor has its issuer and profile', EXCHANGE, '  sub_profile: subProfileOf(sub),', '', DELEGATION],
   [
     'a level bounds the ceiling of its agents',

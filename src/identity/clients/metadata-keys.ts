@@ -1,7 +1,9 @@
+import { digestOfJson } from '../../credentials/jose/digest.js'
 import { readPublicJwk } from '../../credentials/jose/jwk.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { ClientKey } from './client.js'
 import type { ClientMetadata } from './metadata.js'
+import type { RegisteredClient } from './store.js'
 
 /** The keys that a client's metadata list, to authenticate with. Tokens depend on `handle`. A public client has none. */
 export const keysOfMetadata = (
@@ -21,3 +23,7 @@ export const keysOfMetadata = (
           },
         ]
   })
+
+/** The digest that a log entry carries for the metadata of a self-registered client: it commits to the keys, and to the epoch in which they were written. */
+export const metadataDigest = ({ id, epoch, metadata }: Pick<RegisteredClient, 'id' | 'epoch' | 'metadata'>): string =>
+  digestOfJson({ id, epoch, keys: keysOfMetadata(metadata, epoch).map(({ jkt }) => jkt) })

@@ -29,12 +29,12 @@ export async function readOwnKeys(
 ): Promise<Pick<Client, 'keys' | 'grantTypes' | 'redirectUris'>> {
   const client = await deps.registeredClients.get(id)
   if (!client) return { keys: registered, redirectUris }
-  const { metadata, epoch, tokenHash, expiresAt = Number.POSITIVE_INFINITY } = client
+  const { metadata, epoch, entry, tokenHash, expiresAt = Number.POSITIVE_INFINITY } = client
   const listed = keysOfMetadata(metadata, handle)
   const named = registered.map((key) => ({ ...key, jwk: listed.find(({ jkt }) => jkt === key.jkt)?.jwk ?? key.jwk }))
   // A key that was ever registered for the agent has a slot, also after it was revoked: then listing it again does not bring it back.
   const slots = await Promise.all(listed.map(({ jkt }) => deps.registeredKeys.slots.get(`${id} ${jkt}`)))
-  const mayProve = tokenHash !== undefined && codeStands(deps.trustLog, [epoch])
+  const mayProve = tokenHash !== undefined && entry !== undefined && codeStands(deps.trustLog, [epoch])
   const unproved = mayProve ? listed.filter((_, i) => slots[i] === undefined) : []
   return {
     keys: [...named, ...unproved.map((key) => ({ ...key, usableUntil: expiresAt, isUnproved: true as const }))],
@@ -51,7 +51,7 @@ export async function readExternalClient(
   const registered = await registeredClients.get(id)
   if (!registered?.handle || !registered.ver) return undefined
   const dependencies = dependenciesOf([registered.handle, registered.ver, registered.epoch], registered.expiresAt)
-  const keys = keysOfMetadata(registered.metadata, registered.ver)
+  const keys = registered.entry === undefined ? [] : keysOfMetadata(registered.metadata, registered.ver)
   const value = { kind: 'external' as const, id, orgId: registered.orgId, dependencies, keys, grantTypes: registered.metadata.grant_types }
   return { value, dependsOn: dependencies.handles }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, ClientUri, ExternalClientId, OrgId } from '../../protocol/ids.js'
+import { AgentId, ClientUri, EntryId, ExternalClientId, OrgId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { ClientMetadata } from './metadata.js'
 
@@ -25,6 +25,8 @@ export const RegisteredClient = z.strictObject({
    * be proved any more.
    */
   epoch: Handle,
+  /** The log entry that commits to the keys of the metadata (`metadataDigest`). Without it, none of them counts. */
+  entry: EntryId.optional(),
   createdAt: z.int().min(0),
   /** Absent once the client has proved that it has its key. */
   expiresAt: z.int().optional(),

@@ -4,7 +4,7 @@ import type { AgentsDeps } from '../../identity/agents/authority.js'
 import { endAgent } from '../../identity/agents/end-agent.js'
 import type { Agent } from '../../identity/agents/store.js'
 import type { ClientMetadata } from '../../identity/clients/metadata.js'
-import { keysOfMetadata } from '../../identity/clients/metadata-keys.js'
+import { keysOfMetadata, metadataDigest } from '../../identity/clients/metadata-keys.js'
 import type { RegisteredClient } from '../../identity/clients/store.js'
 import { findRegisteredKeys } from '../../identity/keys/find.js'
 import { codeStands } from '../../identity/keys/one-time-code.js'
@@ -13,7 +13,7 @@ import type { RegisteredKey } from '../../identity/keys/store.js'
 import { equalTexts } from '../../lib/bytes.js'
 import { isJsonObject } from '../../lib/json.js'
 import { type Handle, newHandle } from '../../protocol/handles.js'
-import { AgentId } from '../../protocol/ids.js'
+import { AgentId, type EntryId, newId } from '../../protocol/ids.js'
 import { coveredBySome, parseScope } from '../../protocol/rights.js'
 import type { Barrier } from '../../protocol/standing.js'
 import { denyBearer } from './grant.js'
@@ -59,7 +59,7 @@ const NOT_IN_UPDATES = ['registration_access_token', 'registration_client_uri', 
 export async function updateClient(deps: ManageClientDeps, managed: ManagedClient, value: unknown): Promise<ClientRegistered> {
   const metadata = await readUpdate(managed.client, value)
   const registrationAccessToken = deps.random.token(TOKEN_BYTES)
-  const changes = { metadata, tokenHash: digestOfText(registrationAccessToken) }
+  const changes = { metadata, tokenHash: digestOfText(registrationAccessToken), entry: newId(deps.random, 'ent') }
   const { agent } = managed
   const client = agent ? await updateAgent(deps, managed.client, agent, changes) : await updateExternal(deps, managed, changes)
   return { client, registrationAccessToken }
@@ -80,7 +80,7 @@ async function readUpdate({ id, metadata: current, redirectHosts }: RegisteredCl
   return next
 }
 
-type Changes = Pick<ManagedClient['client'], 'metadata' | 'tokenHash'>
+type Changes = Pick<ManagedClient['client'], 'metadata' | 'tokenHash'> & { readonly entry: EntryId }
 
 /** A name, a narrower ceiling and other keys are changed with the metadata. A key that is no longer listed is revoked. */
 async function updateAgent(
@@ -98,7 +98,9 @@ async function updateAgent(
   const ends = [...removed, ...(isNarrower ? [{ handle: agent.ceilingVer }] : [])].map(({ handle }) => ({ handle }))
   const { handle } = agent
   const { outcome } = await deps.trustLog.commit({
+    id: changes.entry,
     type: 'record.changed',
+    digest: metadataDigest({ ...client, metadata }),
     ends,
     dependsOn: [handle, agent.ceilingVer],
     operations: [
@@ -148,7 +150,9 @@ async function updateExternal(deps: ManageClientDeps, { client, handle }: Manage
   const { ver, orgId, id } = client
   const next = { ...changes, ver: newHandle(deps.random, 'ver') }
   const { outcome } = await deps.trustLog.commit({
+    id: changes.entry,
     type: 'record.changed',
+    digest: metadataDigest({ ...client, metadata: changes.metadata }),
     ends: ver ? [{ handle: ver }] : [],
     dependsOn: [handle],
     operations: [

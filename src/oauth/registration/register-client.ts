@@ -5,6 +5,7 @@ import { newAgent, REGISTRATION_SECONDS } from '../../identity/agents/register.j
 import type { Agent, AgentsStore } from '../../identity/agents/store.js'
 import { usingClient } from '../../identity/clients/admissions.js'
 import type { ClientMetadata } from '../../identity/clients/metadata.js'
+import { metadataDigest } from '../../identity/clients/metadata-keys.js'
 import type { ClientUsesStore, RegisteredClient, RegisteredClientsStore } from '../../identity/clients/store.js'
 import type { RegisteredKeysStore } from '../../identity/keys/store.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
@@ -91,10 +92,13 @@ async function saveAgent(
     createdAt,
   })
   const naming = await namingOperations(deps, agent)
-  const client: RegisteredClient = { id: agent.id, ...registered }
+  const entry = newId(deps.random, 'ent')
+  const client: RegisteredClient = { id: agent.id, ...registered, entry }
   const { outcome } = await deps.commitAgent(orgId, (counting) =>
     deps.trustLog.commit({
+      id: entry,
       type: 'agent.registered',
+      digest: metadataDigest(client),
       dependsOn: grant.dependsOn,
       operations: [
         ...counting,
@@ -119,16 +123,19 @@ async function saveExternalClient(
   if (!grant && registered.metadata.grant_types.some((type) => type.endsWith(':token-exchange')))
     refuseMember('/grant_types', 'token exchange is for agents: register with an initial access token')
   if (registered.metadata.client_name !== undefined) asMetadataFault(() => requireReadableName(registered.metadata.client_name ?? ''))
-  const id = newId(random, 'cli')
+  const [id, entry] = [newId(random, 'cli'), newId(random, 'ent')]
   const client: RegisteredClient = {
     id,
     handle: newHandle(random, 'cli'),
     ver: newHandle(random, 'ver'),
+    entry,
     ...registered,
   }
   const commit: CountedCommit = async (counting) =>
     deps.trustLog.commit({
+      id: entry,
       type: 'client.registered',
+      digest: metadataDigest(client),
       dependsOn: grant?.dependsOn ?? [],
       operations: [
         ...counting,

@@ -1,4 +1,6 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
+import { metadataDigest } from '../../identity/clients/metadata-keys.js'
+import { REGISTERED_CLIENTS, type RegisteredClient } from '../../identity/clients/store.js'
 import { statementOf } from '../../identity/keys/find.js'
 import { slotIdsOf } from '../../identity/keys/quota-slots.js'
 import { END_AFTER_SECONDS, retirementDigestOf, retirementIdOf } from '../../identity/keys/retire.js'
@@ -22,8 +24,9 @@ const PAGE = 500
 type SlotKey = Pick<RegisteredKey, 'owner' | 'handle' | 'jkt'>
 
 /**
- * Compares every registered key with the log entries of its registration, which has the digest of the key's statement, and of its retirement, and every slot with its key.
- * Requires an epoch of every one-time code. Finds what was written into the store, and what was changed there. A document that does not match its schema is left to the check of the documents.
+ * Compares every registered key with the log entries of its registration, which has the digest of the key's statement, and of its retirement, and every slot
+ * with its key. The same for the keys in the metadata of self-registered clients. Requires an epoch of every one-time code. Finds what was written into the
+ * store, and what was changed there. A document that does not match its schema is left to the check of the documents.
  * Memory holds the owner, handle and thumbprint of every key.
  */
 export async function* registeredKeyFaults(bulk: Pick<BulkReader, 'collections' | 'documents'>, log: LogPort): AsyncGenerator<StoreFault> {
@@ -46,6 +49,15 @@ export async function* registeredKeyFaults(bulk: Pick<BulkReader, 'collections' 
   }
   for await (const slots of documentsOf(bulk, KEY_SLOTS))
     for (const slot of slots) yield* faultsAt(KEY_SLOTS, slot.id, slotFault(slot, registered.get(slot.keyId)))
+  for await (const clients of documentsOf(bulk, REGISTERED_CLIENTS)) {
+    const known = clients.filter((client) => client.entry !== undefined)
+    const entries = await findEntries(
+      log,
+      known.flatMap(({ entry }) => entry ?? []),
+    )
+    for (const client of known)
+      yield* faultsAt(REGISTERED_CLIENTS, client.id, clientFault(client, client.entry && entries.get(client.entry)))
+  }
   yield* codeFaults(bulk, KEY_CODES)
   yield* codeFaults(bulk, INVITATIONS)
   yield* codeFaults(bulk, REGISTRATION_GRANTS)
@@ -89,6 +101,12 @@ function lazyEnded(log: LogPort, head: Block | undefined): () => Promise<Ended> 
     ended ??= read()
     return ended
   }
+}
+
+/** The keys of a self-registered client without an entry do not count. */
+function clientFault(client: RegisteredClient, entry: Entry | undefined): string | undefined {
+  if (entry === undefined) return `the log has no entry ${client.entry} of its metadata`
+  return entry.digest === metadataDigest(client) ? undefined : `its keys differ from what entry ${client.entry} of the log says`
 }
 
 /** A slot without a key is free. */

@@ -4,12 +4,15 @@ import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { expect, test } from 'vitest'
+import { REGISTERED_CLIENTS, type RegisteredClient } from '../../../src/identity/clients/store.js'
 import { KEY_CODES } from '../../../src/identity/keys/store.js'
 import { INVITATIONS } from '../../../src/identity/members/store.js'
 import { REGISTRATION_GRANTS } from '../../../src/identity/registrations/store.js'
 import { silentLog } from '../../../src/lib/log.js'
+import { systemRandom } from '../../../src/lib/random.js'
 import { checkStore } from '../../../src/operations/check/check.js'
-import { MemberId, OrgId } from '../../../src/protocol/ids.js'
+import { type Handle, newHandle } from '../../../src/protocol/handles.js'
+import { EntryId, ExternalClientId, MemberId, OrgId } from '../../../src/protocol/ids.js'
 import { parseDataConfig } from '../../../src/server/config.js'
 import { openSqlite } from '../../../src/storage/sqlite/open.js'
 import type { Doc, Spec } from '../../../src/storage/storage.js'
@@ -273,6 +276,36 @@ test('a store that was killed is examined with its write-ahead log, and none of 
   const alone = [readFileSync(killed).toString('base64'), readdirSync(folder.path)]
   expect((await check()).faults).toEqual([])
   expect([readFileSync(killed).toString('base64'), readdirSync(folder.path)]).toEqual(alone)
+})
+
+test('the keys of a self-registered client that the log does not know are named, also with the entry of another record', async () => {
+  const jwk = { kty: 'EC', crv: 'P-256', x: 'x'.repeat(43), y: 'y'.repeat(43) }
+  const planted = (id: string, entry: EntryId, epoch: Handle): RegisteredClient => ({
+    id: ExternalClientId.parse(id),
+    metadata: {
+      token_endpoint_auth_method: 'private_key_jwt',
+      grant_types: ['client_credentials'],
+      response_types: [],
+      jwks: { keys: [jwk] },
+    },
+    epoch,
+    entry,
+    createdAt: 1,
+  })
+  const { faults } = await checkOf(async (file) => {
+    const storage = await openSqlite({ file, clock: setClock() })
+    const [block] = await storage.log.read(1, 1)
+    const known = block?.entries[0]?.id ?? EntryId.parse(`ent_${FORGED}`)
+    const clients = storage.collection(REGISTERED_CLIENTS)
+    const epoch = newHandle(systemRandom, 'epo')
+    await clients.insert(planted(`cli_${FORGED}`, EntryId.parse(`ent_${FORGED}`), epoch))
+    await clients.insert(planted(`cli_${FORGED.replace('0', '1')}`, known, epoch))
+    await storage.close()
+  })
+  expect(faults.map(({ part, where, text }) => [part, where.split('/')[0], text.replace(/ent_\S+/, 'ent_')]).sort()).toEqual([
+    ['keys', 'registered-clients', 'its keys differ from what entry ent_ of the log says'],
+    ['keys', 'registered-clients', 'the log has no entry ent_ of its metadata'],
+  ])
 })
 
 test('flipped bytes of a page are named, and the check ends', async () => {

@@ -14,7 +14,7 @@ import { limitsRoutes } from '../identity/limits/routes.js'
 import { membersRoutes } from '../identity/members/routes.js'
 import { namespacesRoutes } from '../identity/namespaces/routes.js'
 import { organisationsRoutes } from '../identity/organisations/routes.js'
-import { issuersRoutes, linksRoutes, sessionsRoutes } from '../identity/people/routes.js'
+import { issuersRoutes, linksRoutes, passkeysRoutes, sessionsRoutes } from '../identity/people/routes.js'
 import { registrationsRoutes } from '../identity/registrations/routes.js'
 import { tokensRoutes } from '../oauth/routes.js'
 import { cardsRoutes } from '../registry/cards/routes.js'
@@ -27,6 +27,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof membersRoutes>[0] &
   Parameters<typeof sessionsRoutes>[0] &
   Parameters<typeof issuersRoutes>[0] &
+  Parameters<typeof passkeysRoutes>[0] &
   Parameters<typeof registeredKeysRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
   Parameters<typeof registrationsRoutes>[0] &
@@ -56,6 +57,7 @@ export const newRouter = (deps: RouterDeps) =>
     sessions: sessionsRoutes(deps),
     issuers: issuersRoutes(deps),
     links: linksRoutes(deps),
+    passkeys: passkeysRoutes(deps),
     keys: registeredKeysRoutes(deps),
     agents: agentsRoutes(deps),
     registrations: registrationsRoutes(deps),

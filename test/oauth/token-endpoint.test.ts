@@ -232,6 +232,7 @@ test('the metadata name the issuer and its endpoints, and the JWKS holds public 
   const { keys } = await (await registry.fetch('/.well-known/jwks.json')).json()
   expect(keys.map((key: { credence_use: string }) => key.credence_use).sort()).toEqual([
     'card',
+    'client',
     'log',
     'log-ed25519',
     'token',

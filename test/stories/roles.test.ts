@@ -5,9 +5,13 @@ import { CredenceError } from '../../src/client/index.js'
 import { thumbprint } from '../../src/credentials/jose/jwk.js'
 import { endorseKey, newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import { systemRandom as random } from '../../src/lib/random.js'
+import { FOREIGN_ISSUERS, LINKS, PASSKEYS } from '../../src/identity/people/store.js'
+import { newHandle } from '../../src/protocol/handles.js'
+import { MemberId, newId } from '../../src/protocol/ids.js'
 import { PROCEDURES } from '../../src/server/api/procedures.js'
 import { aPublicClient, register } from '../conformance/registration.js'
 import { testDns } from '../dns.js'
+import { signedIn } from '../identity/people/browser.js'
 import { proveNamespace } from '../identity/namespaces/actors.js'
 import { type Actor, type AgentActor, aCard, aName, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
@@ -139,6 +143,24 @@ const aResource = () => ({
   scopes: [{ scope: 'files:read', words: 'Read files' }],
 })
 
+const aMember = async (name: string, role = 'member'): Promise<Actor> => {
+  const { code } = await world.acme.mutate<{ code: string }>('members.invite', { orgId: world.acme.orgId, role })
+  return world.registry.join(code, name)
+}
+
+/** Stores a passkey, an issuer or a link, which only an authenticator or an OpenID Provider can make. */
+async function storedOf(path: string, { clientId, orgId }: Actor): Promise<object> {
+  const { storage } = world.registry
+  const of = { orgId, memberId: MemberId.parse(clientId), createdAt: 0 }
+  const [id, issuerId, linkId] = [newId(random, 'key'), newId(random, 'iss'), newId(random, 'lnk')]
+  const key = { credentialId: id, publicKey: 'x', counter: 0, usedAt: 0 }
+  await storage.collection(PASSKEYS).insert({ id, handle: newHandle(random, 'key'), ...of, ...key })
+  await storage.collection(LINKS).insert({ id: linkId, handle: newHandle(random, 'lnk'), ...of, issuerId, subjectHash: random.token(32) })
+  const provider = { url: 'https://login.example', clientId: 'x', authorizationOrigin: 'https://login.example', grantedBy: [] }
+  await storage.collection(FOREIGN_ISSUERS).insert({ id: issuerId, handle: newHandle(random, 'iss'), orgId, createdAt: 0, ...provider })
+  return path === 'passkeys.revoke' ? { passkeyId: id } : path === 'links.revoke' ? { linkId } : { issuerId }
+}
+
 /** The input of a call about `agent`. */
 async function inputOf(path: string, note: string, agent: AgentActor): Promise<object | undefined> {
   const { acme, registry } = world
@@ -170,6 +192,26 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       const memberId = (await registry.join(code, 'Moe')).clientId
       return path === 'members.revoke' ? { memberId } : { memberId, role: 'administrator' }
     }
+    case 'sessions.end': {
+      const moe = await aMember('Moe')
+      await signedIn(registry, moe)
+      const { items } = await moe.query<{ items: { sessionId: string }[] }>('sessions.list', {})
+      return { sessionId: items[0]?.sessionId }
+    }
+    case 'passkeys.revoke':
+    case 'links.revoke':
+    case 'issuers.revoke':
+      return storedOf(path, await aMember('Moe'))
+    case 'issuers.register':
+      return { url: 'http://127.0.0.1:9', clientId: 'credence' }
+    case 'issuers.list':
+      return { orgId }
+    case 'sessions.ticket':
+    case 'sessions.list':
+    case 'sessions.endAll':
+    case 'passkeys.list':
+    case 'links.list':
+      return {}
     case 'keys.register':
       return note === 'for the agent' ? aKey(agentId, 'client') : aKey(orgId, 'publisher')
     case 'keys.rotate': {
@@ -361,6 +403,40 @@ describe.each(table)('$path $note', ({ path, note, cells }) => {
     const reason = await reasonOf(QUERIES.test(path) ? actor.query(path, input) : actor.mutate(path, input))
     if (cell === 'no') expect(REFUSALS).toContain(reason)
     else expect([cell, REFUSALS.includes(reason) ? reason : 'yes']).toEqual(['yes', 'yes'])
+  })
+})
+
+describe('a member of the role person', () => {
+  /** Calls about what is the person's own, or that any caller may make. */
+  const MAY = [
+    'organisations.get',
+    'organisations.list',
+    'agents.list',
+    'tasks.create',
+    'tasks.list',
+    'system.ticket',
+    'tokens.verify',
+    'sessions.ticket',
+    'sessions.list',
+    'sessions.endAll',
+    'passkeys.list',
+    'links.list',
+  ]
+  let pia: Actor
+  beforeAll(async () => {
+    pia = await aMember('Pia', 'person')
+  })
+  test.each(table.filter(({ path }) => !MAY.includes(path)))('may not call $path $note', async ({ path, note }) => {
+    const input = await inputOf(path, note, await anAgent())
+    expect(REFUSALS).toContain(await reasonOf(QUERIES.test(path) ? pia.query(path, input) : pia.mutate(path, input)))
+  })
+
+  test('lists no agents and no tasks of others, sees its own task, and signs in', async () => {
+    await world.acme.tasks.create({ description: "somebody else's" })
+    const { taskId } = await pia.tasks.create({ description: 'own' })
+    expect((await pia.query<{ items: object[] }>('agents.list', {})).items).toEqual([])
+    expect((await pia.query<{ items: object[] }>('tasks.list', {})).items).toMatchObject([{ taskId }])
+    expect((await (await signedIn(world.registry, pia)).get('/you')).text).toContain('own')
   })
 })
 

@@ -2,10 +2,12 @@ import { z } from 'zod'
 import type { Role } from '../../http/caller.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
-import { IssuerId, LinkId, MemberId, OrgId, SessionId } from '../../protocol/ids.js'
+import { IssuerId, LinkId, MemberId, OrgId, RegisteredKeyId, SessionId } from '../../protocol/ids.js'
+import { listPasskeys, type PasskeyDeps, type PasskeyView, revokePasskey } from './passkeys/passkeys.js'
 import { endAllSessions, endSession, listSessions, type SessionsDeps } from './sessions.js'
 import { issueTicket, type TicketDeps, type TicketIssued } from './ticket.js'
-import { type IssuersDeps, type IssuerView, listIssuers, listLinks, registerIssuer, revokeIssuer, revokeLink } from './upstream/issuers.js'
+import { type IssuersDeps, type IssuerView,
+  type LinkView, listIssuers, listLinks, registerIssuer, revokeIssuer, revokeLink } from './upstream/issuers.js'
 
 const ADMINISTRATORS: readonly Role[] = ['administrator', 'operator']
 const MEMBERS: readonly Role[] = ['member', ...ADMINISTRATORS]
@@ -57,8 +59,18 @@ export const linksRoutes = (deps: SessionsDeps) =>
   router({
     list: procedureFor('any', PEOPLE)
       .input(OfMember)
-      .query(({ ctx, input }) => listLinks(deps, ctx.caller, input.memberId)),
+      .query(({ ctx, input }): Promise<{ readonly items: readonly LinkView[] }> => listLinks(deps, ctx.caller, input.memberId)),
     revoke: procedureFor('any', PEOPLE)
       .input(z.strictObject({ linkId: LinkId, ...REVOCATION_INPUT }))
       .mutation(({ ctx, input: { linkId, ...because } }) => revokeLink(deps, ctx.caller, linkId, because)),
+  })
+
+export const passkeysRoutes = (deps: PasskeyDeps & SessionsDeps) =>
+  router({
+    list: procedureFor('any', PEOPLE)
+      .input(OfMember)
+      .query(({ ctx, input }): Promise<{ readonly items: readonly PasskeyView[] }> => listPasskeys(deps, ctx.caller, input.memberId)),
+    revoke: procedureFor('any', PEOPLE)
+      .input(z.strictObject({ passkeyId: RegisteredKeyId, ...REVOCATION_INPUT }))
+      .mutation(({ ctx, input: { passkeyId, ...because } }) => revokePasskey(deps, ctx.caller, passkeyId, because)),
   })

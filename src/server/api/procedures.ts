@@ -1,5 +1,6 @@
 import { APPROVAL_PROCEDURES } from './approval-procedures.js'
 import { CLIENT_PROCEDURES } from './client-procedures.js'
+import { PEOPLE_ACTIONS, PEOPLE_PROCEDURES } from './people-procedures.js'
 
 const ENDERS = 'its owner, administrators of its organisation, operators'
 
@@ -32,34 +33,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: "Revoke a membership; the member's keys and tokens are no longer accepted.",
     caller: 'administrators, the member itself, operators',
   },
-  'sessions.ticket': {
-    summary: 'Issue a ticket (60 s, once) with which the caller signs in with a browser; `url` opens the sign-in page with it.',
-    caller: 'members, for themselves',
-  },
-  'sessions.list': {
-    summary: 'List the sessions of browsers of the caller, or of `memberId`.',
-    caller: 'members for themselves; administrators, operators',
-  },
-  'sessions.end': { summary: 'Sign a browser out.', caller: 'as sessions.list' },
-  'sessions.endAll': {
-    summary: 'Sign every browser of the caller, or of `memberId`, out. Keys and tokens stay valid.',
-    caller: 'as sessions.list',
-  },
-  'issuers.register': {
-    summary:
-      "Register an OpenID Provider with which people of the organisation sign in (`private_key_jwt`; needs the setting `outgoing`). With `autoJoin`, people whose ID token has the claim's value join as `person`.",
-    caller: 'administrators',
-  },
-  'issuers.list': { summary: 'List the OpenID Providers of an organisation.', caller: 'members of the organisation, operators' },
-  'issuers.revoke': {
-    summary: 'Revoke an OpenID Provider, the links of its people and their sessions. The members stay.',
-    caller: 'administrators, operators',
-  },
-  'links.list': { summary: "List the caller's accounts at OpenID Providers, or those of `memberId`.", caller: 'as sessions.list' },
-  'links.revoke': {
-    summary: 'Revoke the link of an account at an OpenID Provider, and the sessions that it opened.',
-    caller: 'as sessions.list',
-  },
+  ...PEOPLE_PROCEDURES,
   'keys.register': {
     summary: 'Register a further key of an organisation, agent or member.',
     caller: 'administrators of the organisation; agents and members for their own keys',
@@ -345,4 +319,5 @@ export const AUDIT_ACTIONS: ReadonlySet<string> = new Set([
   'oauth.register',
   // The registry itself
   'clients.fetch',
+  ...PEOPLE_ACTIONS,
 ])

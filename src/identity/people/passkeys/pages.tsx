@@ -35,7 +35,7 @@ export const passkeyPages = (deps: PasskeyPagesDeps): Route[] => [
           '/you/passkeys/:keyId/revoke',
           { purpose: 'passkeys.revoke', subjectOf: ({ params }) => params.keyId ?? '' },
           async (person, _, { params }) => {
-            await revokePasskey(deps, person, RegisteredKeyId.parse(params.keyId))
+            await revokePasskey(deps, person, RegisteredKeyId.parse(params.keyId), { reason: 'user_request' })
             return seeOther(HOME)
           },
         ),

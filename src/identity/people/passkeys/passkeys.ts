@@ -1,10 +1,13 @@
 import { auditDraft } from '../../../audit/audit-draft.js'
 import { refuse } from '../../../errors.js'
 import { type Caller, type InviterDeps, mayOversee } from '../../../http/caller.js'
+import type { RevocationReason } from '../../../protocol/end-reason.js'
 import { identitiesOf, newHandle } from '../../../protocol/handles.js'
 import { MemberId, newId, type OrgId, type RegisteredKeyId } from '../../../protocol/ids.js'
+import type { Position } from '../../../protocol/log/entry.js'
 import { stands } from '../../../protocol/standing.js'
 import { denyCode } from '../../keys/one-time-code.js'
+import { type ManageMemberDeps, requireMember } from '../../members/authority.js'
 import type { InviteDeps } from '../../members/invite.js'
 import { requireOpenInvitation } from '../../members/invite.js'
 import { newMember } from '../../members/join.js'
@@ -24,6 +27,25 @@ export async function passkeysOf(
   const { items } = await people.passkeys.find('member', { where: { memberId }, limit: 100 })
   return items.filter(({ handle }) => !trustLog.ended.has(handle))
 }
+
+/** A passkey, as its person and the administrators see it. */
+export interface PasskeyView {
+  readonly passkeyId: RegisteredKeyId
+  readonly createdAt: number
+  readonly usedAt: number
+}
+
+/** Lists the passkeys of the caller, or of another member for its administrators. */
+export const listPasskeys = (
+  deps: PasskeyDeps & ManageMemberDeps,
+  caller: Caller,
+  memberId = MemberId.parse(caller.id),
+): Promise<{ readonly items: readonly PasskeyView[] }> =>
+  deps.trustLog.afterBarrier(caller.barrier, async () => {
+    await requireMember(deps, caller, memberId)
+    const passkeys = await passkeysOf(deps, memberId)
+    return { items: passkeys.map(({ id, createdAt, usedAt }) => ({ passkeyId: id, createdAt, usedAt })) }
+  })
 
 /** Redeems an invitation: one commit creates the member with a passkey. */
 export async function joinByPasskey(deps: PasskeyDeps, begun: SignIn, credential: string | undefined): Promise<SignInGrant> {
@@ -86,13 +108,18 @@ export async function proveByPasskey(deps: PasskeyDeps, begun: SignIn, credentia
 }
 
 /** Revokes a passkey: for its person, and for administrators. The sessions that it opened end with it. */
-export async function revokePasskey(deps: PasskeyDeps, caller: Caller, id: RegisteredKeyId): Promise<void> {
+export async function revokePasskey(
+  deps: PasskeyDeps,
+  caller: Caller,
+  id: RegisteredKeyId,
+  because: RevocationReason,
+): Promise<{ position: Position }> {
   const passkey = await deps.people.passkeys.get(id)
   if (!passkey || !(passkey.memberId === caller.id || mayOversee(caller, passkey.orgId))) return refuse('not_found', 'no such passkey')
   if (deps.trustLog.ended.has(passkey.handle)) refuse('already_revoked', 'the passkey was revoked')
   const ends = [{ handle: passkey.handle }]
   const draft = auditDraft(caller, 'passkeys.revoke', { orgId: passkey.orgId, subject: id })
-  await deps.trustLog.end({ type: 'key.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, reason: 'user_request' }) })
+  return deps.trustLog.end({ type: 'key.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
 }
 
 /** Takes the ceremony that a browser has begun. It is single-use: whatever the response is, the challenge is gone. */

@@ -15,7 +15,7 @@ test('docs/ERRORS.md lists exactly the reasons of src/errors.ts, with their HTTP
 
 test('every reason is used in src', () => {
   const src = resolve(import.meta.dirname, '../src')
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts') && file !== 'errors.ts')
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file) && file !== 'errors.ts')
   const text = files.map((file) => readFileSync(join(src, file), 'utf8')).join('\n')
   expect(Object.keys(REFUSALS).filter((reason) => !text.includes(`'${reason}'`))).toEqual([])
 })

@@ -12,6 +12,7 @@ import { logCommands } from './commands/log.js'
 import { approvalCommands } from './commands/organisation/approval.js'
 import { clientCommands } from './commands/organisation/client.js'
 import { levelCommands } from './commands/organisation/level.js'
+import { issuerCommands } from './commands/organisation/issuer.js'
 import { memberCommands } from './commands/organisation/member.js'
 import { namespaceCommands } from './commands/organisation/namespace.js'
 import { organisationCommands } from './commands/organisation/organisation.js'
@@ -54,6 +55,7 @@ export function newProgram({ printsUsageErrors = true }: { readonly printsUsageE
     sessionCommands,
     organisationCommands,
     memberCommands,
+    issuerCommands,
     namespaceCommands,
     resourceCommands,
     levelCommands,

@@ -4,6 +4,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { PEOPLE_MUTANTS } from './mutants-people.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -40,6 +41,7 @@ const BUDGETS = ['test/delegation/budgets']
 
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
+  ...PEOPLE_MUTANTS,
   [
     'the commit of a token takes its calls from the budgets',
     ISSUE,

@@ -22,8 +22,10 @@ const namesCursor = (issues: readonly z.core.$ZodIssue[]): boolean =>
 test('every command that prints a page of a list has --limit and --cursor', () => {
   const lists = leavesOf(newProgram()).filter((command) => /^(list|history|search|usage|audit)$/.test(command.name()))
   const without = lists.filter(({ options }) => !['--limit', '--cursor'].every((name) => options.some(({ long }) => long === name)))
-  // Keys and namespaces are few, so their lists have no pages.
+  // Sessions, issuers, keys and namespaces are few, so their lists have no pages.
   expect(without.map((command) => `${command.parent?.name()} ${command.name()}`)).toEqual([
+    'session list',
+    'issuer list',
     'namespace list',
     'key list',
     'signing-key list',

@@ -1,0 +1,38 @@
+// Planted bugs of the pages, sessions and sign-in: rows of MUTANTS.
+
+const PAGES = ['test/attacks/pages.test.ts']
+const SIGN_IN = ['test/identity/people/sign-in.test.ts']
+const PASSKEYS = ['test/identity/people/passkeys.test.ts']
+const UPSTREAM = ['test/identity/people/upstream.test.ts']
+const FORM = 'src/http/pages/form.tsx'
+const SESSION = 'src/identity/people/session.ts'
+const CEREMONY = 'src/identity/people/passkeys/ceremony.ts'
+const PASSKEY = 'src/identity/people/passkeys/passkeys.ts'
+const UPSTREAM_PAGES = 'src/identity/people/upstream/pages.tsx'
+const UPSTREAM_SIGN_IN = 'src/identity/people/upstream/sign-in.ts'
+
+/** [rule, file, original text, planted text, tests that may detect it] */
+export const PEOPLE_MUTANTS = [
+  ['a form must come from this registry', FORM, 'headers.origin !== issuer || ', '', PAGES],
+  ['a form must not come from another site', FORM, " || (site !== undefined && site !== 'same-origin')", '', PAGES],
+  ['a form needs the token of its page', FORM, "if (!equalTexts(form.get(TOKEN) ?? '', formTokenOf(use)))", 'if (false)', PAGES],
+  ['the token of a form is for one purpose', FORM, 'form\\0${purpose}\\0${subject}', 'form\\0${subject}', PAGES],
+  ['the token of a form is for one subject', FORM, 'form\\0${purpose}\\0${subject}', 'form\\0${purpose}', PAGES],
+  ['no frame shows a page', 'src/http/pages/html.ts', "      \"frame-ancestors 'none'\",\n", '', PAGES],
+  ['marks of direction do not reach a page', 'src/http/pages/foreign.tsx', 'withoutUnprintable(text)', 'text', PAGES],
+  ['a text of others is bounded', 'src/http/pages/foreign.tsx', 'shortened(shown, MAX_LENGTH)', 'shown', PAGES],
+  ['a session ends with its member', SESSION, ' || !stands(deps.trustLog.ended, client.dependencies.handles)', '', SIGN_IN],
+  ['a session ends with its key', SESSION, ' || !codeStands(deps.trustLog, session.dependsOn)', '', SIGN_IN],
+  ['a session has an absolute end', SESSION, 'Math.min(endsAt, now + IDLE_SECONDS)', 'now + IDLE_SECONDS', SIGN_IN],
+  ['a step of a sign-in gets a new cookie', 'src/identity/people/sign-in.ts', 'const cookie = deps.random.token(SECRET_BYTES)\n  await deps.people.signIns.insert', "const cookie = 'A'.repeat(43)\n  await deps.people.signIns.insert", PAGES],
+  ['failed sign-ins are counted', 'src/identity/people/sign-in.ts', '  if (refusal) throw refusal\n  const proved', '  const proved', PAGES],
+  ['a sign-in opens one session', 'src/identity/people/sign-in.ts', 'consuming === undefined ? []', 'true ? []', SIGN_IN],
+  ['a passkey verifies its user', CEREMONY, 'requireUserVerification: true', 'requireUserVerification: false', PASSKEYS],
+  ['a passkey is of this origin', CEREMONY, 'expectedOrigin: issuer', "expectedOrigin: [issuer, 'https://evil.example']", PASSKEYS],
+  ['a passkey names its person', CEREMONY, 'if (userHandle !== userHandleOf(passkey.memberId)) return deny()', '', PASSKEYS],
+  ['a challenge expires', PASSKEY, ' && ceremony.expiresAt > now', '', PASSKEYS],
+  ['a revoked passkey signs nobody in', PASSKEY, ' || !stands(deps.trustLog.ended, [passkey.handle])', '', PASSKEYS],
+  ['a callback belongs to the browser that began', UPSTREAM_PAGES, 'if (!upstream || !taken)', 'if (!upstream)', UPSTREAM],
+  ['a revoked issuer signs nobody in', UPSTREAM_SIGN_IN, '[issuer.handle, organisation.handle]) ? issuer', '[organisation.handle]) ? issuer', UPSTREAM],
+  ['only accounts of the rule join', UPSTREAM_SIGN_IN, "    return refuse('code_invalid', 'this account may not sign in; ask an administrator of your organisation')\n  const { id", '    void 0\n  const { id', UPSTREAM],
+]

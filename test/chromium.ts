@@ -45,6 +45,14 @@ export async function addAuthenticator(context: BrowserContext, page: Page): Pro
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
+/** Saves the picture of a page for the documentation, with CREDENCE_SCREENSHOTS=1. */
+export async function picture(page: Page, name: string): Promise<void> {
+  if (process.env.CREDENCE_SCREENSHOTS !== '1') return
+  await page.setViewportSize({ width: 720, height: 480 })
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.screenshot({ path: new URL(`../docs/images/${name}.png`, import.meta.url).pathname })
+}
+
 /** WCAG 2.2 AA, in both colour schemes and at 360 px, where nothing may need scrolling in two directions. */
 export async function expectAccessible(page: Page): Promise<void> {
   await page.setViewportSize({ width: 360, height: 740 })

@@ -1,7 +1,7 @@
 // The pages in Chromium: passkeys by a virtual authenticator, the keyboard alone, accessibility.
 import type { Browser as Chromium, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { addAuthenticator, expectAccessible, hasChromium, launchChromium } from '../../chromium.js'
+import { addAuthenticator, expectAccessible, hasChromium, launchChromium, picture } from '../../chromium.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 
 let registry: Registry
@@ -36,16 +36,19 @@ describe.runIf(hasChromium('sign-in, passkeys, accessibility'))('in Chromium', (
     expect(await heading()).toBe('Create a passkey')
     expect(await page.textContent('main p')).toContain('Acme')
     await expectAccessible(page)
+    await picture(page, 'invitation')
     await page.click('main button')
     await page.waitForURL('**/you')
     expect(await page.textContent('header')).toContain('Signed in as Pia')
     await expectAccessible(page)
+    await picture(page, 'you')
 
     await page.click('header button')
     await page.waitForURL('**/sign-in')
     await page.goto(`${registry.issuer}/you`)
     expect(await heading()).toBe('Sign in')
     await expectAccessible(page)
+    await picture(page, 'sign-in')
     await page.click('text=Use a passkey')
     await page.click('main button')
     await page.waitForURL('**/you')

@@ -120,7 +120,7 @@ export async function newStage() {
         return /^first code (\S+)/m.exec(text)?.[1]
       }
       return {
-        issuer: `http://127.0.0.1:${port}`,
+        issuer: `http://localhost:${port}`,
         firstCode: await start(),
         about: 'a process of its own on the embedded store',
         /** Kills the process with SIGKILL. */

@@ -1,5 +1,5 @@
 // The client of the MCP SDK and nothing else: it learns from the server's challenge where to get a token, and gets one with its key.
-// MCP_URL=http://127.0.0.1:8080/mcp CLIENT_ID=agt_… KEY_FILE=agent.key.json ISSUER=http://127.0.0.1:4000 node bearer.js read-notes
+// MCP_URL=http://127.0.0.1:8080/mcp CLIENT_ID=agt_… KEY_FILE=agent.key.json ISSUER=http://localhost:4000 node bearer.js read-notes
 import { readFileSync } from 'node:fs'
 import { PrivateKeyJwtProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'

@@ -1,5 +1,5 @@
 // The client of the MCP SDK with tokens that are bound to the agent's key: `fetchAs` is its `fetch`.
-// MCP_URL=http://127.0.0.1:8080/mcp CLIENT_ID=agt_… KEY_FILE=agent.key.json ISSUER=http://127.0.0.1:4000 node dpop.js read-notes
+// MCP_URL=http://127.0.0.1:8080/mcp CLIENT_ID=agt_… KEY_FILE=agent.key.json ISSUER=http://localhost:4000 node dpop.js read-notes
 import { readFileSync } from 'node:fs'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'

@@ -17,6 +17,7 @@ export const landingPage = ({ issuer, version }: { readonly issuer: string; read
 <link rel="ard" href="/.well-known/ard.json">
 <h1>Credence registry</h1>
 <p>This is ${issuer}, a trust registry for A2A agents (Credence ${version}).</p>
+<p><a href="/sign-in">Sign in</a></p>
 <ul>
 <li><a href="/.well-known/ard.json">Catalog of the published agents</a></li>
 <li><a href="/.well-known/oauth-authorization-server">Authorization server metadata</a></li>

@@ -16,13 +16,15 @@ import { type ConnectionLimit, newConnectionLimit } from './limits/connection-li
 import { newMemoryBudget } from './limits/memory-budget.js'
 import { newRateLimits, type RateLimits } from './limits/rate-limit.js'
 import { newRequestQueues, type RequestQueues } from './limits/request-queues.js'
-import { listen } from './listen.js'
+import { alsoListen, listen } from './listen.js'
 import type { HttpRequest, HttpResponse, Route } from './route.js'
 import { newTrustedProxies } from './trusted-proxies.js'
 
 export interface HttpOptions {
   readonly issuer: string
   readonly host: string
+  /** A further address to listen on, with the same port. */
+  readonly alsoHost?: string
   readonly port: number
   readonly routes: readonly Route[]
   /** Serves all paths under `/trpc/`. */
@@ -79,7 +81,8 @@ const KEEP_ALIVE_MS = 65_000
 const SERVER = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS }
 
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { host, port, origins = [] } = options
+  const { host, alsoHost, origins = [] } = options
+
   let isDraining = false
   const server = createServer(SERVER, (request, response) => {
     handle(deps, request, response).catch((error: unknown) => {
@@ -104,8 +107,10 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     isProxy: newTrustedProxies(options.trustedProxies),
     isDraining: () => isDraining,
   }
+  const port = await listen(server, host, options.port)
+  const closeFurther = alsoHost === undefined ? undefined : await alsoListen(server, alsoHost, port)
   return {
-    port: await listen(server, host, port),
+    port,
     server,
     queues,
     connections,
@@ -115,6 +120,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     close: async () => {
       isDraining = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      closeFurther?.()
       connections.closeUnused()
       await closed
     },

@@ -103,7 +103,7 @@ export const Config = z
     cosigners: z.array(CosignerSetting).max(8).default([]),
     /** Logs whose checkpoints this registry cosigns: the verifier key, preceded by the origin and a comma if its name differs. */
     cosignFor: z.array(CosignedOriginSetting).max(64).default([]),
-    /** Public URL of the registry. Required unless `dev` is set; in development mode, the default is the URL that the server listens on. */
+    /** Public URL of the registry. Required unless `dev` is set; in development mode, the default is `http://localhost:<port>`. */
     issuer: Issuer.optional(),
     host: z.string().min(1).max(255).default('127.0.0.1'),
     port: Port.default(4000),

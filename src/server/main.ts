@@ -4,7 +4,7 @@ import { systemRandom } from '../lib/random.js'
 import { answerBackups } from './backup-socket.js'
 import type { Config } from './config.js'
 import { newPinoLog } from './logger.js'
-import { adminUrlOf, issuerOf, openStore, openWitness } from './open-store.js'
+import { adminUrlOf, isOnLocalhost, issuerOf, openStore, openWitness } from './open-store.js'
 import { startServer } from './server.js'
 
 export interface Registry {
@@ -54,6 +54,7 @@ export async function serve(config: Config): Promise<Registry> {
       dev,
       ...(acceptClock && !dev && { clockMode: 'accepted' as const }),
       host,
+      ...(isOnLocalhost(config) && { alsoHost: '::1' }),
       port,
       adminPort,
       adminHost,

@@ -54,8 +54,15 @@ export function requireStoreFile(config: Config, hint = ''): void {
 /** The SQLite file in the data directory. */
 export const storePath = ({ dataDirectory }: Pick<Config, 'dataDirectory'>): string => join(dataDirectory, 'credence.db')
 
-/** The configured issuer. Default: the URL of the address that the server listens on. */
-export const issuerOf = ({ issuer, host, port }: Pick<Config, 'issuer' | 'host' | 'port'>): string => issuer ?? urlAt(host, port)
+/**
+ * The configured issuer. Default: the URL of the address that the server listens on; in development mode with the default host, `localhost`,
+ * because passkeys need a host name.
+ */
+export const issuerOf = ({ issuer, dev, host, port }: Pick<Config, 'issuer' | 'dev' | 'host' | 'port'>): string =>
+  issuer ?? urlAt(isOnLocalhost({ dev, host }) ? 'localhost' : host, port)
+
+/** True if the server listens on both loopback addresses, because a browser may take either for `localhost`. */
+export const isOnLocalhost = ({ dev, host }: Pick<Config, 'dev' | 'host'>): boolean => dev && host === '127.0.0.1'
 
 /** The URL of the admin port. */
 export const adminUrlOf = ({ adminHost, adminPort }: Pick<Config, 'adminHost' | 'adminPort'>): string => urlAt(adminHost, adminPort)

@@ -42,6 +42,8 @@ import type { ServiceDeps } from './stores.js'
 
 interface ServerDeps extends ServiceDeps {
   readonly host: string
+  /** A further address to listen on. */
+  readonly alsoHost?: string
   readonly port: number
   readonly adminPort: number
   /** Default: loopback. */
@@ -143,7 +145,7 @@ async function serveCallers(
   deps: ServerDeps,
   services: Services,
 ): Promise<{ readonly http: HttpServer; readonly upgrades: ReturnType<typeof serveUpgrades> }> {
-  const { issuer, host, port, clock, random, log, origins = [], trustedProxies = [] } = deps
+  const { issuer, host, alsoHost, port, clock, random, log, origins = [], trustedProxies = [] } = deps
   const { trustLog, revocationSignals } = services
   const router = newRouter(services)
   const endpoints = [
@@ -168,6 +170,7 @@ async function serveCallers(
   const http = await startHttp({
     issuer,
     host,
+    ...(alsoHost !== undefined && { alsoHost }),
     port,
     routes: staleIfError(endpoints, { clock, ended: trustLog.ended, onApplied: trustLog.onApplied }),
     trpc: trpcOverHttp({ router, createContext: (request) => contextOf(services, log, request) }),

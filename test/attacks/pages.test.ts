@@ -197,6 +197,13 @@ describe('open redirect', () => {
   })
 })
 
+test('a stranger cannot store sign-ins without bound', async () => {
+  const attacker = newBrowser(registry.issuer)
+  const statuses: number[] = []
+  for (let i = 0; i < 230; i++) statuses.push((await attacker.get(`/you?${i}`)).status)
+  expect(statuses.at(-1)).toBe(429)
+})
+
 test('after ten failed tickets from an address, the eleventh sign-in gets 429; successful ones do not count', async () => {
   const attacker = newBrowser(registry.issuer)
   const start = await attacker.get('/sign-in')

@@ -81,7 +81,7 @@ export async function runBackups({ rounds, seed = 1, say = () => {} }) {
   const dice = newDice(seed)
   const folder = await mkdtemp(join(tmpdir(), 'credence-backup-'))
   const port = await freePort()
-  const issuer = `http://127.0.0.1:${port}`
+  const issuer = `http://localhost:${port}`
   const data = join(folder, 'data')
   const start = () => startRegistry({ data, port, logLevel: 'info' })
   let registry = await start()

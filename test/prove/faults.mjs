@@ -56,7 +56,7 @@ async function fullDisk(want) {
   const disk = smallDisk(folder)
   if (disk === undefined) return 'not run: no disk can be mounted here'
   const port = await freePort()
-  const issuer = `http://127.0.0.1:${port}`
+  const issuer = `http://localhost:${port}`
   const data = join(folder, 'data')
   const registry = await startRegistry({ data, port })
   try {
@@ -173,7 +173,7 @@ const get = (url) =>
 async function overload(want, { seconds }) {
   const folder = mkdtempSync(join(tmpdir(), 'credence-overload-'))
   const port = await freePort()
-  const issuer = `http://127.0.0.1:${port}`
+  const issuer = `http://localhost:${port}`
   const registry = await startRegistry({ data: join(folder, 'data'), port })
   const memory = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${registry.child.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
   try {

@@ -151,7 +151,7 @@ export async function runKills({ rounds, seed = 1, say = () => {} }) {
   const dice = newDice(seed)
   const folder = await mkdtemp(join(tmpdir(), 'credence-kills-'))
   const port = await freePort()
-  const issuer = `http://127.0.0.1:${port}`
+  const issuer = `http://localhost:${port}`
   const data = join(folder, 'data')
   let registry = await startRegistry({ data, port })
   const faults = []

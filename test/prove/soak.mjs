@@ -30,7 +30,7 @@ export async function runSoak({ seconds, say = () => {} }) {
   const port = await freePort()
   const registry = await startProbed(data, port)
   try {
-    const issuer = `http://127.0.0.1:${port}`
+    const issuer = `http://localhost:${port}`
     const cast = await newCast({ issuer, firstCode: registry.firstCode })
     const agent = await cast.agent('subscriber')
     const pair = await aPair(cast, issuer)

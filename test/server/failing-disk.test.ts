@@ -40,7 +40,7 @@ async function serve(data: string, before = '') {
     admin,
     metric: async (name: string) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(await admin('/metrics'))?.[1]),
     world: async () => {
-      const issuer = `http://127.0.0.1:${port}`
+      const issuer = `http://localhost:${port}`
       const firstCode = /first code (\S+)/.exec(output.stdout)?.[1] ?? ''
       return { issuer, ...(await newCast({ issuer, firstCode })) } as Registry // what the actors use of it
     },

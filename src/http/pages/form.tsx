@@ -7,7 +7,7 @@ import type { HttpRequest } from '../route.js'
 
 const TOKEN = 'form_token'
 
-/** What a form does, and for which browser: its token is valid for nothing else. */
+/** The purpose of a form, and the browser that it was sent to: its token is valid for nothing else. */
 interface FormUse {
   /** The value of the cookie that identifies the browser: of its session, or of the sign-in that it has begun. */
   readonly formKey: string

@@ -36,7 +36,7 @@ async function mayInvite(
   { orgId, role }: Pick<Invitation, 'orgId' | 'role'>,
 ): Promise<boolean> {
   if (isAdminOf(inviter, orgId)) return true
-  return inviter.role === 'operator' && (role === 'member' || !(await hasAdministrator(deps, orgId)))
+  return inviter.role === 'operator' && (role === 'member' || role === 'person' || !(await hasAdministrator(deps, orgId)))
 }
 
 /** Issues a one-time code for a new member. Only the organisation that runs the registry has operators, and it has no other members. */

@@ -29,7 +29,7 @@ export const personPage = (
     return response
   })
 
-/** What a form of a person does, and the parameters that it may repeat. */
+/** The purpose and the subject of a form, and the parameters that it may repeat. */
 interface PersonForm {
   readonly purpose: string
   /** The id of the thing that the form is about. */

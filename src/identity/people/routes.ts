@@ -6,8 +6,16 @@ import { IssuerId, LinkId, MemberId, OrgId, RegisteredKeyId, SessionId } from '.
 import { listPasskeys, type PasskeyDeps, type PasskeyView, revokePasskey } from './passkeys/passkeys.js'
 import { endAllSessions, endSession, listSessions, type SessionsDeps } from './sessions.js'
 import { issueTicket, type TicketDeps, type TicketIssued } from './ticket.js'
-import { type IssuersDeps, type IssuerView,
-  type LinkView, listIssuers, listLinks, registerIssuer, revokeIssuer, revokeLink } from './upstream/issuers.js'
+import {
+  type IssuersDeps,
+  type IssuerView,
+  type LinkView,
+  listIssuers,
+  listLinks,
+  registerIssuer,
+  revokeIssuer,
+  revokeLink,
+} from './upstream/issuers.js'
 
 const ADMINISTRATORS: readonly Role[] = ['administrator', 'operator']
 const MEMBERS: readonly Role[] = ['member', ...ADMINISTRATORS]

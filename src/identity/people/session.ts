@@ -69,8 +69,10 @@ export async function findSession(deps: SessionDeps, request: HttpRequest): Prom
 }
 
 /** An operation that fails if the session has ended: put it into a commit that a sign-out must prevent. */
-export const requiringSession = ({ people }: Pick<SessionDeps, 'people'>, { sessionId, id }: Pick<PersonCaller, 'sessionId' | 'id'>): Operation =>
-  people.sessions.changing(sessionId, { memberId: id }, { memberId: id })
+export const requiringSession = (
+  { people }: Pick<SessionDeps, 'people'>,
+  { sessionId, id }: Pick<PersonCaller, 'sessionId' | 'id'>,
+): Operation => people.sessions.changing(sessionId, { memberId: id }, { memberId: id })
 
 async function extend({ people }: SessionDeps, { id, usedAt, endsAt }: Session, now: number): Promise<void> {
   if (now - usedAt >= EXTEND_SECONDS)

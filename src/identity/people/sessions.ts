@@ -19,7 +19,7 @@ export interface SessionView {
   readonly lastUsedAt: number
   readonly expiresAt: number
   readonly amr: readonly string[]
-  /** What the browser says about itself. */
+  /** The `User-Agent` of the browser. */
   readonly browser: string
 }
 

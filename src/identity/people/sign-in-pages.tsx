@@ -58,7 +58,7 @@ async function receiveTicket(deps: SignInPagesDeps, request: HttpRequest): Promi
     const offered = await redeemTicket(deps, form.get('ticket') ?? '', now)
     if (!offered || !(await findGranted(deps, offered)))
       return refuse('code_invalid', 'the ticket is wrong, used or expired; run "credence console" again')
-    return seeOther('/sign-in/confirm', [await saveSignIn(deps, { returnTo: earlier?.returnTo, offered }, now)])
+    return seeOther('/sign-in/confirm', [await saveSignIn(deps, request, { returnTo: earlier?.returnTo, offered }, now)])
   })
 }
 

@@ -57,14 +57,22 @@ export const HOME = '/you'
 export async function toSignIn(deps: SignInDeps, request: Pick<HttpRequest, 'address'>, returnTo: string): Promise<HttpResponse> {
   if (returnTo === HOME) return seeOther('/sign-in')
   if (!/^\/(?![/\\])/.test(returnTo) || returnTo.length > 4096) refuse('invalid_request', 'the address of the page is too long')
-  const refusal = deps.rateLimits.signInStarts.take(addressPrefix(request.address))
-  if (refusal) throw refusal
   const { now } = await deps.trustLog.readBarrier()
-  return seeOther('/sign-in', [await saveSignIn(deps, { returnTo }, now)])
+  return seeOther('/sign-in', [await saveSignIn(deps, request, { returnTo }, now)])
 }
 
-/** Stores a step of a sign-in under a new cookie, so that nobody who knew the earlier cookie takes part in the step. */
-export async function saveSignIn(deps: SignInDeps, step: Omit<SignIn, 'id' | 'expiresAt'>, now: number): Promise<string> {
+/**
+ * Stores a step of a sign-in under a new cookie, so that nobody who knew the earlier cookie takes part in the step. The rate bounds what strangers
+ * can store.
+ */
+export async function saveSignIn(
+  deps: SignInDeps,
+  request: Pick<HttpRequest, 'address'>,
+  step: Omit<SignIn, 'id' | 'expiresAt'>,
+  now: number,
+): Promise<string> {
+  const refusal = deps.rateLimits.signInStarts.take(addressPrefix(request.address))
+  if (refusal) throw refusal
   const cookie = deps.random.token(SECRET_BYTES)
   await deps.people.signIns.insert({ ...step, id: digestOfText(cookie), expiresAt: now + SIGN_IN_SECONDS })
   return signInCookie(deps.issuer).set(cookie, SIGN_IN_SECONDS)

@@ -3,7 +3,7 @@ import { Handle } from '../../protocol/handles.js'
 import { IssuerId, LinkId, MemberId, OrgId, RegisteredKeyId, SessionId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
-/** How a person has proved who they are (RFC 8176 where it has a name): `pop`, the key of a CLI profile. */
+/** Authentication methods (RFC 8176): `pop`, a key; `user`, the authenticator has verified its user; `fed`, an OpenID Provider. */
 const Amr = z.array(z.string().max(16)).max(4)
 
 /** The member that a browser may sign in as, and the handles by which it may. */
@@ -20,7 +20,7 @@ export const Session = SignInGrant.extend({
   id: SessionId,
   orgId: OrgId,
   codeHash: z.string().length(43),
-  /** When the person signed in. */
+  /** Time of the sign-in. */
   createdAt: z.int(),
   usedAt: z.int(),
   /** The `User-Agent` of the browser, for the list of a person's sessions. */
@@ -108,7 +108,7 @@ export const SignIn = z.strictObject({
   id: z.string().length(43),
   /** The page of this registry that the person came from, and where they return to. */
   returnTo: z.string().max(4096).optional(),
-  /** What the person has proved. The sign-in waits for their consent. */
+  /** The sign-in that was proved. It waits for a click of the person. */
   offered: SignInGrant.optional(),
   passkey: PasskeyCeremony.optional(),
   upstream: UpstreamSignIn.optional(),

@@ -41,7 +41,7 @@ export async function issueTicket(deps: TicketDeps, caller: Caller): Promise<Tic
   return { url: `${deps.issuer}/sign-in#${ticket}`, ticket, expiresAt }
 }
 
-/** What a ticket grants, once. */
+/** Redeems a ticket, once. */
 export async function redeemTicket({ people }: Pick<TicketDeps, 'people'>, ticket: string, now: number): Promise<SignInGrant | undefined> {
   const redeemed = ticket.length > 64 ? undefined : await people.tickets.take(digestOfText(ticket), {})
   if (!redeemed || redeemed.expiresAt <= now) return undefined

@@ -32,5 +32,5 @@ export const PEOPLE_PROCEDURES = {
   },
 } as const
 
-/** What people do on pages. */
+/** Actions of pages. */
 export const PEOPLE_ACTIONS = ['sessions.create', 'passkeys.add', 'links.create'] as const

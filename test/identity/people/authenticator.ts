@@ -38,13 +38,24 @@ export function newCredential(name = 'credential') {
     create(ceremony: Ceremony): string {
       const data = bytes(authData(ceremony, true), new Uint8Array(16), [0, id.length], id, cose)
       const text = (word: string) => bytes([0x60 + word.length], Buffer.from(word))
-      const attestation = bytes([0xa3], text('fmt'), text('none'), text('attStmt'), [0xa0], text('authData'), [0x59, data.length >> 8, data.length & 255], data)
+      const attestation = bytes(
+        [0xa3],
+        text('fmt'),
+        text('none'),
+        text('attStmt'),
+        [0xa0],
+        text('authData'),
+        [0x59, data.length >> 8, data.length & 255],
+        data,
+      )
       const response = { clientDataJSON: b64(clientData(ceremony, 'webauthn.create')), attestationObject: b64(attestation) }
       return JSON.stringify({ id: b64(id), rawId: b64(id), type: 'public-key', response })
     },
     get(ceremony: Ceremony, memberId: string): string {
       const [data, client] = [authData(ceremony), clientData(ceremony, 'webauthn.get')]
-      const signature = createSign('sha256').update(bytes(data, sha256(client))).sign(privateKey)
+      const signature = createSign('sha256')
+        .update(bytes(data, sha256(client)))
+        .sign(privateKey)
       const response = { clientDataJSON: b64(client), authenticatorData: b64(data), signature: b64(signature), userHandle: b64(memberId) }
       return JSON.stringify({ id: b64(id), rawId: b64(id), type: 'public-key', response })
     },

@@ -27,8 +27,8 @@ export const passkeyPages = (deps: PasskeyPagesDeps): Route[] => [
     ? [
         pageRoute('POST', '/invitation', (request) => beginJoin(deps, request)),
         pageRoute('POST', '/sign-in/passkey', (request) => beginSignIn(deps, request)),
-        personForm(deps, '/you/passkeys', { purpose: 'passkeys.begin' }, async ({ id, name }) =>
-          begin(deps, { use: 'add', memberId: id, name }),
+        personForm(deps, '/you/passkeys', { purpose: 'passkeys.begin' }, async ({ id, name }, _, request) =>
+          begin(deps, request, { use: 'add', memberId: id, name }),
         ),
         personForm(
           deps,
@@ -101,25 +101,26 @@ async function beginJoin(deps: PasskeyPagesDeps, request: HttpRequest): Promise<
   return attempt(deps, request, async () => {
     const { now } = await deps.trustLog.readBarrier()
     const { id } = await requireInvitation(deps, form.get('code') ?? '', now)
-    return begin(deps, { use: 'join', memberId: newId(deps.random, 'mem'), name, invitationId: id })
+    return begin(deps, request, { use: 'join', memberId: newId(deps.random, 'mem'), name, invitationId: id })
   })
 }
 
 async function beginSignIn(deps: PasskeyPagesDeps, request: HttpRequest): Promise<HttpResponse> {
   const { formKey, signIn: earlier } = await visitorOf(deps, request)
   requireForm(request, deps.issuer, { formKey, purpose: 'sign-in.passkey' })
-  return begin(deps, { use: 'sign-in' }, earlier)
+  return begin(deps, request, { use: 'sign-in' }, earlier)
 }
 
 /** Begins a ceremony with a challenge, which is valid for one response. */
 async function begin(
   deps: PasskeyPagesDeps,
+  request: HttpRequest,
   ceremony: Omit<PasskeyCeremony, 'challenge' | 'expiresAt'>,
   earlier?: SignIn,
 ): Promise<HttpResponse> {
   const { now } = await deps.trustLog.readBarrier()
   const passkey = { ...ceremony, challenge: deps.random.token(32), expiresAt: now + CEREMONY_SECONDS }
-  return seeOther('/passkey', [await saveSignIn(deps, { returnTo: earlier?.returnTo, passkey }, now)])
+  return seeOther('/passkey', [await saveSignIn(deps, request, { returnTo: earlier?.returnTo, passkey }, now)])
 }
 
 /** The page that calls the authenticator. It needs a script. */

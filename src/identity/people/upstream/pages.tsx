@@ -60,7 +60,7 @@ async function begin(deps: UpstreamDeps, request: HttpRequest): Promise<HttpResp
     const [state, nonce, verifier] = [deps.random.token(32), deps.random.token(32), deps.random.token(32)]
     const upstream = { issuerId: issuer.id, state, nonce, verifier, ...(person && { linkTo: person.id }) }
     const location = await authorizationUrl(deps.issuer, await deps.providers.of(issuer), upstream)
-    return seeOther(location, [await saveSignIn(deps, { returnTo: earlier?.returnTo, upstream }, now)])
+    return seeOther(location, [await saveSignIn(deps, request, { returnTo: earlier?.returnTo, upstream }, now)])
   })
 }
 

@@ -30,7 +30,7 @@ type Provider = Pick<ForeignIssuer, 'url' | 'clientId'>
 
 const ASSERTION_SECONDS = 60
 
-/** Where a provider sends a person back to. */
+/** The redirect URI at a provider. */
 export const callbackOf = (issuer: string, issuerId: string): string => `${issuer}/sign-in/${issuerId}/callback`
 
 /** Reads the metadata of a provider. Its `issuer` must be the URL (OpenID Connect Discovery §4.3). */
@@ -75,7 +75,7 @@ export function newProviders(deps: ProviderDeps): Providers {
 export async function authorizationUrl(
   issuer: string,
   provider: Configuration,
-  { issuerId, state, nonce, verifier }: UpstreamSignIn,
+  { issuerId, state, nonce, verifier, linkTo }: UpstreamSignIn,
 ): Promise<string> {
   return buildAuthorizationUrl(provider, {
     redirect_uri: callbackOf(issuer, issuerId),
@@ -84,6 +84,8 @@ export async function authorizationUrl(
     code_challenge_method: 'S256',
     state,
     nonce,
+    // Somebody else may be signed in at the provider
+    ...(linkTo !== undefined && { prompt: 'login' }),
   }).href
 }
 

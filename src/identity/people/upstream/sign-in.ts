@@ -26,7 +26,7 @@ export async function findIssuer({ people, organisations, trustLog }: UpstreamDe
 }
 
 /**
- * What the callback of a provider grants. An account that is linked signs its member in; one that is not joins if the rule of the issuer says so. An
+ * Exchanges the code of a callback, and returns the grant of its account. An account that is linked signs its member in; one that is not joins if the rule of the issuer says so. An
  * e-mail address never selects a member, because a provider may not have verified it.
  */
 export async function proveByProvider(

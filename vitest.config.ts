@@ -12,6 +12,7 @@ const OVER_BOTH = [
   'test/attacks/canaries.test.ts',
   'test/identity/limits/instances.test.ts',
   'test/delegation/budgets/races.test.ts',
+  'test/delegation/approvals/races.test.ts',
   'test/delegation/introductions/{introductions,watch,decide/quota-slots}.test.ts',
   'test/revocations/{challenges,feed,messages,revocation-signals}.test.ts',
   'test/stories/{clock,main-job,races}.test.ts',

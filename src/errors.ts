@@ -92,7 +92,7 @@ export interface Fault {
   readonly hint: string
 }
 
-/** Where a client asks for an approval (`endpoint`), with what (`bindingToken`), and until when (epoch seconds). */
+/** A client asks for an approval at `endpoint` with `bindingToken`, until `expiresAt` (epoch seconds). */
 export interface AccessRequest {
   readonly endpoint: string
   readonly bindingToken: string

@@ -98,7 +98,7 @@ export interface Agent extends Calls, Cards {
   suggest(text: string, limit?: number): Promise<readonly string[]>
   readonly introductions: Introductions
   introduce: Introductions['introduce']
-  /** What waits for a decision, and the approvals of tokens. */
+  /** Pending decisions, and the approvals of tokens. */
   readonly approvals: Approvals
   readonly tasks: Tasks
   /** At most 500 tokens; `query('tokens.lineage', …)` also returns whether the list is complete. */

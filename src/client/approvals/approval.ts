@@ -23,7 +23,7 @@ export interface Approval {
   readonly capability?: string
   readonly purpose: string
   readonly requested: Bounds
-  /** What was approved; a token request must ask for exactly this. */
+  /** The approved bounds: a token request must ask for exactly these. */
   readonly approved?: Bounds
   /** The resource's own prose about the scopes. */
   readonly words?: readonly { readonly scope: string; readonly words: string }[]

@@ -35,7 +35,7 @@ export const listApprovals = (
     for (let pages = 0; pages < MAX_PAGES; pages++) {
       const { items, next } = await readPage(deps, caller, role, { limit: paging.limit, ...(after && { after }) })
       for (const item of items) {
-        // What was requested before has expired
+        // Older requests have expired
         if (state === 'pending' && item.createdAt <= now - PENDING_SECONDS) return { items: views }
         const view = await viewOfItem(deps, caller, item, now)
         after = cursorOfItem(item)

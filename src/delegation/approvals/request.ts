@@ -108,7 +108,7 @@ async function requireFreeSlot({ approvals }: ApprovalDeps, { id, from }: Approv
   await Promise.all(expired.map((one) => approvals.change(one.id, { state: 'pending' }, { state: 'expired', slot: undefined })))
   const taken = new Set(items.filter((one) => !expired.includes(one)).map(({ slot }) => slot))
   const free = Array.from({ length: MAX_PENDING }, (_, slot) => slot).filter((slot) => !taken.has(slot))
-  // By a hash of the random id, so that requests at the same time rarely choose the same
+  // A hash of the random id chooses, so that concurrent requests rarely choose the same slot
   const slot = free[[...id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, 0) % free.length]
   return (
     slot ??

@@ -20,9 +20,9 @@ export const Approval = z.strictObject({
   to: TargetId,
   toOrg: OrgId,
   because: ApprovalReasons,
-  /** What was requested. */
+  /** The token request that was refused. */
   request: TokenRequest,
-  /** What the approver has left of the requested bounds, if less. */
+  /** The bounds that the approver has granted, if narrower than the requested ones. */
   narrowed: Bounds.optional(),
   /** Digest of the token request that may take the approval: with the narrowed bounds, if there are any. */
   digest: z.string().length(43),
@@ -32,7 +32,7 @@ export const Approval = z.strictObject({
   risk: StoredRisk,
   /** `approval.ts` derives the state that callers see: time and endings change no record. */
   state: z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled', 'used']),
-  /** Which of the MAX_PENDING places of its requester a pending approval takes. */
+  /** The quota slot of its requester that a pending approval occupies. */
   slot: z.int().min(0).optional(),
   /** Identities of the requester, later also of the approver; and the epoch. The approval is void if one of them ends. */
   dependsOn: z.array(Handle).max(64),

@@ -8,7 +8,7 @@ import type { IntroductionView } from '../introductions/view.js'
 import { stateOf } from './approval.js'
 import type { Approval } from './store.js'
 
-/** What waits for a decision, or was decided, as both sides see it: the approval of a token, or a requested introduction. */
+/** A decision that is pending or was made, as both sides see it: the approval of a token, or a requested introduction. */
 export type ApprovalView = ReturnType<typeof viewOf> | ReturnType<typeof viewOfIntroduction>
 
 export function viewOf(deps: { readonly trustLog: { readonly ended: Ended } }, approval: Approval, now: number) {
@@ -30,7 +30,7 @@ export function viewOf(deps: { readonly trustLog: { readonly ended: Ended } }, a
     actors: request.actors,
     purpose,
     requested: request.bounds,
-    /** What the token request may ask for. */
+    /** The bounds that the token request must ask for. */
     approved: state === 'approved' || state === 'used' ? (narrowed ?? request.bounds) : undefined,
     words,
     risk,

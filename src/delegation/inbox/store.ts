@@ -7,7 +7,7 @@ import { type WebhooksStore, webhooksStore } from '../webhooks/store.js'
 
 const NotificationKind = z.enum(['requested', 'granted', 'denied', 'ended', 'needsApproval'])
 
-/** Whose inbox it is. */
+/** The owner of an inbox. */
 const Recipient = z.union([AgentId, OrgId])
 export type Recipient = z.infer<typeof Recipient>
 

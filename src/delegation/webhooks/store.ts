@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AgentId, ApprovalId, IntroductionId, MemberId, OrgId, TargetId, WebhookId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
-/** What a message of a webhook can be about: the notifications to an organisation. */
+/** The notifications to an organisation that a webhook can get. */
 const WEBHOOK_EVENTS = [
   'introduction.requested',
   'introduction.needsApproval',
@@ -24,7 +24,7 @@ const Webhook = z.strictObject({
   url: z.string().max(2048),
   /** Absent: all. */
   events: WebhookEvents.optional(),
-  /** Which of the MAX_WEBHOOKS places of its organisation it takes. */
+  /** The quota slot of its organisation that it occupies. */
   slot: z.int().min(0),
   createdAt: z.int(),
   createdBy: MemberId,

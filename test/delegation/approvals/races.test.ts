@@ -1,0 +1,65 @@
+// Approvals at the same time, over two instances: a request, a decision and a use each count once. Runs over both stores.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Approval } from '../../../src/client/index.js'
+import { tokenRequest } from '../../oauth/requests.js'
+import { type Actor, type AgentActor, type Registry, startRegistry } from '../../registry.js'
+import { reasonOf } from '../../stories/actors.js'
+
+let registry: Registry
+let acme: Actor
+let client: AgentActor
+const URI = 'http://127.0.0.1:9/races'
+beforeAll(async () => {
+  registry = await startRegistry()
+  acme = await registry.organisation('Acme')
+  const scopes = [{ scope: 'mail', words: 'Send mail', approval: 'organisation' }]
+  await acme.mutate('resources.register', { uri: URI, name: 'Mail', scopes, policy: { mode: 'open' } })
+  const globex = await registry.organisation('Globex')
+  client = await registry.agent({ registeredBy: globex, ceiling: { rights: [{ audience: URI, scope: 'mail' }] } })
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+const TIMES = 20
+const times = <T>(n: number, work: (i: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: n }, (_, i) => work(i)))
+const request = (more: object = {}) => tokenRequest(registry, client, { grant_type: 'client_credentials', resource: URI, ...more })
+const refused = async (): Promise<string> => (await request()).body.access_request.binding_token
+const ask = async (bindingToken: string) => client.mutate<Approval>('approvals.request', { bindingToken, purpose: 'x' })
+const pending = async () => (await client.approvals.list({ role: 'from', limit: 100 })).items
+
+test('of 20 requests with one binding token one creates the approval', async () => {
+  const bindingToken = await refused()
+  const asked = await times(TIMES, () => ask(bindingToken))
+  expect(new Set(asked.map(({ approvalId }) => approvalId)).size).toBe(1)
+  expect(await pending()).toHaveLength(1)
+})
+
+test('of 20 decisions one counts, and of 20 uses one gets the token', async () => {
+  const { approvalId } = await ask(await refused())
+  const decided = await times(TIMES, () => reasonOf(acme.approvals.approve(approvalId)))
+  expect(decided.sort()).toEqual(['done', ...Array.from({ length: TIMES - 1 }, () => 'not_pending')])
+  const used = await times(TIMES, () => request({ approval_id: approvalId }))
+  expect(used.map(({ status, body }) => `${status} ${body.error}`).sort()).toEqual([
+    '200 undefined',
+    ...Array.from({ length: TIMES - 1 }, () => '409 conflict'),
+  ])
+})
+
+test('a use, a cancellation and a withdrawal at once: one of them counts', async () => {
+  for (let i = 0; i < 5; i++) {
+    const { approvalId } = await ask(await refused())
+    await acme.approvals.approve(approvalId)
+    const outcomes = await Promise.all([
+      request({ approval_id: approvalId }).then(({ body }) => body.error ?? 'done'),
+      reasonOf(client.approvals.cancel(approvalId)),
+      reasonOf(acme.approvals.withdraw(approvalId)),
+    ])
+    expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(1)
+  }
+})
+
+test('of 25 requests at once no more wait than an agent may have', async () => {
+  const bindingTokens = await times(25, refused)
+  const asked = await times(25, (i) => reasonOf(ask(bindingTokens[i] ?? '')))
+  expect(asked.every((outcome) => ['done', 'conflict'].includes(outcome))).toBe(true)
+  expect(await pending()).toHaveLength(20)
+})

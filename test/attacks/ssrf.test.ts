@@ -1,6 +1,6 @@
 // Attacks by a caller that chooses a URL which the registry fetches (rows SSRF-*), through the public API.
 import type { RequestListener } from 'node:http'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import type { CredenceError } from '../../src/errors.js'
 import { cert, type HostileServer, startHostile } from '../lib/guarded-fetch/hostile-server.js'
@@ -263,4 +263,39 @@ test('SSRF-05 metadata of a resource that do not end, or are larger than 16 KiB,
 
 test('SSRF-08 the registry is no resource of its own', async () => {
   for (const path of ['', '/', '/files', '/agents/agt_x']) expect(await asResource(registry.issuer + path)).toBe('bad_input')
+})
+
+test('A2A-10 a webhook on a private address is refused; one whose name resolves to a private address is never connected to', async () => {
+  const acme = await registry.organisation('Hooks')
+  const setting = (url: string) => acme.mutate('webhooks.set', { url })
+  for (const url of [
+    'https://169.254.169.254/',
+    'https://10.0.0.5/',
+    'http://hooks.acme.com/',
+    'https://localhost/',
+    `${registry.issuer}/trpc`,
+  ])
+    await expect(setting(url)).rejects.toMatchObject({ reason: 'url_not_allowed' })
+  names['hooks.acme.com'] = [['10.0.0.5']]
+  await setting('https://hooks.acme.com/x')
+  const uri = 'https://hooks.acme.com/api'
+  const scopes = [{ scope: 'mail', words: 'Send mail', approval: 'organisation' }]
+  const { resourceId } = await acme.mutate<{ resourceId: string }>('resources.register', {
+    uri,
+    name: 'x',
+    scopes,
+    policy: { mode: 'open' },
+  })
+  await registry.operator.mutate('resources.confirm', { resourceId })
+  const client = await registry.agent({ ceiling: { rights: [{ audience: uri, scope: 'mail' }] } })
+  const { body } = await tokenRequest(registry, client, { grant_type: 'client_credentials', resource: uri })
+  const before = server.connections()
+  await client.mutate('approvals.request', { bindingToken: body.access_request.binding_token, purpose: 'x' })
+  await vi.waitFor(async () => {
+    registry.clock.advance(1)
+    const { items } = await acme.query<{ items: { failingSince?: number }[] }>('webhooks.list')
+    expect(items[0]?.failingSince).toBeDefined()
+  })
+  expect(lookUps).toContain('hooks.acme.com')
+  expect(server.connections()).toBe(before)
 })

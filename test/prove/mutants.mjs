@@ -33,6 +33,12 @@ const COMPROMISE = ['test/identity/keys/compromise.test.ts']
 const NAMES = ['test/protocol/names.test.ts']
 const DELEGATION = ['test/oauth/grants/delegation.test.ts']
 
+const APPROVAL = 'src/delegation/approvals/approval.ts'
+const REQUIRE_APPROVAL = 'src/delegation/approvals/require.ts'
+const DECIDE_APPROVAL = 'src/delegation/approvals/decide.ts'
+const BINDING = 'src/credentials/jose/binding-token.ts'
+const APPROVALS = ['test/delegation/approvals/approvals.test.ts']
+
 const VERIFIED = ['test/registry/cards/verified.test.ts']
 const NAMESPACES = ['test/identity/namespaces']
 const AGENT_NAMES = ['test/identity/names']
@@ -1126,6 +1132,51 @@ export const MUTANTS = [
     'cached.affected.length === 0 ? cached : sortedWith(await deps.findReliance(to))',
     'cached',
     ['test/stories/cached-state.test.ts'],
+  ],
+  [
+    'a token needs an approval also for a scope that includes a marked one or is part of it',
+    APPROVAL,
+    'intersectNames<Scope>([scope], granted).length > 0',
+    'granted.includes(scope)',
+    APPROVALS,
+  ],
+  ['delegation beyond an open policy needs an approval', APPROVAL, 'delegation && isBeyondPolicy ?', 'false ?', APPROVALS],
+  ['an approval expires', APPROVAL, "if (expiresAt <= now) return 'expired'", '', APPROVALS],
+  ['an approval is good for its own request only', REQUIRE_APPROVAL, 'if (approval.digest !== digestOf(request))', 'if (false)', APPROVALS],
+  ['only an approval that was given counts', REQUIRE_APPROVAL, "if (state !== 'approved')", "if (state === 'used')", APPROVALS],
+  [
+    'an approval is taken once',
+    REQUIRE_APPROVAL,
+    "{ state: 'approved', digest, revision },",
+    '{},',
+    ['test/delegation/approvals/races.test.ts'],
+  ],
+  ['an approval of a scope needs a person', DECIDE_APPROVAL, "&& caller.kind !== 'member')", '&& false)', APPROVALS],
+  ['nobody approves an own request', DECIDE_APPROVAL, 'if (caller.id === approval.from)', 'if (false)', APPROVALS],
+  ['only the side of the audience approves', DECIDE_APPROVAL, 'if (!(await isTarget(deps, caller, approval)))', 'if (false)', APPROVALS],
+  ['an approval is void without its approver', DECIDE_APPROVAL, ', ...caller.identities],', '],', APPROVALS],
+  ['a binding token is for its client only', BINDING, 'claims.sub !== expected.clientId &&', 'false &&', APPROVALS],
+  ['a binding token is valid for ten minutes', BINDING, '    timeFault(times, expected.now, BINDING_SECONDS),\n', '', APPROVALS],
+  [
+    'a resource that marks an added scope gives its settings a new version',
+    'src/delegation/resources/change.ts',
+    "approval !== 'organisation' || old",
+    'true || old',
+    APPROVALS,
+  ],
+  [
+    'an organisation removes its own webhooks only',
+    'src/delegation/webhooks/manage.ts',
+    'taking(id, { orgId: caller.orgId })',
+    'taking(id, {})',
+    ['test/stories/roles.test.ts'],
+  ],
+  [
+    'of two instances one sends a message of a webhook',
+    'src/delegation/webhooks/deliver.ts',
+    'change(id, { dueAt, attempts }, {',
+    'change(id, {}, {',
+    ['test/delegation/webhooks'],
   ],
   ['an introduction limits the scopes', EXCHANGE, '.reduce(intersectNames, bounds.scopes)', '.reduce(intersectNames)', TOKENS],
   ['the ceiling limits the scopes', EXCHANGE, '    ...ceilings.map(({ rights }, i) => ({ name: nameOf(i), rights })),\n', '', TOKENS],

@@ -51,7 +51,7 @@ async function aPending(more: object = {}): Promise<{ uri: string; client: Agent
   return { uri, client, approval, approvalId: approval.approvalId }
 }
 
-describe('a scope of a resource with `approval: organisation`', () => {
+describe('TEX-16 a scope of a resource with `approval: organisation`', () => {
   test('is refused, approved by a member of its organisation, and then good for one token', async () => {
     const { uri, client, approval, approvalId } = await aPending()
     expect(approval).toMatchObject({
@@ -191,6 +191,19 @@ describe('who decides', () => {
     const { approvalId } = await ask(client, uri)
     expect(await reasonOf(operatorAgent.approvals.approve(approvalId))).toBe('forbidden')
     expect((await operatorAgent.approvals.list()).items.map((one) => one.approvalId)).toContain(approvalId)
+    // An agent of the same organisation that operates the resource itself
+    const own = await aResource()
+    const rights = [{ audience: own.uri, scope: 'files' }]
+    const both = await registry.agent({ registeredBy: acme, ceiling: { rights, delegationDepth: 1 } })
+    await acme.mutate('resources.change', {
+      resourceId: own.resourceId,
+      operatorAgentId: both.agentId,
+      scopes: [{ scope: 'files', words: 'x' }],
+    })
+    const asked = await ask(both, own.uri, { scope: 'files', delegation: JSON.stringify({ depth: 1, rights }) })
+    expect(asked.because).toEqual(['delegation'])
+    expect(await reasonOf(both.approvals.approve(asked.approvalId))).toBe('forbidden')
+    expect(await reasonOf(acme.approvals.approve(asked.approvalId))).toBe('done')
   })
 
   test('a denied, cancelled or withdrawn approval is not good for a token', async () => {

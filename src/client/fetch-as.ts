@@ -1,4 +1,5 @@
 import { proveDpop } from '../credentials/jose/sign.js'
+import { CredenceError } from '../errors.js'
 import { coveredBySome, parseScope, type Scope } from '../protocol/rights.js'
 import type { Fetch } from './http.js'
 import type { AccessToken, TokenDeps } from './tokens.js'
@@ -18,7 +19,7 @@ interface Attempt {
  * Makes a `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is
  * sent once more if the peer requires a nonce (RFC 9449 §8), if it rejects the token (RFC 6750 §3.1), or its calls are used up, and a new one
  * can be obtained, or after a 503 with Retry-After. If the peer then answers that the token lacks scopes, one with these is requested; if the registry issues it, the request
- * is sent again. The wider token is used until it expires.
+ * is sent again. The wider token is used until it expires. If it needs an approval and there is no `onApprovalRequired`, the request throws `approval_required`.
  */
 export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promise<AccessToken>): Fetch {
   let token: Promise<AccessToken> | undefined
@@ -77,7 +78,11 @@ export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promis
       return true
     })
     stepUps = obtained.catch(() => false)
-    return obtained.catch(() => false)
+    return obtained.catch((error: unknown) => {
+      // The caller can ask for the approval, which the response of the peer does not say
+      if (error instanceof CredenceError && error.accessRequest !== undefined) throw error
+      return false
+    })
   }
   /** True if the peer named scopes that the token lacks, and there is a token with them now. */
   const mayStepUp = async ({ response: { status, headers }, scope }: Attempt): Promise<boolean> => {

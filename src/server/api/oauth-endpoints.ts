@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { TaskChain } from '../../oauth/revoke.js'
 import { AccessTokenClaims } from '../../protocol/claims.js'
 import { EndNote, EndReason } from '../../protocol/end-reason.js'
-import { AgentId, Audience, TaskId } from '../../protocol/ids.js'
+import { AgentId, ApprovalId, Audience, TaskId } from '../../protocol/ids.js'
 import { Delegation, ExchangeRights, Names } from '../../protocol/rights.js'
 import type { HttpEndpoint } from './http-endpoint.js'
 
@@ -80,6 +80,7 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
       allowed_resources: jsonText(Names, 'names of resources').optional(),
       required_tools: jsonText(Names, 'names of tools that the token must allow').optional(),
       required_resources: jsonText(Names, 'names of resources that the token must allow').optional(),
+      approval_id: ApprovalId.describe('Tokens for an audience only: the approval that the request takes').optional(),
       exchange_rights: jsonText(ExchangeRights, 'client_credentials only: the most that the root token may be exchanged for').optional(),
       expires_in: z.string().optional(),
     }),

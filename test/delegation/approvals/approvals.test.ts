@@ -1,6 +1,6 @@
 // Approvals: a token request that needs one is refused, asked for, decided by a person or an agent, and repeated once.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Approval, CredenceError, newEs256Signer } from '../../../src/client/index.js'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type AccessRequest, type Approval, CredenceError, newEs256Signer } from '../../../src/client/index.js'
 import { claimsOf } from '../../claims-of.js'
 import { tokenRequest } from '../../oauth/requests.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../../registry.js'
@@ -356,12 +356,26 @@ describe('one list of what waits', () => {
       for (const { approvalId, from } of pending) if (from === client.agentId) await acme.approvals.approve(approvalId)
     })
     try {
-      const { accessToken } = await client.exchange({
-        audience: uri,
-        scope: 'files/delete',
-        onApprovalRequired: (access) => client.approvals.obtain(access, { purpose: 'to tidy up' }),
-      })
-      expect(claimsOf(accessToken)).toMatchObject({ scope: 'files/delete', aud: uri })
+      let accessToken: string | undefined
+      const exchanging = client
+        .exchange({
+          audience: uri,
+          scope: 'files/delete',
+          onApprovalRequired: (access) => client.approvals.obtain(access, { purpose: 'to tidy up' }),
+        })
+        .then((token) => {
+          accessToken = token.accessToken
+        })
+      // An instance hears of the commits of another one when the clock moves on
+      await vi.waitFor(
+        () => {
+          registry.clock.advance(1)
+          expect(accessToken).toBeDefined()
+        },
+        { timeout: 15_000, interval: 50 },
+      )
+      await exchanging
+      expect(claimsOf(accessToken ?? '')).toMatchObject({ scope: 'files/delete', aud: uri })
     } finally {
       watched.close()
     }
@@ -375,6 +389,37 @@ describe('one list of what waits', () => {
       },
     })
     await expect(denied).rejects.toThrow('no mail')
+  })
+
+  test('fetchAs steps up to a scope that needs an approval by asking for it; without a callback it throws what to do', async () => {
+    const { uri } = await aResource()
+    const client = await aClient(uri)
+    const asked: string[] = []
+    const fetch = (async (input: string, init?: RequestInit) => {
+      if (!input.startsWith(uri)) return globalThis.fetch(input, init)
+      const { scope } = claimsOf(new Headers(init?.headers).get('authorization')?.slice('DPoP '.length) ?? '')
+      asked.push(scope)
+      return scope.includes('mail')
+        ? new Response('done')
+        : new Response('', { status: 403, headers: { 'www-authenticate': 'DPoP error="insufficient_scope", scope="files mail"' } })
+    }) as typeof globalThis.fetch
+    const own = registry.as(client, { fetch })
+    const exchange = { audience: uri, scope: 'files' }
+    // `files` covers files/delete, so the first token needs an approval too: an older one without it would do
+    await acme.mutate('resources.change', {
+      resourceId: (await acme.query<{ items: { resourceId: string; uri: string }[] }>('resources.list', { limit: 100 })).items.find(
+        (one) => one.uri === uri,
+      )?.resourceId,
+      scopes: SCOPES.filter(({ scope }) => scope !== 'files/delete'),
+    })
+    await expect(own.fetchAs(exchange)(uri)).rejects.toMatchObject({
+      reason: 'approval_required',
+      accessRequest: { expiresAt: expect.any(Number) },
+    })
+    const onApprovalRequired = async (access: AccessRequest) =>
+      acme.approvals.approve((await client.approvals.request(access, 'x')).approvalId)
+    expect(await (await own.fetchAs({ ...exchange, onApprovalRequired })(uri)).text()).toBe('done')
+    expect(asked).toEqual(['files', 'files', 'files mail'])
   })
 
   test('notifications about approvals do not reach watchers of introductions', async () => {

@@ -1140,6 +1140,13 @@ export const MUTANTS = [
     'granted.includes(scope)',
     APPROVALS,
   ],
+  [
+    'a request without its approval does not introduce the client',
+    EXCHANGE,
+    '  const approval = await approvalFor(deps, { barrier, jkt }, decided)\n',
+    '  if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)\n  const approval = await approvalFor(deps, { barrier, jkt }, decided)\n',
+    APPROVALS,
+  ],
   ['delegation beyond an open policy needs an approval', APPROVAL, 'delegation && isBeyondPolicy ?', 'false ?', APPROVALS],
   ['an approval expires', APPROVAL, "if (expiresAt <= now) return 'expired'", '', APPROVALS],
   ['an approval is good for its own request only', REQUIRE_APPROVAL, 'if (approval.digest !== digestOf(request))', 'if (false)', APPROVALS],

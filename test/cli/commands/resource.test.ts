@@ -2,6 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { CredenceError } from '../../../src/client/index.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { newCommandLine } from '../command-line.js'
@@ -104,4 +105,25 @@ test('agent change --add-call and introduction request take the URI; revoke says
   await line.json('resource', 'revoke', 'Shared', '--yes', '--reason', 'no_longer_needed')
   expect(await line.json('resource', 'show', resourceId)).toMatchObject({ state: 'revoked' })
   expect((await line.run(['resource', 'show', uri])).err).toContain('no resource is named')
+})
+
+test('a token for a marked scope waits in `approval list` and is narrowed by `approval approve --scope`; webhooks are set, listed and removed', async () => {
+  const uri = 'http://127.0.0.1:9/approved'
+  const { scopes } = await register(uri, 'Approved', '--policy', 'open', '--scope', 'mail=Send mail', '--scope-approval', 'mail')
+  expect(scopes[1]).toEqual({ scope: 'mail', words: 'Send mail', seconds: 300, approval: 'organisation' })
+  const client = await registry.agent({ ceiling: { rights: ['mail', 'files:read'].map((scope) => ({ audience: uri, scope })) } })
+  const refusal = await client.exchange({ audience: uri }).catch((error: unknown) => error)
+  if (!(refusal instanceof CredenceError) || !refusal.accessRequest) throw refusal
+  const { approvalId } = await client.approvals.request(refusal.accessRequest, 'to send')
+  const list = (await line.run(['approval', 'list'])).out
+  expect(list).toMatch(/^id\tkind\tstate\tfrom\tto\tscopes\tbecause\trisk\trequested\texpires\tpurpose\tfromId\ttoId\n/)
+  expect(list).toContain(`${approvalId}\ttoken\tpending\t`)
+  expect(await line.json('approval', 'show', approvalId)).toMatchObject({
+    words: expect.arrayContaining([{ scope: 'mail', words: 'Send mail' }]),
+  })
+  expect(await line.json('approval', 'approve', approvalId, '--scope', 'mail')).toMatchObject({ approved: { scopes: ['mail'] } })
+  expect((await client.exchange({ audience: uri, scope: 'mail', approvalId })).scope).toBe('mail')
+  const { webhookId } = await line.json('webhook', 'set', 'http://127.0.0.1:9/hook', '--event', 'approval.requested')
+  expect((await line.run(['webhook', 'list'])).out).toContain(`${webhookId}\thttp://127.0.0.1:9/hook\ton\tapproval.requested\t`)
+  expect(await line.json('webhook', 'remove', webhookId, '--yes')).toEqual({ webhookId })
 })

@@ -9,6 +9,7 @@ import { SEARCH_OPTIONS, type SearchOptions, type SearchResult } from '../protoc
 import { type Approvals, newApprovals } from './approvals/approvals.js'
 import { type Calls, newCalls } from './call.js'
 import { type Cards, newCards } from './cards.js'
+import { type Consents, newConsents } from './consents.js'
 import { type Feed, type FeedDeps, openFeed } from './feed.js'
 import { newFetchAs } from './fetch-as.js'
 import { type Fetch, traced } from './http.js'
@@ -101,6 +102,7 @@ export interface Agent extends Calls, Cards {
   /** Pending decisions, and the approvals of tokens. */
   readonly approvals: Approvals
   readonly tasks: Tasks
+  readonly consents: Consents
   /** At most 500 tokens; `query('tokens.lineage', …)` also returns whether the list is complete. */
   lineage(subject: LineageSubject): Promise<readonly LineageNode[]>
   /**
@@ -168,6 +170,7 @@ export function createAgent(options: AgentOptions): Agent {
     introduce: introductions.introduce,
     approvals: newApprovals(watchDeps, calls),
     tasks: newTasks(clock, calls),
+    consents: newConsents(calls),
     lineage: (subject) => readLineage(calls, subject),
     fetchAs: (peer) => {
       requireOptions('fetchAs', peer, EXCHANGE_OPTIONS)

@@ -73,12 +73,15 @@ const METHODS: Record<string, Call> = {
   'approvals.list': (more) => agent.approvals.list(more),
   'approvals.approve': (more) => agent.approvals.approve('x', more),
   'approvals.obtain': (more) => agent.approvals.obtain({ endpoint: 'x', bindingToken: 'x', expiresAt: 0 }, { purpose: 'x', ...more }),
+  'consents.list': (more) => agent.consents.list(more),
+  'consents.narrow': (more) => agent.consents.narrow('x', more),
+  'consents.revoke': (more) => agent.consents.revoke('x', more),
   'tasks.create': (more) => agent.tasks.create({ description: 'x', ...more }),
   'tasks.end': (more) => agent.tasks.end('x', more),
   'tasks.list': (more) => agent.tasks.list(more),
 }
 const METHODS_WITHOUT_OPTIONS =
-  'query mutate card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch approvals.request approvals.get approvals.deny approvals.cancel approvals.withdraw approvals.watch tasks.get tasks.pause tasks.resume cardDiff suggest'
+  'query mutate card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch approvals.request approvals.get approvals.deny approvals.cancel approvals.withdraw approvals.watch consents.get tasks.get tasks.pause tasks.resume cardDiff suggest'
 
 const functionsIn = (object: object, path = ''): string[] =>
   Object.entries(object).flatMap(([name, value]) => {

@@ -13,6 +13,7 @@ import { aPublicClient, register } from '../conformance/registration.js'
 import { testDns } from '../dns.js'
 import { signedIn } from '../identity/people/browser.js'
 import { proveNamespace } from '../identity/namespaces/actors.js'
+import { aConsent } from '../oauth/authorize/person-world.js'
 import { type Actor, type AgentActor, aCard, aName, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { reasonOf } from './actors.js'
@@ -269,6 +270,12 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'agents.revoke':
     case 'cards.next':
       return { agentId }
+    case 'consents.list':
+      return {}
+    case 'consents.get':
+    case 'consents.revoke':
+    case 'consents.narrow':
+      return { consentId: await aConsent(registry, { person: world.member, client: agent, by: acme }) }
     case 'resources.register':
       return aResource()
     case 'resources.list':

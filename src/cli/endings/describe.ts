@@ -1,5 +1,6 @@
 // Counts what would end with each kind of thing, by queries that the registry has. What cannot be counted is named without a number.
 import type { Agent } from '../../client/index.js'
+import type { ConsentView } from '../../delegation/consents/view.js'
 import type { IntroductionView } from '../../delegation/introductions/view.js'
 import type { ResourceView } from '../../delegation/resources/view.js'
 import type { TaskView } from '../../delegation/tasks/get.js'
@@ -91,6 +92,11 @@ export async function endingOfMember(agent: Agent, { memberId }: { readonly memb
     revokes: `member ${found ? `${found.name} (${memberId}, ${found.role}, ${found.state})` : memberId}`,
     endsWithIt: { keys: await count<Key>(agent, 'keys.list', { owner: memberId }, stands), tokens: NOT_COUNTED },
   }
+}
+
+export async function endingOfConsent(agent: Agent, { consentId }: { readonly consentId: string }): Promise<Ending> {
+  const { client, audience, state } = await agent.query<ConsentView>('consents.get', { consentId })
+  return { revokes: `consent to ${client} for ${audience} (${consentId}, ${state})`, endsWithIt: { tokens: NOT_COUNTED } }
 }
 
 export async function endingOfIntroduction(agent: Agent, { introductionId }: { readonly introductionId: string }): Promise<Ending> {

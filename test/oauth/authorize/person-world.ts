@@ -157,3 +157,15 @@ export async function refresh(
   }
   return postForm(registry, '/oauth/token', form, { dpop: proof, ...headers })
 }
+
+/** The id of a new consent of a member to an agent, for the registry itself. */
+export async function aConsent(
+  registry: Registry,
+  { person, client, by }: { readonly person: Actor; readonly client: AgentActor; readonly by: Actor },
+): Promise<string> {
+  await by.mutate('agents.change', { agentId: client.agentId, redirectUris: [REDIRECT] })
+  const world = { person, client, ocr: client, archive: client, browser: await signedIn(registry, person) }
+  await codeFor(registry, world, { resource: registry.issuer, prompt: 'consent' })
+  const { items } = await person.query<{ items: readonly { consentId: string }[] }>('consents.list', { client: client.agentId })
+  return items[0]?.consentId ?? ''
+}

@@ -1,0 +1,118 @@
+import type { Command } from 'commander'
+import type { ConsentView } from '../../../delegation/consents/view.js'
+import {
+  type CommonFlags,
+  call,
+  collect,
+  definedIn,
+  endingOptions,
+  type ListFlags,
+  listOptions,
+  openAgent,
+  showOptions,
+} from '../../context.js'
+import { callEnding } from '../../endings/confirm.js'
+import { endingOfConsent } from '../../endings/describe.js'
+import { refuseUsage } from '../../errors.js'
+import { type ListView, list } from '../../lists/list.js'
+import { agentIdOf, memberIdOf } from '../../names.js'
+import { print } from '../../output.js'
+
+const CONSENTS: ListView<ConsentView> = {
+  path: 'consents.list',
+  columns: [
+    { name: 'id', value: ({ consentId }) => consentId, kind: 'id' },
+    { name: 'client', value: ({ client }) => client },
+    { name: 'audience', value: ({ audience }) => audience },
+    { name: 'scopes', value: ({ rights }) => rights.map(({ scope }) => scope) },
+    { name: 'state', value: ({ state }) => state, kind: 'state' },
+    { name: 'until', value: ({ until }) => until, kind: 'time' },
+    { name: 'last used', value: ({ lastUsedAt }) => lastUsedAt, kind: 'time' },
+    { name: 'task', value: ({ taskId }) => taskId, kind: 'detail' },
+    { name: 'person', value: ({ memberId, personId }) => memberId ?? personId, kind: 'detail' },
+  ],
+  fields: {
+    consentId: true,
+    state: true,
+    memberId: true,
+    personId: true,
+    client: true,
+    audience: true,
+    rights: true,
+    tools: true,
+    resources: true,
+    delegation: true,
+    taskId: true,
+    grantedAt: true,
+    until: true,
+    uses: true,
+    lastUsedAt: true,
+    endedAt: true,
+    endedBy: true,
+    reason: true,
+    note: true,
+  },
+}
+
+interface ConsentListFlags extends ListFlags {
+  readonly member?: string
+  readonly client?: string
+  readonly audience?: string
+}
+interface NarrowFlags extends CommonFlags {
+  readonly scope?: readonly string[]
+  readonly tool?: readonly string[]
+  readonly resource?: readonly string[]
+  readonly passOn?: boolean
+  readonly until?: string
+}
+
+/** `credence consent …`. */
+export function consentCommands(program: Command, common: (command: Command) => Command): void {
+  const consent = program.command('consent').description('list, show, narrow and revoke what people have allowed clients to do for them')
+  listOptions(consent.command('list'))
+    .description('list consents, newest first: your own, those of another member, or those to a client')
+    .option('--member <member>', 'another member (id or name), for administrators')
+    .option('--client <client>', 'an agent, by id or name')
+    .option('--audience <uri>', 'only consents for this audience')
+    .action(async ({ member, client, audience, ...flags }: ConsentListFlags) => {
+      const { agent } = await openAgent(flags)
+      const input = {
+        ...(member !== undefined && { memberId: await memberIdOf(agent, member) }),
+        ...(client !== undefined && { client: await agentIdOf(agent, client) }),
+      }
+      return list(flags, CONSENTS, { ...input, ...definedIn({ audience }) })
+    })
+  showOptions(consent.command('show <consent>'))
+    .description('show one consent, with its last use')
+    .action(async (consentId: string, flags: CommonFlags) => {
+      const { agent } = await openAgent(flags)
+      print(flags, await agent.query<ConsentView>('consents.get', { consentId }), Object.keys(CONSENTS.fields))
+    })
+  common(consent.command('narrow <consent>'))
+    .description('keep only a part of a consent; tokens that were issued under it end')
+    .option('--scope <scope>', 'a scope to keep (repeatable)', collect)
+    .option('--tool <name>', 'a tool to keep (repeatable)', collect)
+    .option('--resource <name>', 'a resource to keep (repeatable)', collect)
+    .option('--no-pass-on', 'the client may not let others act for you')
+    .option('--until <time>', 'an earlier end, such as 2026-12-31 or 2026-12-31T12:00:00Z')
+    .action(async (consentId: string, { scope, tool, resource, passOn, until, ...flags }: NarrowFlags) => {
+      const changes = {
+        ...definedIn({ scopes: scope, tools: tool, resources: resource }),
+        ...(passOn === false && { delegation: null }),
+        ...(until !== undefined && { until: timeOf(until) }),
+      }
+      if (Object.keys(changes).length === 0) refuseUsage('nothing to narrow: give at least one option')
+      return call(flags, 'mutate', 'consents.narrow', { consentId, ...changes })
+    })
+  endingOptions(common(consent.command('revoke <consent>')))
+    .description('permanently revoke a consent with every token for the person under it')
+    .action((consentId: string, flags: CommonFlags) =>
+      callEnding(flags, 'consents.revoke', { inputOf: async () => ({ consentId }), describe: endingOfConsent }),
+    )
+}
+
+function timeOf(text: string): number {
+  const time = Date.parse(text)
+  return Number.isNaN(time) ? refuseUsage('--until: not a date or time such as 2026-12-31') : Math.floor(time / 1000)
+}

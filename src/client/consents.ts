@@ -1,0 +1,69 @@
+import { REVOCATION_INPUT, type RevocationReason } from '../protocol/end-reason.js'
+import { type OptionNames, requireOptions } from '../protocol/options.js'
+import type { Delegation, Right } from '../protocol/rights.js'
+import type { Calls } from './call.js'
+import { type Ended, PAGE_OPTIONS, type PageOptions } from './tasks.js'
+
+/** What a person allows a client. Times are in epoch seconds. */
+export interface Consent extends Ended {
+  readonly consentId: string
+  readonly state: 'valid' | 'revoked' | 'expired'
+  /** For the person and administrators of its organisation. */
+  readonly memberId?: string
+  /** The person as the client knows it. */
+  readonly personId: string
+  readonly client: string
+  readonly audience: string
+  readonly rights: readonly Right[]
+  readonly tools?: readonly string[]
+  readonly resources?: readonly string[]
+  readonly delegation?: Delegation
+  readonly taskId?: string
+  readonly grantedAt: number
+  readonly until: number
+  readonly uses: number
+  readonly lastUsedAt?: number
+}
+
+interface ConsentQuery extends PageOptions {
+  readonly memberId?: string
+  readonly client?: string
+  readonly audience?: string
+}
+const QUERY_OPTIONS: OptionNames<ConsentQuery> = { ...PAGE_OPTIONS, memberId: true, client: true, audience: true }
+
+interface ConsentNarrowing {
+  readonly scopes?: readonly string[]
+  readonly tools?: readonly string[]
+  readonly resources?: readonly string[]
+  /** Null: the client may not pass on what it gets. */
+  readonly delegation?: Delegation | null
+  readonly until?: number
+}
+const NARROWING_OPTIONS: OptionNames<ConsentNarrowing> = { scopes: true, tools: true, resources: true, delegation: true, until: true }
+
+/** For people and administrators. */
+export interface Consents {
+  /** Those of this person, of another one (administrators), or to a client of the own organisation (administrators), newest first. */
+  list(query?: ConsentQuery): Promise<{ readonly items: readonly Consent[]; readonly cursor?: string }>
+  get(consentId: string): Promise<Consent>
+  /** Tokens that were issued under the consent end; the client may get narrower ones. */
+  narrow(consentId: string, to: ConsentNarrowing): Promise<Consent>
+  revoke(consentId: string, because?: Partial<RevocationReason>): Promise<{ position: string }>
+}
+
+export const newConsents = ({ query, mutate }: Calls): Consents => ({
+  list: async (options = {}) => {
+    requireOptions('consents.list', options, QUERY_OPTIONS)
+    return query('consents.list', options)
+  },
+  get: (consentId) => query('consents.get', { consentId }),
+  narrow: async (consentId, to) => {
+    requireOptions('consents.narrow', to, NARROWING_OPTIONS)
+    return mutate('consents.narrow', { consentId, ...to })
+  },
+  revoke: async (consentId, because = {}) => {
+    requireOptions('consents.revoke', because, REVOCATION_INPUT)
+    return mutate('consents.revoke', { consentId, ...because })
+  },
+})

@@ -42,7 +42,7 @@ import { dependenciesToStore } from '../trust-log/horizon-rule.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth/client-auth.js'
 import type { TaskCreation } from './grants/task.js'
-import { TOKEN_RECORD_RETENTION_SECONDS, type TokenRecord, type TokensStore } from './store.js'
+import { personFieldsOf, TOKEN_RECORD_RETENTION_SECONDS, type TokenPerson, type TokenRecord, type TokensStore } from './store.js'
 
 export interface IssueDeps {
   readonly tokens: TokensStore
@@ -121,15 +121,6 @@ interface TokenDecision {
   readonly parents: readonly TokenId[]
   /** Dependencies of everything that the decision read, besides the client and its key. */
   readonly dependencies: readonly Dependencies[]
-}
-
-/** The person for whom a token is, and what it stands on. */
-export interface TokenPerson {
-  readonly memberId: MemberId
-  readonly consentId: ConsentId
-  readonly familyId?: FamilyId | undefined
-  /** When the person signed in. Only root tokens say so. */
-  readonly authAt?: number | undefined
 }
 
 export interface IssuedToken {
@@ -261,7 +252,7 @@ async function saveRecord(
     ...(decision.task && { taskId: decision.task.id, calledFor: `${claims.aud} ${decision.task.id}` }),
     tasks,
     ...(decision.introductionId && { introductionId: decision.introductionId }),
-    ...personOf(decision.person),
+    ...(decision.person && personFieldsOf(decision.person)),
     ...(decision.tools && { tools: [...decision.tools] }),
     ...(decision.resources && { resources: [...decision.resources] }),
     ...(decision.delegation && { delegation: decision.delegation }),
@@ -285,6 +276,7 @@ async function saveRecord(
       kind: decision.kind,
       scope: claims.scope.slice(0, 512),
       actors: record.actors.length,
+      ...(record.consentId && { consent: record.consentId }),
       ...(decision.jkt === undefined && { bearer: true }),
       ...(claims.max_calls && { maxCalls: claims.max_calls }),
       ...(claims.risk_level && { risk: claims.risk_level }),
@@ -300,9 +292,6 @@ async function saveRecord(
   if (committed.failed < taking.length) return 'retry'
   return refuse('unavailable', 'the token could not be stored; try again in a second', { retryAfterSeconds: 1 })
 }
-
-const personOf = (person: TokenPerson | undefined): Pick<TokenRecord, 'memberId' | 'consentId' | 'familyId'> =>
-  person ? { memberId: person.memberId, consentId: person.consentId, ...(person.familyId && { familyId: person.familyId }) } : {}
 
 /** Commits the task, its log entry and the token as one. */
 async function createTask(

@@ -64,6 +64,25 @@ export const TokenRecord = z.strictObject({
 })
 export type TokenRecord = z.infer<typeof TokenRecord>
 
+/** The person for whom a token is, and what it stands on. */
+export interface TokenPerson {
+  readonly memberId: MemberId
+  readonly consentId: ConsentId
+  readonly familyId?: FamilyId | undefined
+  /** When the person signed in. Only root tokens say so. */
+  readonly authAt?: number | undefined
+}
+
+export const personFieldsOf = ({
+  memberId,
+  consentId,
+  familyId,
+}: TokenPerson): Pick<TokenRecord, 'memberId' | 'consentId' | 'familyId'> => ({
+  memberId,
+  consentId,
+  ...(familyId && { familyId }),
+})
+
 export type TokensStore = Collection<TokenRecord>
 
 export const TOKEN_RECORD_RETENTION_SECONDS = 30 * 86_400

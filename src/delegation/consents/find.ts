@@ -10,22 +10,11 @@ import { type Dependencies, dependenciesOf, stands } from '../../protocol/standi
 import type { Cursor } from '../../storage/storage.js'
 import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { Consent, ConsentClientId, ConsentsStore } from './store.js'
+import type { Consent, ConsentClientId, ConsentsStore, GrantedConsent } from './store.js'
 
 export interface FindConsentDeps {
   readonly consents: ConsentsStore
   readonly trustLog: Pick<TrustLog, 'ended' | 'now'>
-}
-
-/** A consent as decisions read it. */
-export interface GrantedConsent {
-  readonly id: ConsentId
-  readonly bounds: Bounds
-  readonly taskId?: TaskId | undefined
-  /** What a token depends on: the consent and the version of its bounds. They expire with the consent. */
-  readonly dependencies: Dependencies
-  /** Everything that the consent depends on, with the person, whom no token names. */
-  readonly handles: readonly Handle[]
 }
 
 /** What a person consents to: one client at one audience. */

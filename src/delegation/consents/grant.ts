@@ -7,8 +7,8 @@ import { type Dependencies, joinDependencies } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
 import type { TaskDependencies } from '../tasks/task-dependencies.js'
-import { endingOfConsent, type FindConsentDeps, findConsent, type GrantedConsent, grantedOf, slotOf, stateOf } from './find.js'
-import { type Consent, type ConsentClientId, RETENTION_SECONDS } from './store.js'
+import { endingOfConsent, type FindConsentDeps, findConsent, grantedOf, slotOf, stateOf } from './find.js'
+import { type Consent, type ConsentClientId, type GrantedConsent, RETENTION_SECONDS } from './store.js'
 
 interface GrantDeps extends FindConsentDeps {
   readonly random: Random

@@ -10,7 +10,7 @@ import type { Consent } from './store.js'
 import { type ConsentView, viewOf } from './view.js'
 
 /** Absent fields stay as they are; `delegation: null` allows no passing on. */
-export interface ConsentNarrowing extends Omit<Narrowing, 'seconds'> {
+interface ConsentNarrowing extends Omit<Narrowing, 'seconds'> {
   /** Epoch seconds. */
   readonly until?: number | undefined
 }

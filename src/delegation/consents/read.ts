@@ -16,7 +16,7 @@ interface ListDeps extends ConsentDeps {
   readonly findClient: (id: AgentId) => Promise<{ readonly orgId: OrgId } | undefined>
 }
 
-export interface ConsentQuery extends PageInput {
+interface ConsentQuery extends PageInput {
   readonly memberId?: MemberId | undefined
   readonly client?: ConsentClientId | undefined
   readonly audience?: string | undefined

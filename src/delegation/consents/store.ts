@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
 import { AgentId, Audience, ClientUri, ConsentId, ExternalClientId, MemberId, OrgId, TaskId } from '../../protocol/ids.js'
 import { Bounds } from '../../protocol/rights.js'
+import type { Dependencies } from '../../protocol/standing.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { type Cache, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { GrantedConsent } from './find.js'
 
 /** A client that a person can consent to. */
 export const ConsentClientId = z.union([AgentId, ExternalClientId, ClientUri])
@@ -49,6 +49,17 @@ const ConsentSlot = z.strictObject({
   expiresAt: z.int(),
 })
 type ConsentSlot = z.infer<typeof ConsentSlot>
+
+/** A consent as decisions read it. */
+export interface GrantedConsent {
+  readonly id: ConsentId
+  readonly bounds: Bounds
+  readonly taskId?: TaskId | undefined
+  /** What a token depends on: the consent and the version of its bounds. They expire with the consent. */
+  readonly dependencies: Dependencies
+  /** Everything that the consent depends on, with the person, whom no token names. */
+  readonly handles: readonly Handle[]
+}
 
 export interface ConsentsStore extends Collection<Consent> {
   readonly slots: Collection<ConsentSlot>

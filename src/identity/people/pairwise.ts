@@ -3,7 +3,7 @@ import { base64url } from '../../lib/bytes.js'
 import { type MemberId, type OrgId, PersonId } from '../../protocol/ids.js'
 
 /** Those to whom a person has one id: the organisation of an audience, or for root tokens the client. */
-export type Sector = OrgId | `client:${string}`
+type Sector = OrgId | `client:${string}`
 
 /** Makes the id of a person in a sector. Without the secret, ids of two sectors cannot be linked to each other or to a member. */
 export type PairwiseIds = (memberId: MemberId, sector: Sector) => Promise<PersonId>

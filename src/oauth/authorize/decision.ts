@@ -1,8 +1,8 @@
 import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
-import { type FindConsentDeps, findConsent, type GrantedConsent } from '../../delegation/consents/find.js'
+import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
 import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
-import type { Consent } from '../../delegation/consents/store.js'
+import type { Consent, GrantedConsent } from '../../delegation/consents/store.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { refuse } from '../../errors.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
@@ -207,10 +207,7 @@ function ofConsents(consents: readonly GivenConsent[], person: PersonCaller): De
 }
 
 /** Refuses a request that was answered in another tab. */
-export async function requireUndecided(
-  { authorizations }: Pick<DecisionDeps, 'authorizations'>,
-  { id }: PendingAuthorization,
-): Promise<void> {
+async function requireUndecided({ authorizations }: Pick<DecisionDeps, 'authorizations'>, { id }: PendingAuthorization): Promise<void> {
   const current = await authorizations.get(id)
   if (!current || current.decidedAt !== undefined)
     refuse('conflict', 'this request was answered already, or has expired; go back to the application')

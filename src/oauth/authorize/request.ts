@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import { Audience, Jkt, TaskId } from '../../protocol/ids.js'
-import { Delegation, formatScope, Names, parseScope } from '../../protocol/rights.js'
+import { Delegation, Names, parseScope } from '../../protocol/rights.js'
 import { parseParameter } from '../grants/narrowing.js'
 import type { AuthorizationRequest } from './store.js'
 
@@ -78,6 +78,3 @@ function requestedScopes(form: OAuthForm) {
   if (scopes?.some((scope) => scope === 'openid')) refuse('invalid_scope', 'openid: no ID tokens are issued')
   return scopes
 }
-
-/** Scopes as a client reads them. */
-export const scopeText = formatScope

@@ -23,7 +23,6 @@ const LastUse = z.strictObject({
   /** The refresh token of the response, encrypted under a key that only the holder of the used secret can derive. */
   sealed: z.string().max(256).optional(),
 })
-export type LastUse = z.infer<typeof LastUse>
 
 /**
  * A family begins with an authorization code. Redeemed, the code gives tokens and, with `offline_access`, the first of its refresh tokens. There is one

@@ -144,7 +144,7 @@ async function endFamily({ trustLog, audit }: FamilyDeps, client: Pick<Client, '
   await trustLog.end({ type: 'family.revoked', ends, operations: audit.recordingEnd(draft, { ends, reason: 'compromised' }) })
 }
 
-export const endingOfFamily = ({ handle, expiresAt }: Pick<Family, 'handle' | 'expiresAt'>) => ({
+const endingOfFamily = ({ handle, expiresAt }: Pick<Family, 'handle' | 'expiresAt'>) => ({
   handle,
   horizon: expiresAt + SKEW_SECONDS,
 })

@@ -1,5 +1,6 @@
 import type { KeysFor } from '../../credentials/jose/jwt.js'
-import type { Consented, GrantedConsent } from '../../delegation/consents/find.js'
+import type { Consented } from '../../delegation/consents/find.js'
+import type { GrantedConsent } from '../../delegation/consents/store.js'
 import { type GrantedIntroduction, type SortDeps, sortByReliance } from '../../delegation/introductions/decide/granted.js'
 import { refuse } from '../../errors.js'
 import type { Client } from '../../identity/clients/client.js'
@@ -12,8 +13,7 @@ import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { findToken } from '../find-token.js'
-import type { TokenPerson } from '../issue.js'
-import type { TokenRecord } from '../store.js'
+import type { TokenPerson, TokenRecord } from '../store.js'
 
 export interface SubjectDeps extends SortDeps {
   readonly tokenKeys: KeysFor
@@ -26,7 +26,7 @@ export interface SubjectDeps extends SortDeps {
 }
 
 /** An introduction or a consent that the chain of a token consists of, with its bounds as they are now. */
-export interface Step {
+interface Step {
   readonly bounds: Bounds
   /** How often the token is passed on after this step, the requested exchange included. */
   readonly passedOn: number
@@ -34,7 +34,7 @@ export interface Step {
 }
 
 /** The person at the beginning of a chain, and the agent that it has consented to. */
-export interface SubjectPerson extends Omit<TokenPerson, 'consentId'> {
+interface SubjectPerson extends Omit<TokenPerson, 'consentId'> {
   readonly clientId: AgentId
   /** The consent that the chain began with. Absent before the first step, which needs one. */
   readonly consentId?: TokenPerson['consentId'] | undefined

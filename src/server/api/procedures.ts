@@ -1,6 +1,7 @@
 import { APPROVAL_PROCEDURES } from './approval-procedures.js'
 import { CLIENT_PROCEDURES } from './client-procedures.js'
 import { PEOPLE_ACTIONS, PEOPLE_PROCEDURES } from './people-procedures.js'
+import { CONSENT_PROCEDURES } from './consent-procedures.js'
 
 const ENDERS = 'its owner, administrators of its organisation, operators'
 
@@ -106,6 +107,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'members of its organisation',
   },
   ...CLIENT_PROCEDURES,
+  ...CONSENT_PROCEDURES,
   'namespaces.add': {
     summary: 'Claim a DNS name; returns the TXT record and the file of which one proves it. A claim is dropped after 7 days.',
     caller: 'administrators',
@@ -126,19 +128,6 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'namespaces.remove': {
     summary: 'Drop a claim, or end a proof: cards that it verified are only signed from then on.',
     caller: 'administrators, operators',
-  },
-  'consents.list': {
-    summary: 'List consents, newest first: of one person (default: the caller), or to one client.',
-    caller: 'the person, administrators of the organisation of the person or the client, operators',
-  },
-  'consents.get': {
-    summary: 'Return a consent, with the time of its last use.',
-    caller: 'the person, administrators of the organisation of the person or the client, operators',
-  },
-  'consents.narrow': { summary: 'Narrow a consent. Tokens that were issued under it end.', caller: 'the person' },
-  'consents.revoke': {
-    summary: 'End a consent, every token for the person under it, and the refresh families that stand on it.',
-    caller: 'the person, administrators of the organisation of the person or the client, operators',
   },
   'resources.register': {
     summary: 'Register a protected resource (an API or an MCP server): its URI, scopes, policy and whether it accepts bearer tokens.',

@@ -1,0 +1,16 @@
+/** Describes the procedures about consents, for PROCEDURES. */
+export const CONSENT_PROCEDURES = {
+  'consents.list': {
+    summary: 'List consents, newest first: of one person (default: the caller), or to one client.',
+    caller: 'the person, administrators of the organisation of the person or the client, operators',
+  },
+  'consents.get': {
+    summary: 'Return a consent, with the time of its last use.',
+    caller: 'the person, administrators of the organisation of the person or the client, operators',
+  },
+  'consents.narrow': { summary: 'Narrow a consent. Tokens that were issued under it end.', caller: 'the person' },
+  'consents.revoke': {
+    summary: 'End a consent, every token for the person under it, and the refresh families that stand on it.',
+    caller: 'the person, administrators of the organisation of the person or the client, operators',
+  },
+} as const

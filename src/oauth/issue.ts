@@ -91,7 +91,7 @@ export interface CallLimit {
 /** Result of a grant: the token to issue. */
 interface TokenDecision {
   readonly kind: 'root' | 'introduced'
-  readonly authenticated: { readonly client: TokenClient; readonly key: AuthenticatedClient['key'] }
+  readonly authenticated: { readonly client: TokenClient; readonly key: AuthenticatedClient['key'] | undefined }
   /** The organisation of the audience, which may read about the token of an external client. */
   readonly audienceOrgId?: OrgId
   /** Thumbprint of the key that the token is bound to. Undefined for a bearer token. */
@@ -153,7 +153,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
   const [signer, riskLevel] = await Promise.all([deps.keyRing.signer('token'), riskLevelOf(deps, decision, scope, now)])
   const dependencies = joinDependencies(
     client.dependencies,
-    { handles: [key.handle, handleOfToken(jti), deps.trustLog.epoch], expiresAt: Number.POSITIVE_INFINITY },
+    { handles: [...(key ? [key.handle] : []), handleOfToken(jti), deps.trustLog.epoch], expiresAt: Number.POSITIVE_INFINITY },
     ...decision.dependencies,
   )
   const allHandles = [...dependencies.handles, signer.handle]

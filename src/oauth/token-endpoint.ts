@@ -2,19 +2,23 @@ import type { Audit } from '../audit/audit.js'
 import { consumeProof } from '../credentials/jose/dpop.js'
 import { isRefusal, type Refusal, refuse } from '../errors.js'
 import { type OAuthForm, parseForm } from '../http/form.js'
+import { addressPrefix } from '../http/limits/address-prefix.js'
 import type { RateLimits } from '../http/limits/rate-limit.js'
 import { type HttpRequest, json, type Route } from '../http/route.js'
 import type { LimitsInForce } from '../identity/limits/in-force.js'
-import { ActorId, ClientUri, ExternalClientId } from '../protocol/ids.js'
+import { ActorId } from '../protocol/ids.js'
 import {
   type AuthenticatedClient,
   type AuthenticatedExternal,
   type ClientAuthDeps,
   confirmAnyClient,
   consumeAssertion,
+  isExternal,
   verifyClient,
 } from './client-auth/client-auth.js'
 import { type ProofDeps, verifyProof } from './client-auth/proof.js'
+import { isPublicRequest, requirePublicClient } from './client-auth/public-client.js'
+import type { FamilyRequest } from './families/use.js'
 import { grantAuthorizationCode } from './grants/authorization-code.js'
 import { grantClientCredentials } from './grants/client-credentials.js'
 import { ACCESS_TOKEN_TYPE } from './grants/exchange-request.js'
@@ -22,7 +26,7 @@ import { type ExternalClientDeps, grantToExternalClient } from './grants/externa
 import type { FamilyGrantDeps } from './grants/family.js'
 import { grantRefreshToken } from './grants/refresh-token.js'
 import { grantTokenExchange } from './grants/token-exchange.js'
-import type { GrantRequest, IssuedToken } from './issue.js'
+import type { IssuedToken } from './issue.js'
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const GRANT_TYPES = ['client_credentials', 'authorization_code', 'refresh_token', TOKEN_EXCHANGE] as const
@@ -47,24 +51,25 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
   endpoint: async (request) => {
     const form = parseForm(request, ['resource', 'audience'])
     const grantType = form.get('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
-    refusePublicClient(form)
-    const [verified, proof] = await Promise.all([verifyClient(deps, request, form), verifyProof(deps, request).catch(refusalOf)])
-    const { tokenRequestsPerSecond } =
-      verified.client.kind === 'external' ? deps.limits.configured : await deps.limits.ofClient(verified.client)
-    const { id } = verified.client
+    const isPublic = isPublicRequest(form)
+    if (isPublic && grantType !== 'authorization_code' && grantType !== 'refresh_token') refusePublicClient()
+    const [sender, proof] = await Promise.all([
+      isPublic ? publicSender(deps, request, form) : authenticatedSender(deps, request, form),
+      verifyProof(deps, request).catch(refusalOf),
+    ])
     const rate = deps.rateLimits.tokenRequests
     // Past the rate nothing is consumed, because that is a write
-    requireRate(rate.refusalFor(id))
+    requireRate(rate.refusalFor(sender.rateKey))
     // Both are consumed in parallel with the read barrier, the assertion even if the proof is invalid.
     const consume = async () => {
       const [isFirstUse, isFirstProof] = await Promise.all([
-        consumeAssertion(deps, verified, {}),
+        sender.consume(),
         isRefusal(proof) || consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil)),
       ])
       // A replayed assertion may come from a thief, so the request counts for the client only after a first use
       if (isFirstUse && isFirstProof && (!isRefusal(proof) || request.headers.dpop === undefined)) {
-        requireRate(rate.take(id, tokenRequestsPerSecond))
-        await request.enterAs?.(id)
+        requireRate(rate.take(sender.rateKey, sender.perSecond))
+        if (!isPublic) await request.enterAs?.(sender.rateKey)
       }
       return [isFirstUse, isFirstProof] as const
     }
@@ -74,7 +79,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
       undefined,
       async (barrier) => {
         const [isFirstUse, isFirstProof] = await consumed
-        const authenticated = await confirmAnyClient(deps, verified, isFirstUse)
+        const authenticated = await sender.confirm(isFirstUse)
         return auditRefusal(deps, authenticated, async () => {
           if (isRefusal(proof) && request.headers.dpop !== undefined) throw proof
           if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
@@ -88,14 +93,39 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
   },
 })
 
-/**
- * A public client sends only its id. It may use only the grants of people, which do not exist yet. The form of the id decides, so the answer does not tell
- * which clients exist.
- */
-function refusePublicClient(form: OAuthForm): void {
-  if (form.get('client_assertion') === undefined && ExternalClientId.or(ClientUri).safeParse(form.get('client_id')).success)
-    refuse('unauthorized_client', 'a client without authentication gets no token by this grant: send a client assertion (private_key_jwt)')
+/** The client that sent a request. */
+interface Sender {
+  readonly rateKey: string
+  readonly perSecond: number
+  /** False if the assertion was used before. */
+  consume(): Promise<boolean>
+  /** To be called after the read barrier. */
+  confirm(isFirstUse: boolean): Promise<AuthenticatedClient | AuthenticatedExternal>
 }
+
+async function authenticatedSender(deps: TokenEndpointDeps, request: HttpRequest, form: OAuthForm): Promise<Sender> {
+  const verified = await verifyClient(deps, request, form)
+  const limits = verified.client.kind === 'external' ? deps.limits.configured : await deps.limits.ofClient(verified.client)
+  return {
+    rateKey: verified.client.id,
+    perSecond: limits.tokenRequestsPerSecond,
+    consume: () => consumeAssertion(deps, verified, {}),
+    confirm: (isFirstUse) => confirmAnyClient(deps, verified, isFirstUse),
+  }
+}
+
+/** Everybody can send the id of a public client, so each address has a rate of its own. */
+async function publicSender(deps: TokenEndpointDeps, request: HttpRequest, form: OAuthForm): Promise<Sender> {
+  return {
+    rateKey: `public ${addressPrefix(request.address)}`,
+    perSecond: deps.limits.configured.tokenRequestsPerSecond,
+    consume: async () => true,
+    confirm: async () => ({ client: await requirePublicClient(deps, request, form), key: undefined }),
+  }
+}
+
+const refusePublicClient = (): never =>
+  refuse('unauthorized_client', 'a client without authentication gets no token by this grant: send a client assertion (private_key_jwt)')
 
 const ATTEMPT_BYTES = 16
 
@@ -117,22 +147,18 @@ function refusalOf(error: unknown): Refusal {
   throw error
 }
 
-type AnyRequest = Omit<GrantRequest, 'authenticated'> & { readonly authenticated: AuthenticatedClient | AuthenticatedExternal }
-
-async function grant(deps: TokenEndpointDeps, grantType: string, request: AnyRequest): Promise<IssuedToken> {
-  const { client, key } = request.authenticated
-  const { grantTypes } = client
+async function grant(deps: TokenEndpointDeps, grantType: string, request: FamilyRequest): Promise<IssuedToken> {
+  const { authenticated } = request
+  const { grantTypes } = authenticated.client
   if (grantTypes && !grantTypes.some((registered) => registered === grantType))
     refuse('unauthorized_client', `the client registered other grant types: ${grantTypes.join(', ')}`)
-  if (client.kind === 'external') return grantToExternalClient(deps, { ...request, authenticated: { client, key } }, grantType)
-  const ofClient = { ...request, authenticated: { client, key } }
+  if (grantType === 'authorization_code') return grantAuthorizationCode(deps, request)
+  if (grantType === 'refresh_token') return grantRefreshToken(deps, request)
+  if (isExternal(authenticated)) return grantToExternalClient(deps, { ...request, authenticated }, grantType)
+  const ofClient = { ...request, authenticated }
   switch (grantType) {
     case 'client_credentials':
       return grantClientCredentials(deps, ofClient)
-    case 'authorization_code':
-      return grantAuthorizationCode(deps, ofClient)
-    case 'refresh_token':
-      return grantRefreshToken(deps, ofClient)
     case TOKEN_EXCHANGE:
       return grantTokenExchange(deps, ofClient)
     default:

@@ -8,6 +8,7 @@ import {
   ClientId,
   ClientUri,
   ConsentId,
+  ExternalClientId,
   IntroductionId,
   Jkt,
   MemberId,
@@ -34,19 +35,19 @@ export function subProfileOf(sub: SubjectId): SubProfile {
  * delegation depth bounds it. An earlier build left issuer and profile out.
  */
 export interface Act {
-  readonly sub: AgentId
+  readonly sub: AgentId | ExternalClientId
   readonly iss?: string | undefined
   readonly sub_profile?: SubProfile | undefined
   readonly act?: Act | undefined
 }
 export const Act: z.ZodType<Act> = z.object({
-  sub: AgentId,
+  sub: z.union([AgentId, ExternalClientId]),
   iss: z.string().max(256).optional(),
   sub_profile: SubProfile.optional(),
   act: z.lazy(() => Act).optional(),
 })
 
-export const actorOf = (issuer: string, sub: AgentId, act?: Act): Act => ({
+export const actorOf = (issuer: string, sub: AgentId | ExternalClientId, act?: Act): Act => ({
   sub,
   iss: issuer,
   sub_profile: subProfileOf(sub),

@@ -45,10 +45,12 @@ export interface Client {
 }
 
 /** A client that is neither agent nor member: it registered itself without the grants of an agent, or is known by the URL of its metadata only. */
-export interface ExternalClient extends Pick<Client, 'dependencies' | 'keys' | 'clientUri' | 'grantTypes'> {
+export interface ExternalClient extends Pick<Client, 'dependencies' | 'keys' | 'clientUri' | 'grantTypes' | 'redirectUris' | 'name'> {
   readonly kind: 'external'
   /** The URL of its metadata until it gets its first token (oauth/grants/external-client.ts). */
   readonly id: ExternalClientId | ClientUri
+  /** It has no key: it sends its id alone, and may act for people only. */
+  readonly isPublic?: boolean | undefined
   /** The organisation whose registration grant it used. */
   readonly orgId?: OrgId | undefined
 }

@@ -34,3 +34,10 @@ export const ClientMetadata = z.strictObject({
   software_version: z.string().max(256).optional(),
 })
 export type ClientMetadata = z.infer<typeof ClientMetadata>
+
+/** The part of the metadata that decides how a client asks people. */
+export const askingPartOf = ({ redirect_uris: redirectUris, client_name: name, token_endpoint_auth_method: method }: ClientMetadata) => ({
+  ...(redirectUris && { redirectUris }),
+  ...(name !== undefined && { name }),
+  isPublic: method === 'none',
+})

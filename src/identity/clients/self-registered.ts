@@ -8,6 +8,7 @@ import { codeStands } from '../keys/one-time-code.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import { countNewest, type Quota } from '../limits/quota.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
+import { askingPartOf } from './metadata.js'
 import { keysOfMetadata } from './metadata-keys.js'
 import type { ClientDocumentsStore, RegisteredClientsStore } from './store.js'
 
@@ -51,8 +52,9 @@ export async function readExternalClient(
   const registered = await registeredClients.get(id)
   if (!registered?.handle || !registered.ver) return undefined
   const dependencies = dependenciesOf([registered.handle, registered.ver, registered.epoch], registered.expiresAt)
-  const keys = registered.entry === undefined ? [] : keysOfMetadata(registered.metadata, registered.ver)
-  const value = { kind: 'external' as const, id, orgId: registered.orgId, dependencies, keys, grantTypes: registered.metadata.grant_types }
+  const { metadata, orgId, entry, ver } = registered
+  const keys = entry === undefined ? [] : keysOfMetadata(metadata, ver)
+  const value = { kind: 'external' as const, id, orgId, dependencies, keys, grantTypes: metadata.grant_types, ...askingPartOf(metadata) }
   return { value, dependsOn: dependencies.handles }
 }
 

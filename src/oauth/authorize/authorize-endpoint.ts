@@ -3,21 +3,30 @@ import { type OAuthForm, parseForm, parseQuery } from '../../http/form.js'
 import { addressPrefix } from '../../http/limits/address-prefix.js'
 import { page } from '../../http/pages/page.js'
 import type { HttpRequest, HttpResponse, Route } from '../../http/route.js'
+import type { ExternalClient } from '../../identity/clients/client.js'
 import { pageRoute, personForm } from '../../identity/people/person-routes.js'
 import { findSession, type PersonCaller } from '../../identity/people/session.js'
 import { type SignInDeps, toSignIn } from '../../identity/people/sign-in.js'
+import { ClientUri, type OrgId } from '../../protocol/ids.js'
 import type { Barrier } from '../../protocol/standing.js'
 import { type AuthorizationClient, requireAuthorizationClient, requireRedirectUri } from './client.js'
 import { ConsentForm, type ConsentPageDeps, describeClient } from './consent-page.js'
 import { type Asked, allow, consentsCovering, type DecisionDeps, deny, rightsOf } from './decision.js'
 import { allowedIn, DECISION_PATH, DECISION_PURPOSE } from './decision-form.js'
 import { type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
-import { type PendingDeps, pathOf, requirePending, savePending, showPending } from './pending.js'
+import { audienceOf, type PendingDeps, pathOf, requirePending, savePending, showPending } from './pending.js'
 import { errorToClient, formActionOf, toClient } from './redirect.js'
 import { parseAuthorizationRequest, REPEATABLE, stateOf } from './request.js'
 import type { PendingAuthorization } from './store.js'
 
-export type AuthorizeDeps = SignInDeps & OfferDeps & PendingDeps & DecisionDeps & ConsentPageDeps
+export type AuthorizeDeps = SignInDeps &
+  OfferDeps &
+  PendingDeps &
+  DecisionDeps &
+  ConsentPageDeps & {
+    /** Stores a client that was only known by the URL of its metadata. */
+    readonly saveClientDocument: (uri: ClientUri, orgId: OrgId) => Promise<ExternalClient | undefined>
+  }
 
 /** Where the browser of a person comes with the request of a client, and sends its decision. */
 export const authorizeEndpoints = (deps: AuthorizeDeps): Route[] => [
@@ -42,8 +51,9 @@ export const authorizeEndpoints = (deps: AuthorizeDeps): Route[] => [
 async function authorize(deps: AuthorizeDeps, request: HttpRequest): Promise<HttpResponse> {
   const form = parseQuery(request, REPEATABLE)
   const barrier = await deps.trustLog.readBarrier()
-  const client = await requireAuthorizationClient(deps, form.get('client_id'), request.address)
   const requestUri = form.get('request_uri')
+  const audience = requestUri === undefined ? form.getAll('resource')[0] : await audienceOf(deps, requestUri)
+  const client = await requireAuthorizationClient(deps, form.get('client_id'), { address: request.address, audience })
   if (requestUri === undefined) return authorizePlain(deps, request, form, { client, barrier })
   const found = await requirePending(deps, client, requestUri, barrier.now)
   requireRegistered(client, found)
@@ -67,7 +77,7 @@ async function authorizePlain(
   form: OAuthForm,
   { client, barrier }: Known,
 ): Promise<HttpResponse> {
-  if (client.isRegisteredByMember)
+  if (client.kind === 'agent' && client.isRegisteredByMember)
     refuse('invalid_request', 'the application must push its request first (pushed_authorization_request_endpoint)')
   const redirectUri = requireRedirectUri(client, form.get('redirect_uri'))
   return orToClient(deps, { redirectUri, state: stateOf(form) }, async () => {
@@ -145,11 +155,24 @@ async function withoutPage(deps: AuthorizeDeps, asked: Asked, offers: readonly O
   return allow(deps, asked, { rights, until, isOffline })
 }
 
+/** A client that was only known by the URL of its metadata gets an id and handles of its own, on which the consent can depend. */
+async function stored(deps: AuthorizeDeps, client: AuthorizationClient, { orgId }: PersonCaller): Promise<AuthorizationClient> {
+  const uri = ClientUri.safeParse(client.id)
+  if (!uri.success) return client
+  return (
+    (await deps.saveClientDocument(uri.data, orgId)) ??
+    refuse('unavailable', 'the metadata of the application changed meanwhile; try again')
+  )
+}
+
 /** Receives the decision. Everything is decided anew: what has changed since the page was shown counts. */
 async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm, request: HttpRequest): Promise<HttpResponse> {
   const { now } = person.barrier
-  const client = await requireAuthorizationClient(deps, form.get('client_id'), request.address)
-  const pending = await requirePending(deps, client, form.get('request') ?? '', now)
+  const requestUri = form.get('request') ?? ''
+  const seen = { address: request.address, audience: await audienceOf(deps, requestUri) }
+  const known = await requireAuthorizationClient(deps, form.get('client_id'), seen)
+  const pending = await requirePending(deps, known, requestUri, now)
+  const client = await stored(deps, known, person)
   requireRegistered(client, pending)
   if (mustSignInAgain(pending, person)) refuse('access_denied', 'sign in again: the application asks for it')
   return orToClient(deps, pending.request, async () => {

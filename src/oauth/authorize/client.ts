@@ -11,8 +11,14 @@ export interface AuthorizationClientDeps {
   readonly trustLog: TrustLog
 }
 
-/** A client that may ask people: an agent. */
-export type AuthorizationClient = Omit<Client, 'kind' | 'id'> & { readonly kind: 'agent'; readonly id: AgentId }
+/** An agent that may ask people. */
+type AskingAgent = Omit<Client, 'kind' | 'id'> & { readonly kind: 'agent'; readonly id: AgentId }
+/** A client that may ask people: an agent, or an external client. */
+export type AuthorizationClient = AskingAgent | ExternalClient
+
+/** The name under which requests of the client are stored. An external client has an id of its own only after the first consent. */
+export const requesterOf = (client: AuthorizationClient): AuthorizationClient['id'] =>
+  client.kind === 'agent' ? client.id : (client.clientUri ?? client.id)
 
 /** One refusal for a client that is unknown, revoked, or has no redirect URIs. */
 const refuseClient = (): never =>
@@ -25,24 +31,24 @@ const refuseClient = (): never =>
 export async function requireAuthorizationClient(
   { clients, trustLog }: AuthorizationClientDeps,
   id: string | undefined,
-  address: string,
+  seen: { readonly address: string; readonly audience: string | undefined },
 ): Promise<AuthorizationClient> {
-  const found = id === undefined ? refuse('invalid_request', 'client_id is missing') : await clients.findAny(id, { address })
+  const found = id === undefined ? refuse('invalid_request', 'client_id is missing') : await clients.findAny(id, seen)
   if (!found || !stands(trustLog.ended, found.dependencies.handles)) return refuseClient()
   return requireMayAsk(found)
 }
 
 /** Members act for themselves, so they ask nobody. */
 export function requireMayAsk(client: Client | ExternalClient): AuthorizationClient {
-  if (client.kind !== 'agent' || (client.redirectUris ?? []).length === 0) return refuseClient()
+  if (client.kind === 'member' || (client.redirectUris ?? []).length === 0) return refuseClient()
   const { grantTypes } = client
   if (grantTypes && !grantTypes.includes('authorization_code'))
     refuse('unauthorized_client', 'the client registered other grant types than authorization_code')
-  return { ...client, kind: 'agent', id: AgentId.parse(client.id) }
+  return client.kind === 'external' ? client : { ...client, kind: 'agent', id: AgentId.parse(client.id) }
 }
 
 /** The redirect URI of a request: one that the client has registered. Any failure is shown to the person, and the browser is sent nowhere. */
-export function requireRedirectUri({ redirectUris = [] }: Pick<Client, 'redirectUris'>, uri: string | undefined): string {
+export function requireRedirectUri({ redirectUris = [] }: Pick<AuthorizationClient, 'redirectUris'>, uri: string | undefined): string {
   if (uri === undefined) return refuse('invalid_request', 'redirect_uri is missing')
   return isRegisteredRedirectUri(redirectUris, uri)
     ? uri

@@ -15,7 +15,8 @@ export interface ConsentPageDeps {
 /** Who asks, as the page shows it. */
 interface ClientDescription {
   readonly name: string
-  readonly organisation: string
+  /** Absent for a client that no organisation has registered. */
+  readonly organisation: string | undefined
   readonly ownOrganisation: string
   /** Epoch seconds. */
   readonly knownSince: number | undefined
@@ -23,13 +24,13 @@ interface ClientDescription {
 
 export async function describeClient({ agents, organisations }: ConsentPageDeps, { client, person }: Asked): Promise<ClientDescription> {
   const [agent, organisation, own] = await Promise.all([
-    agents.get(client.id),
-    organisations.get(client.orgId),
+    client.kind === 'agent' ? agents.get(client.id) : undefined,
+    client.orgId === undefined ? undefined : organisations.get(client.orgId),
     organisations.get(person.orgId),
   ])
   return {
     name: client.name ?? client.id,
-    organisation: organisation?.name ?? client.orgId,
+    organisation: organisation?.name,
     ownOrganisation: own?.name ?? person.orgId,
     knownSince: agent?.createdAt,
   }
@@ -51,8 +52,15 @@ export function ConsentForm({ asked, offers, requestUri, description }: ConsentP
   return (
     <>
       <p>
-        <Foreign text={description.name} /> of <Foreign text={description.organisation} /> asks to act for you,{' '}
-        <Foreign text={person.name} /> of <Foreign text={description.ownOrganisation} />.
+        <Foreign text={description.name} />{' '}
+        {description.organisation === undefined ? (
+          '(not registered by an organisation here)'
+        ) : (
+          <>
+            of <Foreign text={description.organisation} />
+          </>
+        )}{' '}
+        asks to act for you, <Foreign text={person.name} /> of <Foreign text={description.ownOrganisation} />.
       </p>
       <dl>
         {client.clientUri && (
@@ -73,7 +81,9 @@ export function ConsentForm({ asked, offers, requestUri, description }: ConsentP
       {isLoopback(hostname) && (
         <p class="note">The application runs on your device. Go on only if you have just started it there yourself.</p>
       )}
-      {client.orgId !== person.orgId && <p class="note">The application belongs to another organisation than you.</p>}
+      {client.orgId !== undefined && client.orgId !== person.orgId && (
+        <p class="note">The application belongs to another organisation than you.</p>
+      )}
       <Form action={DECISION_PATH} formKey={person.formKey} purpose={DECISION_PURPOSE} subject={requestUri}>
         <input type="hidden" name="client_id" value={client.clientUri ?? client.id} />
         <input type="hidden" name="request" value={requestUri} />

@@ -143,7 +143,11 @@ function decisionOf({ client, person, task, now }: Asked, expiresAt: number): Co
       identities: dependenciesOf(identities.filter((handle) => /^(?:mem|org|lnk):/.test(handle))),
       grantedBy: identities,
     },
-    client: { id: client.id, orgId: client.orgId, identities: client.dependencies },
+    client: {
+      id: client.id,
+      orgId: client.orgId,
+      identities: dependenciesOf(client.dependencies.handles.filter((handle) => !handle.startsWith('epo:'))),
+    },
     task,
     now,
     expiresAt,
@@ -151,7 +155,7 @@ function decisionOf({ client, person, task, now }: Asked, expiresAt: number): Co
 }
 
 const withClient = (person: PersonCaller, client: AuthorizationClient) =>
-  client.orgId === person.orgId ? {} : { otherOrgId: client.orgId }
+  client.orgId === undefined || client.orgId === person.orgId ? {} : { otherOrgId: client.orgId }
 
 type GivenConsent = Pick<FamilyGrant, 'audience' | 'bounds'> & { readonly consent: GrantedConsent }
 
@@ -165,7 +169,7 @@ function newFamily(
   const id = newId(random, 'fam')
   const code = newSecret(random, id)
   const standing = joinDependencies(
-    dependenciesOf([...identitiesOf(client.dependencies.handles), trustLog.epoch], client.dependencies.expiresAt),
+    dependenciesOf([...identitiesOf(client.dependencies.handles), trustLog.epoch]),
     ofConsents(consents, person),
     ...(task ? [dependenciesOf(identitiesOf(task.dependencies.handles), task.dependencies.expiresAt)] : []),
   )

@@ -3,8 +3,10 @@ import type { ResourceAudience } from '../../delegation/resources/find.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf } from '../../http/caller.js'
+import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
+import type { ClientUsesStore } from '../../identity/clients/store.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import { type AgentId, type Audience, isResourceId, type OrgId, type TargetId, type TaskId } from '../../protocol/ids.js'
 import {
@@ -27,6 +29,8 @@ export interface OfferDeps extends AuthorizationClientDeps {
   readonly clients: Clients
   readonly issuer: string
   readonly organisations: OrganisationsStore
+  readonly clientUses: ClientUsesStore
+  readonly dev: boolean
   readonly findResource: (uri: string) => Promise<ResourceAudience | undefined>
   readonly findGranted: (from: AgentId, to: TargetId) => Promise<readonly GrantedIntroduction[]>
   readonly findReliance: (id: TargetId) => Promise<CardReliance | undefined>
@@ -73,7 +77,8 @@ export async function offersFor(
   request: AuthorizationRequest,
   person: Caller | undefined,
 ): Promise<readonly Offer[]> {
-  requireWithinCeiling(client, request, await orgOfRights(deps, request))
+  if (client.kind === 'agent') requireWithinCeiling(client, request, await orgOfRights(deps, request))
+  else await requireMayAskAs(deps, client, request, person)
   const possible = await Promise.all(request.audiences.map((audience) => offerAt(deps, client, audience, person)))
   const unknown = request.scopes?.find((scope) => !possible.some(({ scopes }) => isOffered(scopes, scope)))
   if (unknown !== undefined) refuse('invalid_scope', `${unknown}: no audience of the request offers this scope to the client`)
@@ -99,6 +104,7 @@ const withWords = (offered: readonly OfferedScope[], scope: Scope): OfferedScope
 })
 
 async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: Audience, person: Caller | undefined): Promise<Offer> {
+  if (client.kind === 'external') return offerToExternal(deps, audience, person)
   if (audience === deps.issuer) {
     const scopes = personScopes(scopesFor(client.ceiling.rights, audience)).map((scope) => ({ scope }))
     return { audience, name: 'Credence', organisation: 'this registry', scopes, needsIntroduction: false }
@@ -130,6 +136,39 @@ async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: A
   }
 }
 
+/** An external client has neither ceiling nor introduction: the resource must let such clients in for people. */
+async function offerToExternal(deps: OfferDeps, audience: Audience, person: Caller | undefined): Promise<Offer> {
+  const found = await deps.findResource(audience)
+  if (!found || !letsInForPeople(found) || (person && !mayConsentAt(found, person))) return refuseTarget()
+  const { resource, offer } = found
+  const organisation = await deps.organisations.get(resource.orgId)
+  const scopes = intersectNames(resource.policy.scopes ?? offer.scopes, offer.scopes)
+  return {
+    audience: offer.audience,
+    target: { id: resource.id, orgId: resource.orgId },
+    name: resource.name,
+    organisation: organisation?.name ?? resource.orgId,
+    scopes: scopes.map((scope) => withWords(resource.scopes, scope)),
+    needsIntroduction: false,
+  }
+}
+
+export const letsInForPeople = ({ resource: { policy } }: ResourceAudience): boolean =>
+  policy.mode !== 'closed' && (policy.externalClients === 'withPerson' || policy.externalClients === 'any')
+
+/** Outside development mode a person consents only to external clients that its organisation uses. Such a client passes nothing on. */
+async function requireMayAskAs(
+  { dev, clientUses }: OfferDeps,
+  client: ExternalClient,
+  { delegation }: AuthorizationRequest,
+  person: Caller | undefined,
+): Promise<void> {
+  if (delegation) refuse('invalid_scope', 'delegation: only agents pass on what they get')
+  if (!person || dev || client.orgId === person.orgId) return
+  if (!(await clientUses.get(`${person.orgId} ${client.id}`)))
+    refuse('access_denied', 'your organisation has not admitted this application')
+}
+
 /** People of the organisation of a resource and of those that its policy lists, unless it admits all. */
 const mayConsentAt = ({ resource: { orgId, policy } }: ResourceAudience, person: Caller): boolean =>
   policy.people === 'any' || person.orgId === orgId || (policy.organisations?.includes(person.orgId) ?? false)
@@ -139,7 +178,7 @@ const orgOfRights = ({ issuer, clients }: OfferDeps, { delegation }: Authorizati
 
 /** The client may never have more, whatever a person allows. */
 function requireWithinCeiling(
-  { ceiling }: AuthorizationClient,
+  { ceiling }: Pick<Client, 'ceiling'>,
   { tools, resources, delegation }: AuthorizationRequest,
   orgOf: OrgOf,
 ): void {

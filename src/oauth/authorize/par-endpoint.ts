@@ -3,7 +3,7 @@ import { refuse } from '../../errors.js'
 import { parseForm } from '../../http/form.js'
 import type { RateLimits } from '../../http/limits/rate-limit.js'
 import { json, type Route } from '../../http/route.js'
-import { type ClientAuthDeps, confirmClient, consumeAssertion, verifyClient } from '../client-auth/client-auth.js'
+import { type ClientAuthDeps, confirmAnyClient, consumeAssertion, verifyClient } from '../client-auth/client-auth.js'
 import { type ProofDeps, verifyProof } from '../client-auth/proof.js'
 import { requireMayAsk, requireRedirectUri } from './client.js'
 import { type OfferDeps, offersFor, requireTaskOf } from './offer.js'
@@ -41,7 +41,7 @@ export const parEndpoint = (deps: ParDeps): Route => ({
       undefined,
       async ({ now }) => {
         const [isFirst, isFirstProof] = await consumed
-        const { client: authenticated } = await confirmClient(deps, verified, isFirst)
+        const { client: authenticated } = await confirmAnyClient(deps, verified, isFirst)
         if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
         const client = requireMayAsk(authenticated)
         if (form.get('request_uri') !== undefined) refuse('invalid_request', 'request_uri: a pushed request cannot refer to another')

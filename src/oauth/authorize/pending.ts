@@ -3,7 +3,7 @@ import { refuse } from '../../errors.js'
 import type { Random } from '../../lib/random.js'
 import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { AuthorizationClient } from './client.js'
+import { type AuthorizationClient, requesterOf } from './client.js'
 import type { AuthorizationRequest, AuthorizationsStore, PendingAuthorization } from './store.js'
 
 export interface PendingDeps {
@@ -28,8 +28,8 @@ export async function savePending(
   const requestUri = `${PREFIX}${random.token(REFERENCE_BYTES)}`
   const pending: PendingAuthorization = {
     id: digestOfText(requestUri),
-    clientId: client.id,
-    orgId: client.orgId,
+    clientId: requesterOf(client),
+    ...(client.orgId && { orgId: client.orgId }),
     dependsOn: [...client.dependencies.handles],
     isPushed,
     request,
@@ -43,13 +43,13 @@ export async function savePending(
 /** Finds the request that a `request_uri` names: of this client, fresh and not answered. One refusal for all others. */
 export async function requirePending(
   { authorizations, trustLog }: PendingDeps,
-  { id: clientId }: Pick<AuthorizationClient, 'id'>,
+  client: AuthorizationClient,
   requestUri: string,
   now: number,
 ): Promise<PendingAuthorization> {
   const pending = await authorizations.get(digestOfText(requestUri))
   const isGood =
-    pending?.clientId === clientId &&
+    pending?.clientId === requesterOf(client) &&
     pending.expiresAt > now &&
     pending.decidedAt === undefined &&
     stands(trustLog.ended, pending.dependsOn)
@@ -60,6 +60,10 @@ export async function requirePending(
         'the request is unknown, expired, answered, or from another client; go back to the application and begin again',
       )
 }
+
+/** The audience of a request, before its client is known: one with several roles acts in that which fits the audience. */
+export const audienceOf = async ({ authorizations }: PendingDeps, requestUri: string): Promise<string | undefined> =>
+  (await authorizations.get(digestOfText(requestUri)))?.request.audiences[0]
 
 /** From its first appearance in a browser on, there is time to sign in and to decide. */
 export async function showPending(

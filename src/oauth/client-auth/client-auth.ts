@@ -33,8 +33,11 @@ export interface AuthenticatedClient {
 /** The same for an external client. */
 export interface AuthenticatedExternal {
   readonly client: ExternalClient
-  readonly key: ClientKey
+  /** Absent for a public client. */
+  readonly key: ClientKey | undefined
 }
+
+export const isExternal = (one: AuthenticatedClient | AuthenticatedExternal): one is AuthenticatedExternal => one.client.kind === 'external'
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
@@ -119,8 +122,8 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
 
 /** Call after the read barrier. An external client may only request tokens (`confirmAnyClient`). */
 export async function confirmClient(deps: ClientAuthDeps, verified: VerifiedClient, isFirst: boolean): Promise<AuthenticatedClient> {
-  const { client, key } = await confirmAnyClient(deps, verified, isFirst)
-  return client.kind === 'external' ? refuseAlone() : { client, key }
+  const authenticated = await confirmAnyClient(deps, verified, isFirst)
+  return isExternal(authenticated) ? refuseAlone() : authenticated
 }
 
 /** What an external client may not do by itself. */

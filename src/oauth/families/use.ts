@@ -4,17 +4,18 @@
 // refresh with the same `Idempotency-Key` for a minute, and gets the same refresh token; and of a code that is sent twice within seconds the second use
 // is refused without an end. The next secret is stored encrypted under the used one, so that only its holder gets it again.
 import type { Audit } from '../../audit/audit.js'
-import { auditDraft } from '../../audit/audit-draft.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
-import type { Client } from '../../identity/clients/client.js'
+import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import { isRegisteredRedirectUri } from '../../identity/clients/redirect-uris.js'
 import { equalTexts } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
 import { SKEW_SECONDS } from '../../protocol/claims.js'
+import { ActorId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { AuthenticatedClient, AuthenticatedExternal } from '../client-auth/client-auth.js'
 import type { GrantRequest } from '../issue.js'
 import { newSecret, parseSecret, type Secret, seal, unseal } from './secret.js'
 import type { FamiliesStore, Family } from './store.js'
@@ -25,6 +26,9 @@ export interface FamilyDeps {
   readonly random: Random
   readonly audit: Audit
 }
+
+/** A token request by an agent, or by a client that is none. */
+export type FamilyRequest = Omit<GrantRequest, 'authenticated'> & { readonly authenticated: AuthenticatedClient | AuthenticatedExternal }
 
 /** A use of a secret that the commit of the token must contain. */
 export interface FamilyUse {
@@ -44,7 +48,7 @@ const deny = (): never =>
     'the code or refresh token is wrong, used or expired; or it belongs to another client, key, redirect_uri or code_verifier; or the person, the consent or the task has ended: ask for authorization again',
   )
 
-export async function useCode(deps: FamilyDeps, request: GrantRequest): Promise<FamilyUse> {
+export async function useCode(deps: FamilyDeps, request: FamilyRequest): Promise<FamilyUse> {
   const { authenticated, form, jkt, attempt, barrier } = request
   const secret = parseSecret(form.get('code') ?? refuse('invalid_request', 'code is missing')) ?? deny()
   const verifier = form.get('code_verifier') ?? refuse('invalid_grant', 'code_verifier is missing')
@@ -64,14 +68,14 @@ export async function useCode(deps: FamilyDeps, request: GrantRequest): Promise<
 }
 
 /** The code is only good with the verifier, redirect URI and key of its request (RFC 7636 §4.6, RFC 6749 §4.1.3). */
-const isFor = (family: Family, verifier: string, { authenticated: { client }, form, jkt }: GrantRequest): boolean =>
+const isFor = (family: Family, verifier: string, { authenticated: { client }, form, jkt }: FamilyRequest): boolean =>
   /^[A-Za-z0-9._~-]{43,128}$/.test(verifier) &&
   equalTexts(digestOfText(verifier), family.challenge) &&
   form.get('redirect_uri') === family.redirectUri &&
   isRegisteredRedirectUri(client.redirectUris ?? [], family.redirectUri) &&
   (family.jkt === undefined || family.uses > 0 || family.jkt === jkt)
 
-export async function useRefreshToken(deps: FamilyDeps, request: GrantRequest): Promise<FamilyUse> {
+export async function useRefreshToken(deps: FamilyDeps, request: FamilyRequest): Promise<FamilyUse> {
   const { authenticated, form, jkt, attempt, retryKey, barrier } = request
   const secret = parseSecret(form.get('refresh_token') ?? refuse('invalid_request', 'refresh_token is missing')) ?? deny()
   const family = await requireFamily(deps, secret, barrier.now)
@@ -92,7 +96,7 @@ export async function useRefreshToken(deps: FamilyDeps, request: GrantRequest): 
   return deny()
 }
 
-const isOfClient = ({ clientId }: Family, { id }: Pick<Client, 'id'>): boolean => clientId === id
+const isOfClient = ({ clientId }: Family, { id }: { readonly id: string }): boolean => clientId === id
 
 async function requireFamily({ families, trustLog }: FamilyDeps, { familyId }: Secret, now: number): Promise<Family> {
   const family = await families.get(familyId)
@@ -102,7 +106,7 @@ async function requireFamily({ families, trustLog }: FamilyDeps, { familyId }: S
 /** Replaces the secret. Of several uses at once one succeeds. */
 function next(
   { families, random }: FamilyDeps,
-  { jkt, attempt, retryKey, barrier }: GrantRequest,
+  { jkt, attempt, retryKey, barrier }: FamilyRequest,
   family: Family,
   used: Secret,
 ): FamilyUse {
@@ -134,13 +138,18 @@ function again(family: Family, used: Secret): FamilyUse {
 }
 
 /** Ends a family because a secret of it was used twice: every token of it is dead. */
-async function endFamily({ trustLog, audit }: FamilyDeps, client: Pick<Client, 'id' | 'orgId'>, family: Family): Promise<void> {
+async function endFamily({ trustLog, audit }: FamilyDeps, client: Client | ExternalClient, family: Family): Promise<void> {
   const ends = [endingOfFamily(family)]
-  const draft = auditDraft(client, 'oauth.token', {
-    ...(family.orgId !== client.orgId && { otherOrgId: family.orgId }),
+  const { orgId = family.orgId } = client
+  const draft = {
+    orgId,
+    actor: ActorId.parse(client.id),
+    action: 'oauth.token',
+    outcome: 'done' as const,
+    ...(family.orgId !== orgId && { otherOrgId: family.orgId }),
     subject: family.id,
     facts: { reused: family.uses === 1 ? 'code' : 'refresh_token' },
-  })
+  }
   await trustLog.end({ type: 'family.revoked', ends, operations: audit.recordingEnd(draft, { ends, reason: 'compromised' }) })
 }
 

@@ -1,6 +1,6 @@
 import { isRefusal, refuse } from '../../errors.js'
-import { useCode } from '../families/use.js'
-import type { GrantRequest, IssuedToken } from '../issue.js'
+import { type FamilyRequest, useCode } from '../families/use.js'
+import type { IssuedToken } from '../issue.js'
 import { type FamilyGrantDeps, grantByFamily } from './family.js'
 
 /**
@@ -8,7 +8,7 @@ import { type FamilyGrantDeps, grantByFamily } from './family.js'
  *
  * @see [RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.3), [RFC 7636 §4.5](https://www.rfc-editor.org/rfc/rfc7636.html#section-4.5)
  */
-export async function grantAuthorizationCode(deps: FamilyGrantDeps, request: GrantRequest): Promise<IssuedToken> {
+export async function grantAuthorizationCode(deps: FamilyGrantDeps, request: FamilyRequest): Promise<IssuedToken> {
   try {
     return await grantByFamily(deps, request, useCode)
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { ResourceAudience } from '../../delegation/resources/find.js'
+import { scopesWithoutApproval } from '../../delegation/resources/granted-scopes.js'
 import { refuse } from '../../errors.js'
 import { usingClient } from '../../identity/clients/admissions.js'
 import type { ExternalClient } from '../../identity/clients/client.js'
@@ -33,7 +34,7 @@ export async function grantToExternalClient(
   const { resource, target, offer } = found
   const seconds = parseLifetime(form)
   if (jkt === undefined) requireBearer(deps, { target: { resource } })
-  const scopes = requestedScopes(form, resource.policy.scopes ?? offer.scopes)
+  const scopes = requestedScopes(form, scopesWithoutApproval(resource, resource.policy.scopes ?? offer.scopes))
   deps.requireRoom('token')
   const client = await storedClient(deps, authenticated, resource.orgId)
   const issued = await issueToken(deps, barrier, {
@@ -63,7 +64,7 @@ async function storedClient(deps: ExternalClientDeps, { client, key }: Authentic
   const isStored = ExternalClientId.safeParse(client.id).success
   const stored = isStored ? client : client.clientUri && (await deps.saveClientDocument(client.clientUri, orgId))
   const clientId = ExternalClientId.safeParse(stored?.id)
-  const storedKey = stored?.keys.find(({ jkt }) => jkt === key.jkt)
+  const storedKey = stored?.keys.find(({ jkt }) => jkt === key?.jkt)
   if (!stored || !clientId.success || !storedKey)
     return refuse('unavailable', 'the metadata of the client changed meanwhile; try again', { retryAfterSeconds: 1 })
   if (!(await deps.clientUses.get(`${orgId} ${clientId.data}`))) {

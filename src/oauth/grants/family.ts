@@ -5,17 +5,19 @@ import { resourceUriOf } from '../../protocol/resources/uri.js'
 import { intersectNames, scopesFor } from '../../protocol/rights.js'
 import { dependenciesOf } from '../../protocol/standing.js'
 import { personScopes } from '../authorize/offer.js'
+import { isExternal } from '../client-auth/client-auth.js'
 import type { FamilyGrant } from '../families/store.js'
-import type { FamilyDeps, FamilyUse } from '../families/use.js'
+import type { FamilyDeps, FamilyRequest, FamilyUse } from '../families/use.js'
 import { type GrantRequest, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
 import { AUDIENCE_PARAMETERS, parseAudienceParameters } from './exchange-request.js'
-import { type Narrowing, narrowNamesTo, parseNarrowing, requestedScopes } from './narrowing.js'
-import type { Subject } from './subject.js'
+import { type Narrowing, narrowNamesTo, parseNarrowing, requestedScopes, parseParameter } from './narrowing.js'
+import { type Subject } from './subject.js'
 import { audienceIn, refuseTarget } from './target.js'
 import { findRequestedTask, requireTask, withRetries } from './task.js'
 import { type ExchangeDeps, tryGrantForAudience } from './token-exchange.js'
+import { type ExternalFamilyDeps, tryExternalToken } from './external-family.js'
 
-export type FamilyGrantDeps = ExchangeDeps & FamilyDeps
+export type FamilyGrantDeps = ExternalFamilyDeps & FamilyDeps
 
 /**
  * Issues a token for a person: what its consent allows now, within what this authorization allowed and the request asks for. Using the secret and storing
@@ -23,23 +25,25 @@ export type FamilyGrantDeps = ExchangeDeps & FamilyDeps
  */
 export const grantByFamily = (
   deps: FamilyGrantDeps,
-  request: GrantRequest,
-  use: (deps: FamilyDeps, request: GrantRequest) => Promise<FamilyUse>,
+  request: FamilyRequest,
+  use: (deps: FamilyDeps, request: FamilyRequest) => Promise<FamilyUse>,
 ): Promise<IssuedToken> =>
   withRetries(async (isRetry) => {
     deps.requireRoom('token')
     const used = await use(deps, request)
     const narrowing = parseNarrowing(request.form, AUDIENCE_PARAMETERS)
     const grant = grantFor(used, request)
-    const issued =
-      grant.audience === deps.issuer
-        ? await tryRootToken(deps, request, used, grant, narrowing)
-        : await tryToken(deps, request, used, grant, narrowing, isRetry)
+    const { authenticated } = request
+    const issued = isExternal(authenticated)
+      ? await tryExternalToken(deps, { ...request, authenticated }, used, grant, narrowing, isRetry)
+      : grant.audience === deps.issuer
+        ? await tryRootToken(deps, { ...request, authenticated }, used, grant, narrowing)
+        : await tryToken(deps, { ...request, authenticated }, used, grant, narrowing, isRetry)
     return issued === 'retry' ? issued : { ...issued, refreshToken: used.refreshToken }
   })
 
 /** The audience that the request names. It may be left out if the person was asked for one only. */
-function grantFor({ family }: FamilyUse, { form }: GrantRequest): FamilyGrant {
+function grantFor({ family }: FamilyUse, { form }: FamilyRequest): FamilyGrant {
   const named = audienceIn(form)
   const [only, ...others] = family.grants
   if (named === undefined) {

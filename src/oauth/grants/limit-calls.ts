@@ -11,7 +11,7 @@ import type { Target } from './target.js'
 interface LimitedRequest {
   /** The requested number of calls. */
   readonly maxCalls: number | undefined
-  readonly target: Target
+  readonly target: Pick<Target, 'resource' | 'understands'>
   readonly scopes: readonly Scope[]
   readonly task?: TaskDependencies | undefined
   /** False if the commit is tried first, which fails if a budget has too little left. */

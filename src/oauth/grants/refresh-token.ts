@@ -1,5 +1,5 @@
-import { useRefreshToken } from '../families/use.js'
-import type { GrantRequest, IssuedToken } from '../issue.js'
+import { type FamilyRequest, useRefreshToken } from '../families/use.js'
+import type { IssuedToken } from '../issue.js'
 import { type FamilyGrantDeps, grantByFamily } from './family.js'
 
 /**
@@ -7,5 +7,5 @@ import { type FamilyGrantDeps, grantByFamily } from './family.js'
  *
  * @see [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749.html#section-6), [RFC 9700 §4.14](https://www.rfc-editor.org/rfc/rfc9700.html#section-4.14)
  */
-export const grantRefreshToken = (deps: FamilyGrantDeps, request: GrantRequest): Promise<IssuedToken> =>
+export const grantRefreshToken = (deps: FamilyGrantDeps, request: FamilyRequest): Promise<IssuedToken> =>
   grantByFamily(deps, request, useRefreshToken)

@@ -16,7 +16,7 @@ import { addressPrefix } from '../../http/limits/address-prefix.js'
 import { type Admission, admissionsOf, newDocument, usesOf } from '../../identity/clients/admissions.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import type { SeenAssertion } from '../../identity/clients/clients.js'
-import type { ClientMetadata } from '../../identity/clients/metadata.js'
+import { askingPartOf, type ClientMetadata } from '../../identity/clients/metadata.js'
 import { keysOfMetadata } from '../../identity/clients/metadata-keys.js'
 import type { ClientDocument, ClientDocumentsStore, ClientUsesStore } from '../../identity/clients/store.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
@@ -118,6 +118,7 @@ export function newClientDocuments(deps: ClientDocumentsDeps): ClientsByDocument
       id: uri,
       clientUri: uri,
       grantTypes: current.metadata.grant_types,
+      ...askingPartOf(current.metadata),
       dependencies: dependenciesOf([trustLog.epoch]),
       keys: keysOfMetadata(current.metadata, trustLog.epoch),
     }
@@ -202,7 +203,7 @@ async function admittedClient(
     dependencies: joinDependencies(agent.dependencies, dependenciesOf([handle, ver])),
     keys: keysOfMetadata(metadata, ver).map((key) => (confirmedAt === undefined ? { ...key, isUnproved: true as const } : key)),
     grantTypes: metadata.grant_types,
-    ...redirectUrisOf(metadata),
+    redirectUris: metadata.redirect_uris,
   }
 }
 
@@ -213,6 +214,7 @@ const externalOf = ({ id, uri, handle, ver, metadata }: ClientDocument): Externa
   dependencies: dependenciesOf([handle, ver]),
   keys: keysOfMetadata(metadata, ver),
   grantTypes: metadata.grant_types,
+  ...askingPartOf(metadata),
 })
 
 async function organisationsOf(deps: ClientDocumentsDeps, { id, orgId }: ClientDocument): Promise<readonly OrgId[]> {
@@ -227,11 +229,6 @@ async function recordFetch(deps: ClientDocumentsDeps, uri: ClientUri, outcome: '
   for (const orgId of await organisationsOf(deps, document))
     await deps.audit.record({ orgId, actor: document.id, action: 'clients.fetch', outcome, subject: uri.slice(0, 128) })
 }
-
-const redirectUrisOf = ({ redirect_uris: redirectUris, client_name: name }: ClientMetadata) => ({
-  ...(redirectUris && { redirectUris }),
-  ...(name !== undefined && { name }),
-})
 
 /** What decides about a client. Prose does not. */
 const decisionOf = ({

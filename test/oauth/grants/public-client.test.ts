@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { digestOfText } from '../../../src/credentials/jose/digest.js'
+import { claimsOf } from '../../claims-of.js'
+import { register } from '../../conformance/registration.js'
+import { type Browser, signedIn } from '../../identity/people/browser.js'
+import { type Actor, type Registry, startRegistry } from '../../registry.js'
+import { decide, returned, VERIFIER } from '../authorize/person-world.js'
+import { postForm } from '../requests.js'
+
+const RESOURCE = 'http://127.0.0.1:9/files'
+const REDIRECT = 'http://127.0.0.1:4321/callback'
+let registry: Registry
+let acme: Actor
+let person: Actor
+let browser: Browser
+let clientId: string
+
+beforeAll(async () => {
+  registry = await startRegistry({ registration: 'token', bearerTokens: true })
+  acme = await registry.organisation('Acme')
+  const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
+  person = await registry.join(code, 'Petra')
+  browser = await signedIn(registry, person)
+  await acme.mutate('resources.register', {
+    uri: RESOURCE,
+    name: 'Files <script>',
+    scopes: [
+      { scope: 'files:read', words: 'Read <b>files</b>' },
+      { scope: 'files:write', words: 'Write' },
+    ],
+    policy: { mode: 'ask', externalClients: 'withPerson' },
+    bearer: 'allowed',
+  })
+  const grant = { expiresAt: registry.clock.now() + 600, grantTypes: ['authorization_code', 'refresh_token'] }
+  const { initialAccessToken } = await acme.mutate<{ initialAccessToken: string }>('registrations.issue', grant)
+  const metadata = {
+    token_endpoint_auth_method: 'none',
+    client_name: 'Editor <img>',
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    redirect_uris: ['http://127.0.0.1/callback'],
+  }
+  const registered = await register(registry, metadata, initialAccessToken)
+  clientId = registered.body.client_id
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+const authorizeUrl = (more: Record<string, string> = {}): string =>
+  `/oauth/authorize?${new URLSearchParams({
+    client_id: clientId,
+    response_type: 'code',
+    redirect_uri: REDIRECT,
+    code_challenge: digestOfText(VERIFIER),
+    code_challenge_method: 'S256',
+    state: 's',
+    resource: RESOURCE,
+    ...more,
+  })}`
+
+const token = (form: Record<string, string>) => postForm(registry, '/oauth/token', { client_id: clientId, ...form })
+const redeem = (code: string, more = {}) =>
+  token({ grant_type: 'authorization_code', code, redirect_uri: REDIRECT, code_verifier: VERIFIER, ...more })
+const codeFor = async (more: Record<string, string> = {}, fields = {}) =>
+  returned(await decide(browser, await browser.get(authorizeUrl(more)), fields)).code ?? ''
+const month = () => ({ duration: 'until', until: new Date((registry.clock.now() + 20 * 86_400) * 1000).toISOString().slice(0, 10) })
+
+test('a public client with plain parameters and a loopback port asks, gets a bearer token and refreshes it', async () => {
+  const code = await codeFor({ scope: 'files:read offline_access' }, month())
+  const first = await redeem(code, { resource: RESOURCE })
+  expect(first).toMatchObject({ status: 200, body: { token_type: 'Bearer', scope: 'files:read' } })
+  const claims = claimsOf(first.body.access_token)
+  expect(claims).toMatchObject({ aud: RESOURCE, client_id: clientId, act: { sub: clientId }, client_type: 'external' })
+  expect(claims.sub).toMatch(/^per_/)
+  const second = await token({ grant_type: 'refresh_token', refresh_token: first.body.refresh_token })
+  expect(second).toMatchObject({ status: 200, body: { scope: 'files:read' } })
+  expect(await token({ grant_type: 'refresh_token', refresh_token: first.body.refresh_token })).toMatchObject({
+    status: 400,
+    body: { error: 'invalid_grant' },
+  })
+  expect(await token({ grant_type: 'refresh_token', refresh_token: second.body.refresh_token })).toMatchObject({ status: 400 })
+})
+
+test('the page of a public client is always shown, and escapes and marks what others wrote', async () => {
+  await codeFor({ scope: 'files:read' }, month())
+  const shown = await browser.get(authorizeUrl({ scope: 'files:read' }))
+  expect(shown.status).toBe(200)
+  for (const text of ['Editor &lt;img>', 'Files &lt;script>', 'Read &lt;b>files&lt;/b>']) expect(shown.text).toContain(text)
+  expect(shown.text).not.toContain('<img>')
+  expect(shown.headers.get('content-security-policy')).toContain("form-action 'self' http://127.0.0.1:4321")
+  expect(shown.text).toContain('runs on your device')
+})
+
+test('what a person has not ticked is not granted, and what was not asked for cannot be ticked', async () => {
+  const shown = await browser.get(authorizeUrl({ prompt: 'consent' }))
+  const code = returned(await decide(browser, shown, { right: ['0 files:write'] })).code ?? ''
+  expect(await redeem(code)).toMatchObject({ status: 200, body: { scope: 'files:write' } })
+  const other = await browser.get(authorizeUrl({ scope: 'files:read', prompt: 'consent' }))
+  expect(await decide(browser, other, { right: ['0 files:write'] })).toMatchObject({ status: 400 })
+  expect(await decide(browser, other, { right: [] })).toMatchObject({ status: 400 })
+})
+
+test('a public client gets no token alone, and none for the registry', async () => {
+  expect(await token({ grant_type: 'client_credentials', resource: RESOURCE })).toMatchObject({ body: { error: 'unauthorized_client' } })
+  const sent = await browser.get(authorizeUrl({ resource: registry.issuer }))
+  expect(returned(sent)).toMatchObject({ error: 'invalid_target', state: 's', iss: registry.issuer })
+})
+
+test('a resource that lets no external clients in is refused by a redirect', async () => {
+  const uri = 'http://127.0.0.1:9/closed'
+  await acme.mutate('resources.register', { uri, name: 'Closed', scopes: [{ scope: 'a', words: 'a' }] })
+  expect(returned(await browser.get(authorizeUrl({ resource: uri })))).toMatchObject({ error: 'invalid_target' })
+})
+
+test('people of other organisations may not consent unless the policy admits all', async () => {
+  const stranger = await signedIn(registry, await registry.organisation('Globex'))
+  expect(returned(await stranger.get(authorizeUrl()))).toMatchObject({ error: 'invalid_target' })
+})

@@ -94,13 +94,13 @@ export interface LineageNode extends Ended {
   readonly parents: readonly string[]
   readonly clientId: string
   readonly sub: string
-  /** What the subject is: an agent, an external client or a person. */
+  /** The kind of the subject: an agent, an external client or a person. */
   readonly subProfile: SubProfile
   readonly audience: string
   readonly scope: string
   /** The actors in the order in which the token passed through them. */
   readonly act: readonly string[]
-  /** What each of them is. */
+  /** The kind of each actor. */
   readonly actProfiles: readonly SubProfile[]
   readonly taskId?: TaskId
   /** The introduction under which the token was issued; a root token has none. */

@@ -21,7 +21,7 @@ import {
 import { Delegation, ExchangeRights, MAX_CALLS, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
-/** What a subject or an actor is: an agent, an external client or a person. */
+/** The kind of a subject or an actor: an agent, an external client or a person. */
 const SubProfile = z.enum(['ai_agent', 'service', 'user'])
 export type SubProfile = z.infer<typeof SubProfile>
 

@@ -106,7 +106,7 @@ export async function findOperated({ resources }: Pick<FindResourceDeps, 'resour
 }
 
 /**
- * What a compromised identity did to resources since a time: those that it registered end, and those that it changed lose their version, so that they give
+ * Lists what ends with a compromised identity: the resources that it registered since a time end, and those that it changed lose their version, so that they give
  * no token before a member has reviewed them.
  */
 export async function resourcesGrantedBy(

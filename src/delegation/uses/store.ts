@@ -77,7 +77,7 @@ export type Used =
   | { readonly kind: 'task'; readonly id: TaskId }
   | { readonly kind: 'audience'; readonly id: ActorId; readonly audience: string }
 
-/** What an audience is counted as: a resource by its handle, because a later resource may have its URI. */
+/** The name under which an audience is counted: a resource by its handle, because a later resource may have its URI. */
 export const usedAudience = (audience: Audience, dependsOn: readonly Handle[]): string =>
   dependsOn.find((handle) => handle.startsWith('res:')) ?? audience
 

@@ -126,7 +126,7 @@ export async function confirmClient(deps: ClientAuthDeps, verified: VerifiedClie
   return isExternal(authenticated) ? refuseAlone() : authenticated
 }
 
-/** What an external client may not do by itself. */
+/** Refuses what an external client may not do by itself. */
 export const refuseAlone = (): never =>
   refuse(
     'unauthorized_client',

@@ -147,11 +147,12 @@ export const SIGN_IN_TICKETS: OwnedSpec<SignInTicket> = {
   ownedBy: ['memberId'],
 }
 
+/** The key is the credential, because a sharded collection can have no other unique field. */
 export const PASSKEYS: OwnedSpec<Passkey> = {
   name: 'passkeys',
   schema: Passkey,
-  key: 'id',
-  indexes: { member: { fields: ['memberId', 'createdAt'] }, credential: { fields: ['credentialId'], unique: true } },
+  key: 'credentialId',
+  indexes: { member: { fields: ['memberId', 'createdAt'] }, id: { fields: ['id'] } },
   ownedBy: ['orgId'],
 }
 
@@ -163,11 +164,12 @@ export const FOREIGN_ISSUERS: OwnedSpec<ForeignIssuer> = {
   ownedBy: ['orgId'],
 }
 
+/** The key is the account, because a sharded collection can have no other unique field. */
 export const LINKS: OwnedSpec<Link> = {
   name: 'links',
   schema: Link,
-  key: 'id',
-  indexes: { subject: { fields: ['subjectHash'], unique: true }, member: { fields: ['memberId', 'createdAt'] } },
+  key: 'subjectHash',
+  indexes: { member: { fields: ['memberId', 'createdAt'] }, id: { fields: ['id'] } },
   ownedBy: ['orgId'],
 }
 

@@ -99,11 +99,10 @@ export async function addPasskey(deps: PasskeyDeps, caller: Caller, begun: SignI
 /** Verifies the response of a passkey, and what it grants. Its new counter is stored by a guarded change, so that a copy of the response grants nothing. */
 export async function proveByPasskey(deps: PasskeyDeps, begun: SignIn, credential: string | undefined): Promise<SignInGrant> {
   const { ceremony, now } = await takeCeremony(deps, begun, 'sign-in')
-  const { items } = await deps.people.passkeys.find('credential', { where: { credentialId: credentialIdOf(credential) }, limit: 1 })
-  const [passkey] = items
+  const passkey = await deps.people.passkeys.get(credentialIdOf(credential))
   if (!passkey || !stands(deps.trustLog.ended, [passkey.handle])) return deny()
   const counter = await verifyAuthentication(deps.issuer, ceremony.challenge, credential, passkey)
-  const changed = await deps.people.passkeys.change(passkey.id, { counter: passkey.counter }, { counter, usedAt: now })
+  const changed = await deps.people.passkeys.change(passkey.credentialId, { counter: passkey.counter }, { counter, usedAt: now })
   return changed ? grantOf(deps, changed) : deny()
 }
 
@@ -114,7 +113,7 @@ export async function revokePasskey(
   id: RegisteredKeyId,
   because: RevocationReason,
 ): Promise<{ position: Position }> {
-  const passkey = await deps.people.passkeys.get(id)
+  const [passkey] = (await deps.people.passkeys.find('id', { where: { id }, limit: 1 })).items
   if (!passkey || !(passkey.memberId === caller.id || mayOversee(caller, passkey.orgId))) return refuse('not_found', 'no such passkey')
   if (deps.trustLog.ended.has(passkey.handle)) refuse('already_revoked', 'the passkey was revoked')
   const ends = [{ handle: passkey.handle }]

@@ -118,7 +118,8 @@ export async function revokeLink(
   id: LinkId,
   because: RevocationReason,
 ): Promise<{ position: Position }> {
-  const link = (await deps.people.links.get(id)) ?? refuse('not_found', 'no such link')
+  const [link] = (await deps.people.links.find('id', { where: { id }, limit: 1 })).items
+  if (!link) return refuse('not_found', 'no such link')
   if (link.memberId !== caller.id && !mayOversee(caller, link.orgId)) refuse('not_found', 'no such link')
   if (deps.trustLog.ended.has(link.handle)) refuse('already_revoked', 'the link was revoked')
   const ends = [{ handle: link.handle }]

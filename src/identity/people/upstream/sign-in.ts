@@ -50,8 +50,7 @@ export async function proveByProvider(
     : refuse('code_invalid', 'this account may not sign in; ask an administrator of your organisation')
 }
 
-const findLink = async ({ people }: UpstreamDeps, subjectHash: string): Promise<Link | undefined> =>
-  (await people.links.find('subject', { where: { subjectHash }, limit: 1 })).items[0]
+const findLink = ({ people }: UpstreamDeps, subjectHash: string): Promise<Link | undefined> => people.links.get(subjectHash)
 
 interface Joining {
   readonly claims: Readonly<Record<string, unknown>>

@@ -279,7 +279,7 @@ async function frames(dice, issuer, right) {
 export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
   const folder = await mkdtemp(join(tmpdir(), 'credence-fuzz-'))
   const port = await freePort()
-  const issuer = `http://127.0.0.1:${port}`
+  const issuer = `http://localhost:${port}`
   const registry = await startRegistry({ data: join(folder, 'data'), port })
   const faults = []
   const counts = {}

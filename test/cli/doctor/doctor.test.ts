@@ -119,7 +119,7 @@ describe('from outside', () => {
     expectAdvice(checks)
   })
   test('an issuer that does not match the URL', async () => {
-    const checks = await remote({ issuer: `http://localhost:${port}` })
+    const checks = await remote({ issuer: `http://127.0.0.1:${port}` })
     expect(named(checks, 'issuer')).toMatchObject({ state: 'fail', todo: expect.stringContaining(`Use ${registry.issuer}`) })
     expect(named(checks, 'log')).toBeUndefined()
   })

@@ -4,14 +4,15 @@ import { json, type Route } from '../http/route.js'
 import { presenterOf } from '../protocol/claims.js'
 import { EndNote, EndReason } from '../protocol/end-reason.js'
 import { authenticateClient, type ClientAuthDeps } from './client-auth/client-auth.js'
+import { type FamilyDeps, revokeFamily } from './families/use.js'
 import { findToken } from './find-token.js'
 import { parseParameter } from './grants/narrowing.js'
 import { endTokenAndTasks, type RevokeTokenDeps, TaskChain } from './revoke.js'
 
-export type RevokeDeps = ClientAuthDeps & Omit<RevokeTokenDeps, 'tokens'>
+export type RevokeDeps = ClientAuthDeps & FamilyDeps & Omit<RevokeTokenDeps, 'tokens'>
 
 /**
- * Revokes a token of the authenticated client and every token that came from it. An unknown, foreign or expired token gets the same response.
+ * Revokes a token of the authenticated client and every token that came from it, also a refresh token with its family. An unknown, foreign or expired token gets the same response.
  * `reason`, `note` and `affected_task_chain`, tasks that end with the token, are parameters of this registry.
  *
  * @see [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009.html#section-2)
@@ -26,6 +27,7 @@ export const revokeEndpoint = (deps: RevokeDeps): Route => ({
     const reason = parseParameter(form, 'reason', EndReason, false) ?? 'unspecified'
     const note = parseParameter(form, 'note', EndNote, false)
     const taskIds = parseParameter(form, 'affected_task_chain', TaskChain, true)
+    if (taskIds === undefined && (await revokeFamily(deps, client, token, { reason, note }))) return json(200, {})
     const claims = (await findToken(deps, token, now))?.claims
     const own = claims && presenterOf(claims) === client.id ? { id: claims.jti, expiresAt: claims.exp } : undefined
     const draft = {

@@ -22,16 +22,16 @@ test.each(['oauth2', 'oidc'] as const)('a stock client discovers the authorizati
     response_modes_supported: ['query'],
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
-    token_endpoint_auth_methods_supported: ['private_key_jwt'],
+    token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
+    introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
   })
   expect(server.subject_types_supported).toEqual(algorithm === 'oidc' ? ['pairwise'] : undefined)
 })
 
-test('no client may use the authorization code grant yet, and no request is redirected', async () => {
-  for (const method of ['GET', 'POST']) {
-    const response = await registry.fetch('/oauth/authorize?redirect_uri=https://evil.example/', { method, redirect: 'manual' })
-    expect([response.status, (await response.json()).error]).toEqual([400, 'unauthorized_client'])
-  }
+test('a request without a known client is shown as a page, and not redirected', async () => {
+  const response = await registry.fetch('/oauth/authorize?redirect_uri=https://evil.example/', { redirect: 'manual' })
+  expect([response.status, response.headers.get('location')]).toEqual([400, null])
+  expect(response.headers.get('content-type')).toContain('text/html')
 })
 
 test('the registry and each agent with a public card have protected resource metadata; the scopes are those of the public card', async () => {

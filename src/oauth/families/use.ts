@@ -4,6 +4,7 @@
 // refresh with the same `Idempotency-Key` for a minute, and gets the same refresh token; and of a code that is sent twice within seconds the second use
 // is refused without an end. The next secret is stored encrypted under the used one, so that only its holder gets it again.
 import type { Audit } from '../../audit/audit.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
@@ -11,6 +12,7 @@ import { isRegisteredRedirectUri } from '../../identity/clients/redirect-uris.js
 import { equalTexts } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
 import { SKEW_SECONDS } from '../../protocol/claims.js'
+import type { RevocationReason } from '../../protocol/end-reason.js'
 import { ActorId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
@@ -135,6 +137,17 @@ function next(
 function again(family: Family, used: Secret): FamilyUse {
   const sealed = family.lastUse?.sealed
   return { family, operations: [], refreshToken: sealed === undefined ? undefined : unseal(used, sealed)?.text }
+}
+
+/** Ends the family of a refresh token for its client. False if it is not the newest refresh token of a family of the client. */
+export async function revokeFamily(deps: FamilyDeps, client: Client, token: string, because: RevocationReason): Promise<boolean> {
+  const secret = parseSecret(token)
+  const family = secret && (await deps.families.get(secret.familyId))
+  if (!family || !isOfClient(family, client) || family.secret === undefined || !equalTexts(secret.digest, family.secret)) return false
+  const ends = [endingOfFamily(family)]
+  const draft = auditDraft({ ...client, id: client.id }, 'oauth.revoke', { subject: family.id })
+  await deps.trustLog.end({ type: 'family.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
+  return true
 }
 
 /** Ends a family because a secret of it was used twice: every token of it is dead. */

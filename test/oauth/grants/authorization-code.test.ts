@@ -3,7 +3,7 @@ import { newEs256Signer } from '../../../src/credentials/jose/sign.js'
 import { claimsOf } from '../../claims-of.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { codeFor, type PersonWorld, personWorld, redeem, refresh } from '../authorize/person-world.js'
-import { exchangeForm, freshNonce, proofOf, tokenRequest } from '../requests.js'
+import { exchangeForm, formWithAssertion, freshNonce, postForm, proofOf, tokenRequest } from '../requests.js'
 
 let registry: Registry
 let world: PersonWorld
@@ -204,6 +204,17 @@ describe('a refresh token', () => {
     const won = all.filter(({ status }) => status === 200)
     expect(won.length).toBeLessThanOrEqual(1)
     for (const { body } of won) expect(await refresh(registry, world, body.refresh_token)).toMatchObject(invalidGrant)
+  })
+
+  test('is revoked by its client, and everything of its family with it', async () => {
+    const { refresh_token: token, access_token: access } = await offline()
+    const revoke = async (client: PersonWorld['client']) =>
+      postForm(registry, '/oauth/revoke', await formWithAssertion(registry, client, { token }))
+    expect((await revoke(world.archive)).status).toBe(200)
+    expect(await isActive(access)).toBe(true)
+    expect((await revoke(world.client)).status).toBe(200)
+    expect(await isActive(access)).toBe(false)
+    expect(await refresh(registry, world, token)).toMatchObject(invalidGrant)
   })
 
   test('is in no backup: the store has neither codes nor refresh tokens', async () => {

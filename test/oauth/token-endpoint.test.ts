@@ -226,8 +226,8 @@ test('the metadata name the issuer and its endpoints, and the JWKS holds public 
   expect(metadata).toMatchObject({
     issuer: registry.issuer,
     token_endpoint: `${registry.issuer}/oauth/token`,
-    token_endpoint_auth_methods_supported: ['private_key_jwt'],
-    grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+    token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
+    grant_types_supported: ['client_credentials', 'authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:token-exchange'],
   })
   const { keys } = await (await registry.fetch('/.well-known/jwks.json')).json()
   expect(keys.map((key: { credence_use: string }) => key.credence_use).sort()).toEqual([

@@ -13,6 +13,10 @@ const VERIFY = 'src/credentials/jose/token-types.ts'
 const DPOP = 'src/credentials/jose/dpop.ts'
 const CLIENT_AUTH = 'src/oauth/client-auth/client-auth.ts'
 const EXCHANGE = 'src/oauth/grants/token-exchange.ts'
+const RIGHTS = 'src/oauth/grants/rights.ts'
+const FAMILY_USE = 'src/oauth/families/use.ts'
+const CODES = ['test/oauth/grants/authorization-code.test.ts']
+const AUTHORIZATION = ['test/conformance/authorization.test.ts']
 const SUBJECT = 'src/oauth/grants/subject.ts'
 const ISSUE = 'src/oauth/issue.ts'
 const VERIFY_REQUEST = 'src/verifier/verify-request.ts'
@@ -711,11 +715,11 @@ export const MUTANTS = [
     'stands(new Set(), [task.handle',
     TASKS,
   ],
-  ['an introduction for a task allows exchanges only for it', TASK, 'introductionTask !== undefined && ![', 'false && ![', TASKS],
+  ['an introduction for a task allows exchanges only for it', TASK, 'if (![task.id, ...task.ancestors].includes(id))', 'if (false)', TASKS],
   [
     'an introduction for a task allows no exchange without a task',
     TASK,
-    'if (introductionTask === undefined) return undefined',
+    'if (bound === undefined) return undefined',
     'return undefined',
     TASKS,
   ],
@@ -822,7 +826,7 @@ export const MUTANTS = [
     '',
     NARROWING,
   ],
-  ['exchange_rights bound an exchange', EXCHANGE, '...(claims.exchange_rights ? [{', '...(false ? [{', NARROWING],
+  ['exchange_rights bound an exchange', RIGHTS, '...(claims.exchange_rights ? [{', '...(false ? [{', NARROWING],
   ['names that are not plain are refused', 'src/protocol/rights.ts', '.refine(isPlainName, ', '.refine(() => true, ', NAMES],
   ['a name that is not plain is covered by no other', 'src/protocol/rights.ts', ' && isPlainName(narrow))', ')', NAMES],
   [
@@ -1070,15 +1074,15 @@ export const MUTANTS = [
   [
     'a root token is exchanged by its client',
     SUBJECT,
-    'claims.aud === deps.issuer && presenterOf(claims) === client.id && claims.cnf?.jkt === jkt && claims.act',
-    'claims.aud === deps.issuer && claims.cnf?.jkt === jkt && claims.act',
+    'claims.aud === deps.issuer && presenterOf(claims) === client.id && claims.cnf?.jkt === jkt && isOwn',
+    'claims.aud === deps.issuer && claims.cnf?.jkt === jkt && isOwn',
     TOKENS,
   ],
   [
     'a root token is exchanged under its key',
     SUBJECT,
-    'presenterOf(claims) === client.id && claims.cnf?.jkt === jkt && claims.act',
-    'presenterOf(claims) === client.id && claims.act',
+    'presenterOf(claims) === client.id && claims.cnf?.jkt === jkt && isOwn',
+    'presenterOf(claims) === client.id && isOwn',
     TOKENS,
   ],
   ['an introduced token is exchanged only with delegation', SUBJECT, ' && claims.delegation !== undefined', '', TOKENS],
@@ -1090,10 +1094,10 @@ export const MUTANTS = [
     TOKENS,
   ],
   ['a token depends on everything that was read to decide', ISSUE, '    ...decision.dependencies,\n', '', TOKENS],
-  ['a token depends on the current versions of all agents in its chain', SUBJECT, '...agents, ...steps)', '...steps)', TOKENS],
-  ['a token depends on each step of its chain', SUBJECT, '...agents, ...steps)', '...agents)', DELEGATION],
+  ['a token depends on the current versions of all agents in its chain', SUBJECT, '...agents, ...steps.map(', '...steps.map(', TOKENS],
+  ['a token depends on each step of its chain', SUBJECT, '...steps.map(({ dependencies }) => dependencies)', '', DELEGATION],
   ['a token depends on its client', ISSUE, '    client.dependencies,\n', '', TOKENS],
-  ['a token depends on its client’s key', ISSUE, '[key.handle, handleOfToken(jti)', '[handleOfToken(jti)', TOKENS],
+  ['a token depends on its client’s key', ISSUE, '[...(key ? [key.handle] : []), handleOfToken(jti)', '[handleOfToken(jti)', TOKENS],
   [
     'a token expires no later than what it depends on',
     ISSUE,
@@ -1185,15 +1189,28 @@ export const MUTANTS = [
     'change(id, {}, {',
     ['test/delegation/webhooks'],
   ],
-  ['an introduction limits the scopes', EXCHANGE, '.reduce(intersectNames, bounds.scopes)', '.reduce(intersectNames)', TOKENS],
-  ['the ceiling limits the scopes', EXCHANGE, '    ...ceilings.map(({ rights }, i) => ({ name: nameOf(i), rights })),\n', '', TOKENS],
-  ['the ceiling of every agent in the chain limits the scopes', EXCHANGE, '[...ceilings, client.ceiling]', '[client.ceiling]', DELEGATION],
-  ['the ceiling of every agent in the chain limits the depth', EXCHANGE, 'if (ceilings.some(', 'if (false && ceilings.some(', DELEGATION],
-  ['the subject token limits the scopes', EXCHANGE, "...(kind === 'root' ? [] : [{", '...(true ? [] : [{', TOKENS],
-  ['the delegation depth shrinks at each step', EXCHANGE, '(claims.delegation?.depth ?? 0) - 1', '(claims.delegation?.depth ?? 0)', TOKENS],
+  ['an introduction limits the scopes', RIGHTS, '...granted.map(({ scopes }) => scopes)', '...granted.slice(1).map(({ scopes }) => scopes)', TOKENS],
+  ['the ceiling limits the scopes', RIGHTS, '    ...ceilings.map(({ rights }, i) => ({ name: nameOf(i), rights })),\n', '', TOKENS],
+  ['the ceiling of every agent in the chain limits the scopes', RIGHTS, '[...ceilings, client.ceiling]', '[client.ceiling]', DELEGATION],
+  ['the ceiling of every agent in the chain limits the depth', RIGHTS, 'if (ceilings.some(', 'if (false && ceilings.some(', DELEGATION],
+  ['the subject token limits the scopes', RIGHTS, "...(kind === 'root' ? [] : [{", '...(true ? [] : [{', TOKENS],
+  ['the delegation depth shrinks at each step', RIGHTS, '(claims.delegation?.depth ?? 0) - 1', '(claims.delegation?.depth ?? 0)', TOKENS],
   ['the task belongs to the subject', TASK, '!task || !(isOfSubject || isOwn) ||', '!task ||', TOKENS],
+  ['a person consents to each audience', EXCHANGE, "if (kind !== 'root' || !person) return undefined", 'return undefined', ['test/stories/person.test.ts']],
+  ['a token depends on the consent', EXCHANGE, '...(consent ? [consent.dependencies] : []),', '', ['test/stories/person.test.ts']],
+  ['the steps of a chain bound it as they are now', RIGHTS, 'isPassedOnTooOften ||', 'false ||', ['test/stories/person.test.ts']],
+  ['a code is good with its verifier only', FAMILY_USE, 'equalTexts(digestOfText(verifier), family.challenge) &&', '', CODES],
+  ['a code is good with its redirect URI only', FAMILY_USE, "form.get('redirect_uri') === family.redirectUri &&", '', CODES],
+  ['a code is good with its key only', FAMILY_USE, '(family.jkt === undefined || family.uses > 0 || family.jkt === jkt)', 'true', CODES],
+  ['a code expires', FAMILY_USE, 'family.codeExpiresAt > barrier.now && ', '', CODES],
+  ['a second use of a code ends its family', FAMILY_USE, 'if (!isRepeated) await endFamily(deps, authenticated.client, family)', '', CODES],
+  ['a second use of a refresh token ends its family', FAMILY_USE, '  await endFamily(deps, authenticated.client, family)\n  return deny()', '  return deny()', CODES],
+  ['a refresh token is bound to its client', FAMILY_USE, 'clientId === id', 'true', CODES],
+  ['a redirect URI is that of the client', 'src/oauth/authorize/client.ts', 'isRegisteredRedirectUri(redirectUris, uri)', 'true', AUTHORIZATION],
+  ['a pushed request is of the client', 'src/oauth/authorize/pending.ts', 'pending?.clientId === requesterOf(client) &&', '', AUTHORIZATION],
+  ['a request is answered once', 'src/oauth/authorize/pending.ts', 'pending.decidedAt === undefined &&', '', AUTHORIZATION],
   ['a token depends on its task', EXCHANGE, '...(task ? [task.dependencies] : []),', '', TOKENS],
-  ['no agent occurs twice in a chain', EXCHANGE, 'if (agents.includes(target) ||', 'if (false ||', TOKENS],
+  ['no agent occurs twice in a chain', RIGHTS, 'if (agents.includes(target) ||', 'if (false ||', TOKENS],
   [
     'introspection is limited to the parties of the token',
     'src/oauth/introspect-endpoint.ts',

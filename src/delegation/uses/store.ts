@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import type { Handle } from '../../protocol/handles.js'
 import { type ActorId, AgentId, Audience, type ConsentId, type IntroductionId, Jkt, OrgId, TaskId } from '../../protocol/ids.js'
-import { type Handle } from '../../protocol/handles.js'
 import { Names, Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 

@@ -49,8 +49,21 @@ export const getAgent = (deps: AgentsDeps, caller: Caller, { agentId, name = '',
   })
 
 export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory): Promise<AgentView> {
-  const { id, orgId, name, description, agentType, maxScopeLevel, parent, ceiling, introductionPolicy, understands, createdAt, clientUri, redirectUris } =
-    agent
+  const {
+    id,
+    orgId,
+    name,
+    description,
+    agentType,
+    maxScopeLevel,
+    parent,
+    ceiling,
+    introductionPolicy,
+    understands,
+    createdAt,
+    clientUri,
+    redirectUris,
+  } = agent
   const audience = audienceOf(deps.issuer, id)
   return {
     agentId: id,

@@ -71,7 +71,10 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     createdAt: now,
   })
   const bound = input.maxScopeLevel === undefined ? undefined : await requireLevel(deps, orgId, input.maxScopeLevel, agent.id)
-  const { rights } = await effectiveCeiling(deps, [agent, ...parents, ...(bound ? [bound] : [])].map(({ ceiling }) => ceiling))
+  const { rights } = await effectiveCeiling(
+    deps,
+    [agent, ...parents, ...(bound ? [bound] : [])].map(({ ceiling }) => ceiling),
+  )
   const allowedScopes = [...new Set(rights.map(({ scope }) => scope))].sort()
   const namingOperations = await takingName(deps, orgId, agent)
   const registrationToken = deps.random.token(REGISTRATION_TOKEN_BYTES)

@@ -10,12 +10,12 @@ import type { FamilyGrant } from '../families/store.js'
 import type { FamilyDeps, FamilyRequest, FamilyUse } from '../families/use.js'
 import { type GrantRequest, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
 import { AUDIENCE_PARAMETERS, parseAudienceParameters } from './exchange-request.js'
-import { type Narrowing, narrowNamesTo, parseNarrowing, requestedScopes, parseParameter } from './narrowing.js'
-import { type Subject } from './subject.js'
+import { type ExternalFamilyDeps, tryExternalToken } from './external-family.js'
+import { type Narrowing, narrowNamesTo, parseNarrowing, parseParameter, requestedScopes } from './narrowing.js'
+import type { Subject } from './subject.js'
 import { audienceIn, refuseTarget } from './target.js'
 import { findRequestedTask, requireTask, withRetries } from './task.js'
 import { type ExchangeDeps, tryGrantForAudience } from './token-exchange.js'
-import { type ExternalFamilyDeps, tryExternalToken } from './external-family.js'
 
 export type FamilyGrantDeps = ExternalFamilyDeps & FamilyDeps
 

@@ -12,8 +12,8 @@
 //  9. The token needs no approval, or the request names one that is good for it (`approvalFor`).
 // A request for more than the sources allow is refused; no right is dropped silently.
 
-import { type RequireApprovalDeps } from '../../delegation/approvals/require.js'
-import { type GrantedConsent } from '../../delegation/consents/store.js'
+import type { RequireApprovalDeps } from '../../delegation/approvals/require.js'
+import type { GrantedConsent } from '../../delegation/consents/store.js'
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
@@ -25,7 +25,7 @@ import { type Fault, isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { Client } from '../../identity/clients/client.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
-import { type PairwiseIds } from '../../identity/people/pairwise.js'
+import type { PairwiseIds } from '../../identity/people/pairwise.js'
 import { type Act, actorOf, INTRODUCED_TOKEN_SECONDS } from '../../protocol/claims.js'
 import { AgentId, type Audience, type Jkt, type TaskId } from '../../protocol/ids.js'
 import {

@@ -1,7 +1,7 @@
 import { APPROVAL_PROCEDURES } from './approval-procedures.js'
 import { CLIENT_PROCEDURES } from './client-procedures.js'
-import { PEOPLE_ACTIONS, PEOPLE_PROCEDURES } from './people-procedures.js'
 import { CONSENT_PROCEDURES } from './consent-procedures.js'
+import { PEOPLE_ACTIONS, PEOPLE_PROCEDURES } from './people-procedures.js'
 
 const ENDERS = 'its owner, administrators of its organisation, operators'
 

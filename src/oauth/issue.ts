@@ -1,17 +1,14 @@
 import type { Audit } from '../audit/audit.js'
 import { auditDraft } from '../audit/audit-draft.js'
 import { signJwt } from '../credentials/jose/sign.js'
-import type { TakenApproval } from '../delegation/approvals/require.js'
 import type { TaskDeps } from '../delegation/tasks/authority.js'
 import type { Profiles } from '../delegation/uses/find.js'
 import { refuse } from '../errors.js'
 import type { OAuthForm } from '../http/form.js'
-import type { Client, ExternalClient } from '../identity/clients/client.js'
 import { quickParse } from '../lib/quick-parse.js'
 import type { Random } from '../lib/random.js'
 import {
   AccessTokenClaims,
-  type Act,
   chainOf,
   INTRODUCED_TOKEN_SECONDS,
   MAX_TOKEN_BYTES,
@@ -20,29 +17,16 @@ import {
   subProfileOf,
 } from '../protocol/claims.js'
 import { type Handle, handleOfToken, identitiesOf } from '../protocol/handles.js'
-import {
-  ActorId,
-  type Audience,
-  type ConsentId,
-  type FamilyId,
-  type IntroductionId,
-  type Jkt,
-  type MemberId,
-  newId,
-  type OrgId,
-  type SubjectId,
-  type TaskId,
-  type TokenId,
-} from '../protocol/ids.js'
-import { type Delegation, formatScope, type Right, type Scope } from '../protocol/rights.js'
-import { type Barrier, type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
+import { ActorId, type Jkt, newId } from '../protocol/ids.js'
+import { formatScope } from '../protocol/rights.js'
+import { type Barrier, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
 import type { Operation, Storage } from '../storage/storage.js'
 import { dependenciesToStore } from '../trust-log/horizon-rule.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth/client-auth.js'
-import type { TaskCreation } from './grants/task.js'
-import { personFieldsOf, TOKEN_RECORD_RETENTION_SECONDS, type TokenPerson, type TokenRecord, type TokensStore } from './store.js'
+import { personFieldsOf, TOKEN_RECORD_RETENTION_SECONDS, type TokenRecord, type TokensStore } from './store.js'
+import type { TokenDecision } from './token-decision.js'
 
 export interface IssueDeps {
   readonly tokens: TokensStore
@@ -68,59 +52,6 @@ export interface GrantRequest {
   readonly attempt: string
   /** The header `Idempotency-Key`. */
   readonly retryKey?: string | undefined
-}
-
-/** The client that a token is issued to, as an agent, a member or an external client. */
-interface TokenClient extends Pick<Client, 'dependencies' | 'clientUri' | 'agentType'> {
-  readonly kind: (Client | ExternalClient)['kind']
-  readonly id: ActorId
-  readonly orgId?: OrgId | undefined
-  /** An external client has none: the policy of the resource bounds it. */
-  readonly ceiling?: Pick<Client['ceiling'], 'tokenSeconds'>
-}
-
-/** A limit on the number of calls with a token. */
-export interface CallLimit {
-  readonly maxCalls: number
-  /** Units that a call costs. */
-  readonly cost: number
-  /** Takes the calls and their cost from the budgets of the task. */
-  readonly taking: readonly Operation[]
-}
-
-/** Result of a grant: the token to issue. */
-interface TokenDecision {
-  readonly kind: 'root' | 'introduced'
-  readonly authenticated: { readonly client: TokenClient; readonly key: AuthenticatedClient['key'] | undefined }
-  /** The organisation of the audience, which may read about the token of an external client. */
-  readonly audienceOrgId?: OrgId
-  /** Thumbprint of the key that the token is bound to. Undefined for a bearer token. */
-  readonly jkt: Jkt | undefined
-  readonly sub: SubjectId
-  readonly audience: Audience
-  readonly scopes: readonly Scope[]
-  readonly act?: Act | undefined
-  readonly task?: { readonly id: TaskId; readonly reference?: string | undefined; readonly ancestors: readonly TaskId[] } | undefined
-  /** The task is new: `by` creates it in the commit of the token. */
-  readonly creation?: (TaskCreation & { readonly by: AuthenticatedClient }) | undefined
-  readonly introductionId?: IntroductionId | undefined
-  readonly person?: TokenPerson | undefined
-  /** Further operations of the token's commit. If one cannot be done, the request is decided again. */
-  readonly alongside?: readonly Operation[] | undefined
-  readonly tools?: readonly string[] | undefined
-  readonly resources?: readonly string[] | undefined
-  readonly delegation?: Delegation | undefined
-  readonly exchangeRights?: readonly Right[] | undefined
-  readonly calls?: CallLimit | undefined
-  /** The commit of the token takes it. */
-  readonly approval?: TakenApproval | undefined
-  /** Requested lifetime. A longer one than the maximum is limited to it. */
-  readonly seconds?: number | undefined
-  /** Maximum lifetime. Default: that of the kind. */
-  readonly maxSeconds?: number | undefined
-  readonly parents: readonly TokenId[]
-  /** Dependencies of everything that the decision read, besides the client and its key. */
-  readonly dependencies: readonly Dependencies[]
 }
 
 export interface IssuedToken {

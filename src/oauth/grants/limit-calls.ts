@@ -5,7 +5,7 @@ import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.
 import { refuse } from '../../errors.js'
 import type { Scope } from '../../protocol/rights.js'
 import type { Storage } from '../../storage/storage.js'
-import type { CallLimit } from '../issue.js'
+import type { CallLimit } from '../token-decision.js'
 import type { Target } from './target.js'
 
 interface LimitedRequest {

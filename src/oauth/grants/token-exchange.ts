@@ -14,38 +14,25 @@
 
 import type { RequireApprovalDeps } from '../../delegation/approvals/require.js'
 import type { GrantedConsent } from '../../delegation/consents/store.js'
-import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
-import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
 import { grantedScopes } from '../../delegation/resources/granted-scopes.js'
 import type { Resource } from '../../delegation/resources/store.js'
 import type { TaskDeps } from '../../delegation/tasks/authority.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
-import { type Fault, isRefusal, type Refusal, refuse } from '../../errors.js'
-import type { OAuthForm } from '../../http/form.js'
+import { isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { Client } from '../../identity/clients/client.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
 import type { PairwiseIds } from '../../identity/people/pairwise.js'
 import { type Act, actorOf, INTRODUCED_TOKEN_SECONDS } from '../../protocol/claims.js'
-import { AgentId, type Audience, type Jkt, type TaskId } from '../../protocol/ids.js'
-import {
-  type Bounds,
-  type Ceiling,
-  type CeilingRight,
-  coversRight,
-  intersectNames,
-  MAX_TOKEN_SECONDS,
-  type OrgOf,
-  type Scope,
-  scopesFor,
-} from '../../protocol/rights.js'
+import { AgentId, type Jkt, type TaskId } from '../../protocol/ids.js'
+import { type Bounds, MAX_TOKEN_SECONDS, type Scope } from '../../protocol/rights.js'
 import { type Barrier, dependenciesOf } from '../../protocol/standing.js'
-import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
+import type { TokenDecision } from '../token-decision.js'
 import { approvalFor, type Candidate, candidatesOf } from './approval.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
 import { limitCalls } from './limit-calls.js'
-import { type Narrowing, narrowNamesTo, requestedScopes } from './narrowing.js'
+import type { Narrowing } from './narrowing.js'
 import { decideRights, requireDepth, requireNoCycle } from './rights.js'
 import { requireActor, requireSubject, type Subject } from './subject.js'
 import { audienceIn, refuseTarget, requireTarget, type Target, type TargetDeps } from './target.js'
@@ -92,9 +79,8 @@ interface Parties {
   readonly actor?: Pick<Subject, 'claims' | 'dependencies'> | undefined
   /** A grant that issues the token once only: further bounds, and the operations that its commit must contain. */
   readonly within?: Bounds | undefined
-  readonly alongside?: IssueInput['alongside']
+  readonly alongside?: TokenDecision['alongside']
 }
-type IssueInput = Parameters<typeof issueToken>[2]
 
 /** Decides the token for an audience, by every grant that issues one. */
 export const grantForAudience = (
@@ -186,7 +172,7 @@ function actorsOf({ issuer }: ExchangeDeps, { kind, claims, person }: Subject, p
   return actorOf(issuer, presenter, claims.act)
 }
 
-function personOf({ person }: Subject, consent: GrantedConsent | undefined): IssueInput['person'] {
+function personOf({ person }: Subject, consent: GrantedConsent | undefined): TokenDecision['person'] {
   const consentId = consent?.id ?? person?.consentId
   return person && consentId && { memberId: person.memberId, consentId, familyId: person.familyId }
 }

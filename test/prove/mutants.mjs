@@ -1147,8 +1147,8 @@ export const MUTANTS = [
   [
     'a request without its approval does not introduce the client',
     EXCHANGE,
-    '  const approval = await approvalFor(deps, { barrier, jkt }, decided)\n',
-    '  if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)\n  const approval = await approvalFor(deps, { barrier, jkt }, decided)\n',
+    '  const approval = await approvalFor(deps, { barrier, jkt, requestId }, decided)\n',
+    '  if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)\n  const approval = await approvalFor(deps, { barrier, jkt, requestId }, decided)\n',
     APPROVALS,
   ],
   ['delegation beyond an open policy needs an approval', APPROVAL, 'delegation && isBeyondPolicy ?', 'false ?', APPROVALS],
@@ -1158,7 +1158,7 @@ export const MUTANTS = [
   [
     'an approval is taken once',
     REQUIRE_APPROVAL,
-    "{ state: 'approved', digest, revision },",
+    '{ state: approval.state, digest, revision },',
     '{},',
     ['test/delegation/approvals/races.test.ts'],
   ],

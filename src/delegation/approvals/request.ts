@@ -8,10 +8,11 @@ import { handleOfRegistryKey } from '../../protocol/handles.js'
 import { isResourceId } from '../../protocol/ids.js'
 import { formatScope, intersectNames, type Scope } from '../../protocol/rights.js'
 import { withNotifications } from '../inbox/post.js'
+import { freeSlot } from '../introductions/decide/quota-slots.js'
 import type { IntroductionDeps } from '../introductions/introduction-deps.js'
 import type { Profiles } from '../uses/find.js'
 import { riskOf } from '../uses/risk.js'
-import { MAX_PENDING, PENDING_SECONDS, RETENTION_SECONDS } from './approval.js'
+import { MAX_PENDING, PENDING_SECONDS, RETENTION_SECONDS, stateOf } from './approval.js'
 import type { RequireApprovalDeps } from './require.js'
 import type { Approval } from './store.js'
 import { type ApprovalView, notifyingOf, viewOf } from './view.js'
@@ -101,17 +102,17 @@ async function riskOfRequest({ profiles }: ApprovalDeps, request: TokenRequest, 
   return { level, score, parts: parts.map(({ code, weight }) => ({ code, weight })) }
 }
 
-/** Refuses a requester whose slots are all taken by approvals that are pending. Those that have expired give theirs back. */
-async function requireFreeSlot({ approvals }: ApprovalDeps, { id, from }: Approval, now: number): Promise<number> {
+/** Refuses a requester whose slots are all taken by approvals that are pending. Those that have expired or are void give theirs back. */
+async function requireFreeSlot({ approvals, trustLog }: ApprovalDeps, { id, from }: Approval, now: number): Promise<number> {
   const { items } = await approvals.find('pending', { where: { from, state: 'pending' }, limit: 100 })
-  const expired = items.filter(({ expiresAt }) => expiresAt <= now)
-  await Promise.all(expired.map((one) => approvals.change(one.id, { state: 'pending' }, { state: 'expired', slot: undefined })))
-  const taken = new Set(items.filter((one) => !expired.includes(one)).map(({ slot }) => slot))
-  const free = Array.from({ length: MAX_PENDING }, (_, slot) => slot).filter((slot) => !taken.has(slot))
-  // A hash of the random id chooses, so that concurrent requests rarely choose the same slot
-  const slot = free[[...id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, 0) % free.length]
+  const taken: (number | undefined)[] = []
+  for (const one of items) {
+    const state = stateOf(trustLog, one, now)
+    if (state === 'pending') taken.push(one.slot)
+    else await approvals.change(one.id, { state: 'pending' }, { state, slot: undefined })
+  }
   return (
-    slot ??
+    freeSlot(id, taken, MAX_PENDING) ??
     refuse('conflict', `this agent has ${MAX_PENDING} pending approvals, the maximum: cancel one (approvals.cancel) or wait for a decision`)
   )
 }

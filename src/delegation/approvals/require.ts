@@ -24,6 +24,8 @@ interface Requirement {
   readonly because: readonly ApprovalReason[]
   /** The approval that the client sent. */
   readonly approvalId: ApprovalId | undefined
+  /** Names the request, which may be decided twice. */
+  readonly attempt: string
 }
 
 /** An approval that a token request takes. */
@@ -40,20 +42,22 @@ export interface TakenApproval {
 export async function requireApproval(
   deps: RequireApprovalDeps,
   { now }: Barrier,
-  { request, because, approvalId }: Requirement,
+  { request, because, approvalId, attempt }: Requirement,
 ): Promise<TakenApproval | undefined> {
-  if (approvalId !== undefined) return takenApproval(deps, { request, because, approvalId }, now)
+  if (approvalId !== undefined) return takenApproval(deps, { request, because, approvalId, attempt }, now)
   return because.length === 0 ? undefined : refuseUnapproved(deps, { request, because }, now)
 }
 
 async function takenApproval(
   { approvals, trustLog }: RequireApprovalDeps,
-  { request, because, approvalId }: Requirement & { readonly approvalId: ApprovalId },
+  { request, because, approvalId, attempt }: Requirement & { readonly approvalId: ApprovalId },
   now: number,
 ): Promise<TakenApproval> {
   const approval = await approvals.get(approvalId)
   if (approval?.from !== request.from) return refuse('conflict', 'approval_id: you have requested no such approval')
-  const state = stateOf(trustLog, approval, now)
+  // A decision that took too long is made again for the same HTTP request, whose first token was not sent
+  const isRepeated = approval.state === 'used' && approval.usedBy === attempt
+  const state = stateOf(trustLog, isRepeated ? { ...approval, state: 'approved' } : approval, now)
   if (state !== 'approved') return refuse('conflict', `approval_id: ${WHY_NOT[state]}`)
   if (approval.digest !== digestOf(request))
     return refuse(
@@ -67,8 +71,8 @@ async function takenApproval(
     id: approvalId,
     taking: approvals.changing(
       approvalId,
-      { state: 'approved', digest, revision },
-      { state: 'used', revision: revision + 1, changedAt: Math.max(now, approval.changedAt) },
+      { state: approval.state, digest, revision },
+      { state: 'used', usedBy: attempt, revision: revision + 1, changedAt: Math.max(now, approval.changedAt) },
     ),
   }
 }
@@ -83,7 +87,7 @@ const WHY_NOT: Readonly<Record<Exclude<Approval['state'], 'approved'>, string>> 
 
 async function refuseUnapproved(
   { keyRing, random, issuer }: RequireApprovalDeps,
-  { request, because }: Omit<Requirement, 'approvalId'>,
+  { request, because }: Pick<Requirement, 'request' | 'because'>,
   now: number,
 ): Promise<never> {
   const expiresAt = now + BINDING_SECONDS

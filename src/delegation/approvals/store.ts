@@ -44,6 +44,8 @@ export const Approval = z.strictObject({
   expiresAt: z.int(),
   decidedBy: ClientId.optional(),
   note: z.string().max(512).optional(),
+  /** The HTTP request that took it. */
+  usedBy: z.string().max(64).optional(),
   purgeAt: z.int(),
 })
 export type Approval = z.infer<typeof Approval>

@@ -43,12 +43,13 @@ interface DecidedToken {
 /** The approval that the commit of a decided token takes; undefined if it needs none. */
 export function approvalFor(
   deps: RequireApprovalDeps,
-  { barrier, jkt }: Pick<GrantRequest, 'barrier' | 'jkt'>,
+  { barrier, jkt, attempt }: Pick<GrantRequest, 'barrier' | 'jkt' | 'attempt'>,
   { presenter, target, subject, introduction, scopes, tools, resources, task, creation, delegation, approvalId }: DecidedToken,
 ): Promise<TakenApproval | undefined> {
   const { isBeyondPolicy = false } = introduction
   return requireApproval(deps, barrier, {
     approvalId,
+    attempt,
     because: reasonsFor(target.resource, scopes, { delegation, isBeyondPolicy }),
     request: {
       from: presenter,

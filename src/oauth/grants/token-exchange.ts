@@ -90,7 +90,7 @@ export const grantForAudience = (
 /** The same once. `retry`: another request was first with something that the token needs. */
 export async function tryGrantForAudience(
   deps: ExchangeDeps,
-  { barrier, authenticated, jkt, form }: GrantRequest,
+  { barrier, authenticated, jkt, form, attempt }: GrantRequest,
   requested: AudienceRequest,
   { subject, actor, within, alongside }: Parties,
   isRetry = false,
@@ -121,7 +121,7 @@ export async function tryGrantForAudience(
   const { delegation, approvalId } = request
   const creation = requestedTask?.creation && { ...requestedTask.creation, by: authenticated }
   const decided = { ...decision, presenter, target, subject, introduction, task, creation, delegation, approvalId }
-  const approval = await approvalFor(deps, { barrier, jkt }, decided)
+  const approval = await approvalFor(deps, { barrier, jkt, attempt }, decided)
   if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)
   return issueToken(deps, barrier, {
     kind: 'introduced',

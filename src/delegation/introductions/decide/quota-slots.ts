@@ -3,20 +3,21 @@ import type { Operation } from '../../../storage/storage.js'
 import { MAX_PENDING } from '../introduction.js'
 import type { Introduction, IntroductionsStore } from '../store.js'
 
-/**
- * Picks a free slot by a hash of the random introduction id, so concurrent requests of one agent rarely pick the same. Refuses if none is
- * free.
- */
+/** A slot below `max` that is not taken, by a hash of a random id: concurrent requests rarely choose the same. */
+export function freeSlot(id: string, taken: readonly (number | undefined)[], max: number): number | undefined {
+  const free = Array.from({ length: max }, (_, slot) => slot).filter((slot) => !taken.includes(slot))
+  return free[[...id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, 0) % free.length]
+}
+
+/** Returns a free slot, or refuses if there is none. */
 export async function requireFreeSlot(
   { requestSlots }: IntroductionsStore,
   { id, from }: Pick<Introduction, 'id' | 'from'>,
 ): Promise<number> {
   const { items } = await requestSlots.find('from', { where: { from }, limit: MAX_PENDING })
-  const taken = new Set(items.map(({ slot }) => slot))
-  const free = Array.from({ length: MAX_PENDING }, (_, slot) => slot).filter((slot) => !taken.has(slot))
-  const slot = free[[...id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, 0) % free.length]
+  const taken = items.map(({ slot }) => slot)
   return (
-    slot ??
+    freeSlot(id, taken, MAX_PENDING) ??
     refuse(
       'conflict',
       `this agent has ${MAX_PENDING} pending requests, the maximum: withdraw one (introductions.revoke) or wait for a decision`,

@@ -1,6 +1,10 @@
 // Approvals at the same time, over two instances: a request, a decision and a use each count once. Runs over both stores.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Approval } from '../../../src/client/index.js'
+import { requireApproval } from '../../../src/delegation/approvals/require.js'
+import { approvalsStore } from '../../../src/delegation/approvals/store.js'
+import { systemRandom } from '../../../src/lib/random.js'
+import type { KeyRing } from '../../../src/signing-keys/key-ring.js'
 import { tokenRequest } from '../../oauth/requests.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
@@ -62,4 +66,26 @@ test('of 25 requests at once no more wait than an agent may have', async () => {
   const asked = await times(25, (i) => reasonOf(ask(bindingTokens[i] ?? '')))
   expect(asked.every((outcome) => ['done', 'conflict'].includes(outcome))).toBe(true)
   expect(await pending()).toHaveLength(20)
+})
+
+test('a decision that is made again for the same request, because it took too long, keeps its approval; another request gets none', async () => {
+  for (const { approvalId } of await pending()) await client.approvals.cancel(approvalId)
+  const { approvalId } = await ask(await refused())
+  await acme.approvals.approve(approvalId)
+  const [server] = registry.servers
+  const approvals = approvalsStore(registry)
+  const approval = await approvals.get(approvalId)
+  if (!server || !approval) throw new Error('there is no server or no approval')
+  const { trustLog } = server
+  const barrier = await trustLog.readBarrier()
+  const deps = { approvals, trustLog, random: systemRandom, issuer: registry.issuer, keyRing: {} as KeyRing }
+  const decide = (requestId: string) =>
+    requireApproval(deps, barrier, { request: approval.request, because: ['scope'], approvalId: approval.id, requestId })
+  const commit = async (requestId: string) => {
+    const taken = await decide(requestId)
+    return taken && (await registry.storage.commit([taken.taking])).ok
+  }
+  expect(await commit('req_1')).toBe(true)
+  expect(await commit('req_1')).toBe(true)
+  expect(await reasonOf(decide('req_2'))).toBe('conflict')
 })

@@ -1,5 +1,6 @@
 import { INBOX, NOTIFICATION_OUTBOX } from '../../delegation/inbox/store.js'
 import { CAPABILITY_ASKS } from '../../delegation/introductions/capability/store.js'
+import { SIGN_IN_TICKETS } from '../../identity/people/store.js'
 import type { OrgId } from '../../protocol/ids.js'
 import { CARDS, EARLIER_CARD_VERSIONS } from '../../registry/cards/store.js'
 import { TICKETS } from '../../revocations/tickets-store.js'
@@ -10,7 +11,7 @@ import { ownedDocuments, requireTenant } from './owned-documents.js'
 /** Hashes of codes and registration tokens that may still be redeemed; they are not exported. */
 const SECRET_FIELDS = new Set(['codeHash', 'tokenHash'])
 /** Tickets expire within seconds, and their ids are hashes of their secret texts. */
-const OMITTED_COLLECTIONS = new Set([TICKETS.name])
+const OMITTED_COLLECTIONS = new Set([TICKETS.name, SIGN_IN_TICKETS.name])
 
 /** The cards of revoked agents are not exported: nobody may take them for active ones. */
 const CARD_COLLECTIONS = new Set([CARDS.name, EARLIER_CARD_VERSIONS.name])

@@ -13,8 +13,9 @@ import type { Client } from '../identity/clients/client.js'
 import { keysGrantedBy } from '../identity/keys/find.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
-import type { People } from '../identity/people/people.js'
-import type { RevocationReason } from '../protocol/end-reason.js'
+import { type People } from '../identity/people/people.js'
+import { type RevocationReason } from '../protocol/end-reason.js'
+import { signInsGrantedBy } from '../identity/people/granted.js'
 import type { Handle } from '../protocol/handles.js'
 import { type AgentId, type IntroductionId, isResourceId, type TargetId, type TaskId, type TokenId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
@@ -48,6 +49,7 @@ export const newFinders = (stores: Stores) => ({
         organisationsGrantedBy(stores, handle, since),
         membersGrantedBy(stores, handle, since),
         keysGrantedBy(stores, handle, since),
+        signInsGrantedBy(stores, handle, since),
         agentsGrantedBy(stores, handle, since),
         tasksGrantedBy(stores, handle, since),
         introductionsGrantedBy(stores, handle, since),

@@ -41,6 +41,13 @@ export const PEOPLE_MUTANTS = [
   ['a passkey verifies its user', CEREMONY, 'requireUserVerification: true', 'requireUserVerification: false', PASSKEYS],
   ['a passkey is of this origin', CEREMONY, 'expectedOrigin: issuer', "expectedOrigin: [issuer, 'https://evil.example']", PASSKEYS],
   ['a passkey names its person', CEREMONY, 'if (userHandle !== userHandleOf(passkey.memberId)) return deny()', '', PASSKEYS],
+  [
+    'passkeys that a compromised key added end with it',
+    'src/server/finders.ts',
+    '        signInsGrantedBy(stores, handle, since),\n',
+    '',
+    PASSKEYS,
+  ],
   ['a challenge expires', PASSKEY, ' && ceremony.expiresAt > now', '', PASSKEYS],
   ['a revoked passkey signs nobody in', PASSKEY, ' || !stands(deps.trustLog.ended, [passkey.handle])', '', PASSKEYS],
   ['a callback belongs to the browser that began', UPSTREAM_PAGES, 'if (!upstream || !taken)', 'if (!upstream)', UPSTREAM],

@@ -152,7 +152,7 @@ const aMember = async (name: string, role = 'member'): Promise<Actor> => {
 /** Stores a passkey, an issuer or a link, which only an authenticator or an OpenID Provider can make. */
 async function storedOf(path: string, { clientId, orgId }: Actor): Promise<object> {
   const { storage } = world.registry
-  const of = { orgId, memberId: MemberId.parse(clientId), createdAt: 0 }
+  const of = { orgId, memberId: MemberId.parse(clientId), grantedBy: [], createdAt: 0 }
   const [id, issuerId, linkId] = [newId(random, 'key'), newId(random, 'iss'), newId(random, 'lnk')]
   const key = { credentialId: id, publicKey: 'x', counter: 0, usedAt: 0 }
   await storage.collection(PASSKEYS).insert({ id, handle: newHandle(random, 'key'), ...of, ...key })

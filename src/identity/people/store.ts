@@ -57,6 +57,7 @@ const Passkey = z.strictObject({
   publicKey: z.string().max(2048),
   /** The authenticator's counter of signatures; 0 if it has none. */
   counter: z.int().min(0),
+  grantedBy: z.array(Handle).max(16),
   createdAt: z.int(),
   usedAt: z.int(),
 })
@@ -99,6 +100,7 @@ const Link = z.strictObject({
   handle: Handle,
   /** Keyed hash of issuer and subject. */
   subjectHash: z.string().length(43),
+  grantedBy: z.array(Handle).max(16),
   createdAt: z.int(),
 })
 export type Link = z.infer<typeof Link>
@@ -152,7 +154,7 @@ export const PASSKEYS: OwnedSpec<Passkey> = {
   name: 'passkeys',
   schema: Passkey,
   key: 'credentialId',
-  indexes: { member: { fields: ['memberId', 'createdAt'] }, id: { fields: ['id'] } },
+  indexes: { member: { fields: ['memberId', 'createdAt'] }, id: { fields: ['id'] }, grantedBy: { fields: ['grantedBy', 'createdAt'] } },
   ownedBy: ['orgId'],
 }
 
@@ -160,7 +162,7 @@ export const FOREIGN_ISSUERS: OwnedSpec<ForeignIssuer> = {
   name: 'foreign-issuers',
   schema: ForeignIssuer,
   key: 'id',
-  indexes: { organisation: { fields: ['orgId', 'createdAt'] } },
+  indexes: { organisation: { fields: ['orgId', 'createdAt'] }, grantedBy: { fields: ['grantedBy', 'createdAt'] } },
   ownedBy: ['orgId'],
 }
 
@@ -169,7 +171,7 @@ export const LINKS: OwnedSpec<Link> = {
   name: 'links',
   schema: Link,
   key: 'subjectHash',
-  indexes: { member: { fields: ['memberId', 'createdAt'] }, id: { fields: ['id'] } },
+  indexes: { member: { fields: ['memberId', 'createdAt'] }, id: { fields: ['id'] }, grantedBy: { fields: ['grantedBy', 'createdAt'] } },
   ownedBy: ['orgId'],
 }
 

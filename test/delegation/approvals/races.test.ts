@@ -79,10 +79,10 @@ test('a decision that is made again for the same request, because it took too lo
   const { trustLog } = server
   const barrier = await trustLog.readBarrier()
   const deps = { approvals, trustLog, random: systemRandom, issuer: registry.issuer, keyRing: {} as KeyRing }
-  const decide = (requestId: string) =>
-    requireApproval(deps, barrier, { request: approval.request, because: ['scope'], approvalId: approval.id, requestId })
-  const commit = async (requestId: string) => {
-    const taken = await decide(requestId)
+  const decide = (attempt: string) =>
+    requireApproval(deps, barrier, { request: approval.request, because: ['scope'], approvalId: approval.id, attempt })
+  const commit = async (attempt: string) => {
+    const taken = await decide(attempt)
     return taken && (await registry.storage.commit([taken.taking])).ok
   }
   expect(await commit('req_1')).toBe(true)

@@ -150,6 +150,21 @@ describe('a passkey', () => {
     expect((await send(other, again, response)).status).toBe(400)
   })
 
+  test('that a stolen key added ends when the key is declared compromised', async () => {
+    const tom = await registry.join(await codeOf('member'), 'Tom')
+    const thief = await signedIn(registry, tom)
+    const adding = await thief.follow(await thief.submit(await thief.get('/you'), '/you/passkeys'))
+    const credential = newCredential()
+    await send(thief, adding, credential.create({ challenge: optionsOf(adding).challenge, origin: registry.issuer }))
+    const { items } = await tom.query<{ items: { keyId: string }[] }>('keys.list', { owner: tom.clientId })
+    await acme.mutate('keys.compromise', { keyId: items[0]?.keyId, since: registry.clock.now() - 60 })
+    const browser = newBrowser(registry.issuer)
+    const shown = await challenged(browser)
+    const response = credential.get({ challenge: optionsOf(shown).challenge, origin: registry.issuer, counter: 1 }, tom.clientId)
+    expect((await send(browser, shown, response)).status).toBe(400)
+    expect(await isSignedIn(thief)).toBe(false)
+  })
+
   test('of a revoked member signs nobody in', async () => {
     const { credential, memberId } = await joined()
     await acme.mutate('members.revoke', { memberId })

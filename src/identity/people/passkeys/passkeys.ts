@@ -54,7 +54,7 @@ export async function joinByPasskey(deps: PasskeyDeps, begun: SignIn, credential
   const invitation = await requireOpenInvitation(deps, await deps.members.invitations.get(invitationId), now)
   const key = await verifyRegistration(deps.issuer, ceremony.challenge, credential)
   const member = newMember(deps, invitation, { ...(id && { id }), name, now })
-  const passkey = newPasskey(deps, { ...key, memberId: member.id, orgId: member.orgId }, now)
+  const passkey = newPasskey(deps, { ...key, memberId: member.id, orgId: member.orgId, grantedBy: member.grantedBy }, now)
   const { orgId, role } = member
   const { outcome } = await deps.trustLog.commit({
     type: 'member.registered',
@@ -84,7 +84,7 @@ export async function addPasskey(deps: PasskeyDeps, caller: Caller, begun: SignI
   if ((await passkeysOf(deps, memberId)).length >= MAX_PASSKEYS)
     refuse('conflict', `a person has at most ${MAX_PASSKEYS} passkeys; remove one`)
   const key = await verifyRegistration(deps.issuer, ceremony.challenge, credential)
-  const passkey = newPasskey(deps, { ...key, memberId, orgId: caller.orgId }, now)
+  const passkey = newPasskey(deps, { ...key, memberId, orgId: caller.orgId, grantedBy: [...caller.identities] }, now)
   const { outcome } = await deps.trustLog.commit({
     type: 'key.registered',
     dependsOn: identitiesOf(caller.dependencies.handles),
@@ -134,7 +134,7 @@ async function takeCeremony(
 
 const newPasskey = (
   { random }: PasskeyDeps,
-  key: Pick<Passkey, 'credentialId' | 'publicKey' | 'counter'> & { readonly memberId: MemberId; readonly orgId: OrgId },
+  key: Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'grantedBy'> & { readonly memberId: MemberId; readonly orgId: OrgId },
   now: number,
 ): Passkey => ({ id: newId(random, 'key'), handle: newHandle(random, 'key'), createdAt: now, usedAt: now, ...key })
 

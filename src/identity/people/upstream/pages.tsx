@@ -71,11 +71,11 @@ async function callback(deps: UpstreamDeps, request: HttpRequest): Promise<HttpR
   const upstream = begun?.upstream
   const taken = upstream?.issuerId === issuer.id ? await deps.people.signIns.take(begun?.id ?? '', {}) : undefined
   if (!upstream || !taken) return refuse('code_invalid', 'no sign-in with this provider has begun in this browser; begin again')
-  if (upstream.linkTo !== undefined && (await findSession(deps, request))?.id !== upstream.linkTo)
-    return refuse('code_invalid', 'you are no longer signed in; begin again')
+  const person = upstream.linkTo === undefined ? undefined : await findSession(deps, request)
+  if (person?.id !== upstream.linkTo) return refuse('code_invalid', 'you are no longer signed in; begin again')
   return attempt(deps, request, async () => {
     const url = new URL(`${callbackOf(deps.issuer, issuer.id)}?${request.query}`)
-    const grant = await proveByProvider(deps, issuer, url, upstream)
+    const grant = await proveByProvider(deps, issuer, url, upstream, person?.identities)
     return upstream.linkTo === undefined ? signIn(deps, request, grant, { returnTo: taken.returnTo }) : seeOther(HOME)
   })
 }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { refuse } from '../../../errors.js'
 import { shortened } from '../../../lib/text.js'
-import { identitiesOf, newHandle } from '../../../protocol/handles.js'
+import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
 import { type IssuerId, newId } from '../../../protocol/ids.js'
 import { stands } from '../../../protocol/standing.js'
 import { permanentSecret } from '../../../signing-keys/permanent-secret.js'
@@ -34,13 +34,14 @@ export async function proveByProvider(
   issuer: ForeignIssuer,
   callback: URL,
   upstream: UpstreamSignIn,
+  linkedBy?: readonly Handle[],
 ): Promise<SignInGrant> {
   const provider = await deps.providers.of(issuer)
   const claims = await claimsOf(provider, callback, upstream)
   const { now } = await deps.trustLog.readBarrier()
   const subjectHash = await hashOf(deps, issuer, claims.sub)
   const known = await findLink(deps, subjectHash)
-  const link = known ?? (await join(deps, issuer, { claims, subjectHash, linkTo: upstream.linkTo, now }))
+  const link = known ?? (await join(deps, issuer, { claims, subjectHash, linkTo: upstream.linkTo, linkedBy, now }))
   const member = await deps.members.get(link.memberId)
   const identities = identitiesOf((await deps.findClient(link.memberId))?.dependencies.handles ?? [])
   const grant = { memberId: link.memberId, amr: ['fed'], dependsOn: [...identities, link.handle, issuer.handle, deps.trustLog.epoch] }
@@ -56,11 +57,12 @@ interface Joining {
   readonly claims: Readonly<Record<string, unknown>>
   readonly subjectHash: string
   readonly linkTo: UpstreamSignIn['linkTo']
+  readonly linkedBy: readonly Handle[] | undefined
   readonly now: number
 }
 
 /** Links an account to the member who is signed in, or to a new member. Of two first sign-ins at the same time one links, and the other reads its link. */
-async function join(deps: UpstreamDeps, issuer: ForeignIssuer, { claims, subjectHash, linkTo, now }: Joining): Promise<Link> {
+async function join(deps: UpstreamDeps, issuer: ForeignIssuer, { claims, subjectHash, linkTo, linkedBy, now }: Joining): Promise<Link> {
   if (linkTo === undefined && !mayJoin(issuer, claims))
     return refuse('code_invalid', 'this account may not sign in; ask an administrator of your organisation')
   const { id: issuerId, orgId } = issuer
@@ -75,6 +77,7 @@ async function join(deps: UpstreamDeps, issuer: ForeignIssuer, { claims, subject
     issuerId,
     handle: newHandle(deps.random, 'lnk'),
     subjectHash,
+    grantedBy: [...(linkedBy ?? issuer.grantedBy)],
     createdAt: now,
   }
   const row = { orgId, actor: member.id, outcome: 'done', facts: { by: 'issuer' } } as const

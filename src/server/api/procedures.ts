@@ -1,7 +1,8 @@
-import { APPROVAL_PROCEDURES } from './approval-procedures.js'
-import { CLIENT_PROCEDURES } from './client-procedures.js'
-import { CONSENT_PROCEDURES } from './consent-procedures.js'
-import { PEOPLE_ACTIONS, PEOPLE_PROCEDURES } from './people-procedures.js'
+import { APPROVAL_PROCEDURES } from './procedures/approvals.js'
+import { CLIENT_PROCEDURES } from './procedures/clients.js'
+import { CONSENT_PROCEDURES } from './procedures/consents.js'
+import { PEOPLE_ACTIONS, PEOPLE_PROCEDURES } from './procedures/people.js'
+import { RESOURCE_PROCEDURES } from './procedures/resources.js'
 
 const ENDERS = 'its owner, administrators of its organisation, operators'
 
@@ -129,29 +130,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Drop a claim, or end a proof: cards that it verified are only signed from then on.',
     caller: 'administrators, operators',
   },
-  'resources.register': {
-    summary: 'Register a protected resource (an API or an MCP server): its URI, scopes, policy and whether it accepts bearer tokens.',
-    caller: 'members',
-  },
-  'resources.change': {
-    summary: 'Change settings of a resource; null removes an optional one. Unless only prose and added scopes differ, issued tokens end.',
-    caller: 'members of its organisation',
-  },
-  'resources.get': {
-    summary: 'Return a resource, with the document that its server serves.',
-    caller: 'members of its organisation, operators',
-  },
-  'resources.list': { summary: 'List the resources of an organisation, newest first.', caller: 'members of the organisation, operators' },
-  'resources.prove': {
-    summary:
-      'Read the metadata at the URI of a resource. If they name it, the resource can have tokens. The first proof of a URI takes it.',
-    caller: 'members of its organisation',
-  },
-  'resources.confirm': { summary: 'Accept a resource whose server the registry cannot reach, without the proof.', caller: 'operators' },
-  'resources.revoke': {
-    summary: 'End a resource, every introduction to it and every token for it.',
-    caller: 'administrators, the member who registered it, operators',
-  },
+  ...RESOURCE_PROCEDURES,
   'cards.next': {
     summary: 'Return the version, release number and claims that the next version of a card must contain.',
     caller: 'the agent, its organisation',

@@ -82,7 +82,7 @@ export const AuditAnchor = z.strictObject({
     .array(z.strictObject({ writer: z.string().max(64), link: z.int().min(0), hash: z.string().length(43) }))
     .min(1)
     .max(10_000),
-  /** By the clock of the instance that anchored. Absent in documents of earlier builds. */
+  /** The clock of the instance that anchored. Absent in documents of earlier builds. */
   createdAt: z.int().min(0).optional(),
 })
 export type AuditAnchor = z.infer<typeof AuditAnchor>

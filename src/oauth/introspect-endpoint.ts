@@ -8,7 +8,7 @@ import type { Client } from '../identity/clients/client.js'
 import type { AccessTokenClaims } from '../protocol/claims.js'
 import { stands } from '../protocol/standing.js'
 import { type ClientAuthDeps, confirmClient, consumeAssertion, verifyClient } from './client-auth/client-auth.js'
-import { type AudienceDeps, findToken, mayInspect } from './find-token.js'
+import { type AudienceDeps, findToken, mayInspect } from './verification/find-token.js'
 import { type SignedIntrospectionDeps, signedResponse, wantsSigned } from './verification/signed-introspection.js'
 import { type TaskHistoryDeps, taskHistoryOf } from './verification/task-history.js'
 

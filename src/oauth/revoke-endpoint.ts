@@ -5,9 +5,9 @@ import { presenterOf } from '../protocol/claims.js'
 import { EndNote, EndReason } from '../protocol/end-reason.js'
 import { authenticateClient, type ClientAuthDeps } from './client-auth/client-auth.js'
 import { type FamilyDeps, revokeFamily } from './families/use.js'
-import { findToken } from './find-token.js'
 import { parseParameter } from './grants/narrowing.js'
 import { endTokenAndTasks, type RevokeTokenDeps, TaskChain } from './revoke.js'
+import { findToken } from './verification/find-token.js'
 
 export type RevokeDeps = ClientAuthDeps & FamilyDeps & Omit<RevokeTokenDeps, 'tokens'>
 

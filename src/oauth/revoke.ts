@@ -13,8 +13,8 @@ import { handleOfToken } from '../protocol/handles.js'
 import { TaskId, type TokenId } from '../protocol/ids.js'
 import type { Ending, Position } from '../protocol/log/entry.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { findToken, type Viewer } from './find-token.js'
 import type { TokenRecord, TokensStore } from './store.js'
+import { findToken, type Viewer } from './verification/find-token.js'
 
 export interface RevokeTokenDeps {
   readonly tokens: TokensStore

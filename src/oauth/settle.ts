@@ -7,9 +7,9 @@ import { type Fault, refuse } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import type { TokenId } from '../protocol/ids.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { type AudienceDeps, isAudience } from './find-token.js'
 import { endingOfToken } from './revoke.js'
 import type { TokensStore } from './store.js'
+import { type AudienceDeps, isAudience } from './verification/find-token.js'
 
 export interface SettleDeps extends AudienceDeps {
   readonly tokens: TokensStore

@@ -10,7 +10,7 @@ import { type AccessTokenClaims, presenterOf } from '../protocol/claims.js'
 import type { TaskId } from '../protocol/ids.js'
 import { coveredBySome, type Scope } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
-import { findToken, mayInspect } from './find-token.js'
+import { findToken, mayInspect } from './verification/find-token.js'
 import { type TaskContextDeps, type TokenTask, tasksOf } from './verification/task-context.js'
 
 export interface VerifyDeps extends TaskContextDeps {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { refuse } from '../../src/errors.js'
-import { findToken } from '../../src/oauth/find-token.js'
+import { findToken } from '../../src/oauth/verification/find-token.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { aPair, type Pair } from '../stories/actors.js'
 import { formWithAssertion, postForm } from './requests.js'

@@ -55,8 +55,8 @@ export const MUTANTS = [
   [
     'the commit of a token takes its calls from the budgets',
     ISSUE,
-    'const taking = decision.calls?.taking ?? []',
-    'const taking = []',
+    '...(calls?.taking ?? []), ',
+    '',
     BUDGETS,
   ],
   [
@@ -751,7 +751,7 @@ export const MUTANTS = [
     'true',
     ['test/operations/check/check.test.ts'],
   ],
-  ['every actor has its issuer and profile', EXCHANGE, '  sub_profile: subProfileOf(sub),', '', DELEGATION],
+  ['every actor has its issuer and profile', 'src/protocol/claims.ts', '  sub_profile: subProfileOf(sub),', '', DELEGATION],
   [
     'a level bounds the ceiling of its agents',
     'src/identity/agents/find.ts',
@@ -1328,8 +1328,8 @@ export const MUTANTS = [
   [
     'a token for a resource depends on the version whose policy was read',
     'src/oauth/grants/target.ts',
-    '[...resource.target.dependencies.handles, resource.resource.ver]',
-    'resource.target.dependencies.handles',
+    '[...target.dependencies.handles, resource.ver]',
+    'target.dependencies.handles',
     ['test/stories/races.test.ts'],
   ],
   [

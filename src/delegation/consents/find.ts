@@ -17,7 +17,7 @@ export interface FindConsentDeps {
   readonly trustLog: Pick<TrustLog, 'ended' | 'now'>
 }
 
-/** What a person consents to: one client at one audience. */
+/** The subject of a consent: one client at one audience. */
 export interface Consented {
   readonly memberId: MemberId
   readonly clientId: ConsentClientId
@@ -51,7 +51,7 @@ export const grantedOf = ({ id, bounds, taskId, handle, ver, dependsOn, expiresA
 
 type State = 'valid' | 'revoked' | 'expired'
 
-/** What ended after the expiry does not count: by then the ended set may have forgotten what ended before. */
+/** Endings after the expiry do not count: by then the ended set may have forgotten what ended before. */
 export function stateOf({ trustLog }: Pick<FindConsentDeps, 'trustLog'>, consent: Consent, now: number): State {
   if (consent.revokedAt !== undefined) return 'revoked'
   if (consent.expiresAt <= now) return 'expired'

@@ -14,7 +14,7 @@ interface GrantDeps extends FindConsentDeps {
   readonly random: Random
 }
 
-/** What a person decides. */
+/** The decision of a person. */
 export interface ConsentDecision {
   readonly person: {
     readonly memberId: MemberId

@@ -24,7 +24,7 @@ export interface AgentsDeps extends FindAgentDeps, FindLevelDeps {
 
 type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'
 
-/** What decides whether a caller may act on an agent. `identities` are needed only for a caller of the role `person`. */
+/** The part of a caller that decides whether it may act on an agent. `identities` are needed only for a caller of the role `person`. */
 export type AgentManager = Principal & Pick<Caller, 'id'> & Partial<Pick<Caller, 'identities'>>
 
 /** True if a person registered the agent, such as one on their own device. */

@@ -32,7 +32,7 @@ const ByIdOrName = z
   )
 const Rights = z.array(CeilingRight).min(1).max(MAX_NAMES)
 const Name = z.string().trim().min(1).max(128)
-/** Where the browser of a person may be sent with an authorization code. */
+/** The URLs to which the browser of a person may be sent with an authorization code. */
 const RedirectUris = z.array(z.string().min(1).max(2048)).min(1).max(16)
 const Description = z.string().trim().min(1).max(1024)
 

@@ -32,7 +32,7 @@ export const Agent = z.strictObject({
   understands: Restrictions.optional(),
   grantedBy: z.array(Handle).max(16),
   createdAt: z.int().min(0),
-  /** Where the browser of a person may be sent with an authorization code for the agent. */
+  /** The URLs to which the browser of a person may be sent with an authorization code for the agent. */
   redirectUris: z.array(z.string().max(2048)).max(16).optional(),
   /** The `client_id` of an agent that was admitted by the URL of its metadata. */
   clientUri: ClientUri.optional(),

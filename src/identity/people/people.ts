@@ -3,7 +3,7 @@ import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { MemberId, OrgId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 
-/** One person, or all people of an organisation. */
+/** A person, or all people of an organisation. */
 export type People = { readonly memberId: MemberId } | { readonly orgId: OrgId }
 
 /** Tokens for a person do not depend on its membership, because its handle would identify it. So its consents end with the membership. */

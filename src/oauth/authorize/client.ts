@@ -20,7 +20,7 @@ export type AuthorizationClient = AskingAgent | ExternalClient
 export const requesterOf = (client: AuthorizationClient): AuthorizationClient['id'] =>
   client.kind === 'agent' ? client.id : (client.clientUri ?? client.id)
 
-/** One refusal for a client that is unknown, revoked, or has no redirect URIs. */
+/** The same refusal for a client that is unknown, revoked, or has no redirect URIs. */
 const refuseClient = (): never =>
   refuse(
     'invalid_request',

@@ -40,7 +40,7 @@ export interface Asked {
   readonly now: number
 }
 
-/** What the person allows. */
+/** The rights that the person allows. */
 export interface Allowed {
   readonly rights: readonly { readonly audience: Offer['audience']; readonly bounds: Bounds }[]
   /** Epoch seconds. */

@@ -46,7 +46,7 @@ const PERSON_SCOPES: readonly RegistryScope[] = [
   'tokens:exchange',
 ]
 
-/** One audience of a request, with all that the person can allow there. */
+/** An audience of a request, with all that the person can allow there. */
 export interface Offer {
   readonly audience: Audience
   /** Absent for the registry itself. */

@@ -12,8 +12,8 @@ import { type Bounds, type Ceiling, EXCHANGE_SCOPE, scopesFor } from '../../prot
 import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
-import { findToken } from '../find-token.js'
 import type { TokenPerson, TokenRecord } from '../store.js'
+import { findToken } from '../verification/find-token.js'
 
 export interface SubjectDeps extends SortDeps {
   readonly tokenKeys: KeysFor

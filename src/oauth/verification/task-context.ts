@@ -5,7 +5,7 @@ import { maySee } from '../../http/caller.js'
 import type { AccessTokenClaims } from '../../protocol/claims.js'
 import type { TaskId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import { type AudienceDeps, isAudience, type Viewer } from '../find-token.js'
+import { type AudienceDeps, isAudience, type Viewer } from './find-token.js'
 
 export interface TaskContextDeps extends AudienceDeps {
   readonly tasks: TasksStore

@@ -5,7 +5,7 @@ import { profiledToken } from '../../delegation/uses/profile.js'
 import { isUnusual, riskOf } from '../../delegation/uses/risk.js'
 import { type AccessTokenClaims, presenterOf } from '../../protocol/claims.js'
 import type { OrgId, TaskId } from '../../protocol/ids.js'
-import type { Viewer } from '../find-token.js'
+import type { Viewer } from './find-token.js'
 import { type TaskContextDeps, type TokenTask, tasksOf } from './task-context.js'
 
 export interface TaskHistoryDeps extends TaskContextDeps {

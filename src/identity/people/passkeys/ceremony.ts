@@ -108,5 +108,5 @@ function parseCredential<T>(schema: z.ZodType<T>, text = ''): T {
   return parsed.success ? parsed.data : deny()
 }
 
-/** One refusal for every fault of a passkey. */
+/** The same refusal for every fault of a passkey. */
 export const deny = (): never => refuse('code_invalid', 'the passkey was not accepted, or the page was open for too long; begin again')

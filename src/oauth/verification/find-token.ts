@@ -1,11 +1,11 @@
-import type { KeysFor } from '../credentials/jose/jwt.js'
-import { verifyAccessToken } from '../credentials/jose/token-types.js'
-import type { ResourceAudience } from '../delegation/resources/find.js'
-import { isRefusal } from '../errors.js'
-import { type Caller, mayOversee } from '../http/caller.js'
-import { type AccessTokenClaims, handlesOf, presenterOf } from '../protocol/claims.js'
-import type { Handle } from '../protocol/handles.js'
-import { AgentId, audienceOf } from '../protocol/ids.js'
+import type { KeysFor } from '../../credentials/jose/jwt.js'
+import { verifyAccessToken } from '../../credentials/jose/token-types.js'
+import type { ResourceAudience } from '../../delegation/resources/find.js'
+import { isRefusal } from '../../errors.js'
+import { type Caller, mayOversee } from '../../http/caller.js'
+import { type AccessTokenClaims, handlesOf, presenterOf } from '../../protocol/claims.js'
+import type { Handle } from '../../protocol/handles.js'
+import { AgentId, audienceOf } from '../../protocol/ids.js'
 
 interface FoundToken {
   readonly claims: AccessTokenClaims

@@ -1147,8 +1147,8 @@ export const MUTANTS = [
   [
     'a request without its approval does not introduce the client',
     EXCHANGE,
-    '  const approval = await approvalFor(deps, { barrier, jkt, requestId }, decided)\n',
-    '  if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)\n  const approval = await approvalFor(deps, { barrier, jkt, requestId }, decided)\n',
+    '  const approval = await approvalFor(deps, { barrier, jkt, attempt }, decided)\n',
+    '  if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)\n  const approval = await approvalFor(deps, { barrier, jkt, attempt }, decided)\n',
     APPROVALS,
   ],
   ['delegation beyond an open policy needs an approval', APPROVAL, 'delegation && isBeyondPolicy ?', 'false ?', APPROVALS],

@@ -5,7 +5,6 @@ import {
   AgentId,
   AgentType,
   Audience,
-  ClientId,
   ClientUri,
   ConsentId,
   ExternalClientId,

@@ -52,13 +52,7 @@ const BUDGETS = ['test/delegation/budgets']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   ...PEOPLE_MUTANTS,
-  [
-    'the commit of a token takes its calls from the budgets',
-    ISSUE,
-    '...(calls?.taking ?? []), ',
-    '',
-    BUDGETS,
-  ],
+  ['the commit of a token takes its calls from the budgets', ISSUE, '...(calls?.taking ?? []), ', '', BUDGETS],
   [
     'a token takes from the budgets of the ancestors too',
     'src/delegation/tasks/task-dependencies.ts',

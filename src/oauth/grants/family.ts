@@ -11,11 +11,11 @@ import type { FamilyDeps, FamilyRequest, FamilyUse } from '../families/use.js'
 import { type GrantRequest, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
 import { AUDIENCE_PARAMETERS, parseAudienceParameters } from './exchange-request.js'
 import { type ExternalFamilyDeps, tryExternalToken } from './external-family.js'
-import { type Narrowing, narrowNamesTo, parseNarrowing, parseParameter, requestedScopes } from './narrowing.js'
+import { type Narrowing, narrowNamesTo, parseNarrowing, requestedScopes } from './narrowing.js'
 import type { Subject } from './subject.js'
 import { audienceIn, refuseTarget } from './target.js'
 import { findRequestedTask, requireTask, withRetries } from './task.js'
-import { type ExchangeDeps, tryGrantForAudience } from './token-exchange.js'
+import { tryGrantForAudience } from './token-exchange.js'
 
 export type FamilyGrantDeps = ExternalFamilyDeps & FamilyDeps
 

@@ -1,4 +1,5 @@
 import { removeExpiredRows } from '../audit/remove-rows.js'
+import { type EndUnusedDeps, endUnusedClients } from '../identity/clients/end-unused.js'
 import { type EndRetiredDeps, endRetiredKeys } from '../identity/keys/retire.js'
 import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
@@ -6,6 +7,7 @@ import { type ReindexDeps, reindexChangedCards } from '../registry/cards/search-
 import type { Storage } from '../storage/storage.js'
 
 type MaintenanceDeps = EndRetiredDeps &
+  EndUnusedDeps &
   Parameters<typeof removeExpiredRows>[0] &
   ReindexDeps & {
     readonly storage: Storage
@@ -19,7 +21,7 @@ const PURGE_BATCH = 2000
 const PURGE_MARGIN_SECONDS = 600
 
 /**
- * Once a minute until `signal` aborts: ends the handles of retired keys, indexes cards again whose agents, keys or namespaces have ended or returned,
+ * Once a minute until `signal` aborts: ends the handles of retired keys and of unused clients, indexes cards again whose agents, keys or namespaces have ended or returned,
  * purges expired documents, and removes audit rows past their retention.
  */
 export function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Promise<void> {
@@ -27,6 +29,7 @@ export function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Prom
   return repeat(clock, INTERVAL_MS, signal, async () => {
     try {
       await endRetiredKeys(deps)
+      await endUnusedClients(deps)
       await reindexChangedCards(deps)
       const purgedUntil = Math.min(deps.trustLog.logTime(), clock.now()) - PURGE_MARGIN_SECONDS
       while ((await storage.purge(purgedUntil, PURGE_BATCH)) === PURGE_BATCH && !signal.aborted);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { newAudit } from '../../src/audit/audit-log.js'
 import { agentsStore } from '../../src/identity/agents/store.js'
+import { clientDocumentsStore, clientUsesStore } from '../../src/identity/clients/store.js'
 import { registeredKeysStore } from '../../src/identity/keys/store.js'
 import { namespacesStore } from '../../src/identity/namespaces/store.js'
 import { organisationsStore } from '../../src/identity/organisations/store.js'
@@ -31,6 +32,8 @@ test('maintenance purges documents that have expired, and none that expires with
     agents: agentsStore(base),
     organisations: organisationsStore(base),
     registeredKeys: registeredKeysStore(base),
+    clientDocuments: clientDocumentsStore(base),
+    clientUses: clientUsesStore(base),
     cards: cardsStore(base),
     namespaces: namespacesStore(base),
     audit: newAudit({ ...base, clock, log: silentLog, writer: 'w' }),

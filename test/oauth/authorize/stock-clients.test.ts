@@ -1,0 +1,95 @@
+// Stock clients with a person: pushed requests, DPoP, codes and refresh tokens.
+import * as oauth from 'oauth4webapi'
+import * as openid from 'openid-client'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { proveKey, signerFromJwk } from '../../../src/credentials/jose/sign.js'
+import { systemRandom as random } from '../../../src/lib/random.js'
+import { claimsOf } from '../../claims-of.js'
+import { type Registry, startRegistry } from '../../registry.js'
+import { runningClock } from '../../set-clock.js'
+import { decide, type PersonWorld, personWorld, REDIRECT } from './person-world.js'
+
+let registry: Registry
+let world: PersonWorld
+let key: CryptoKey
+beforeAll(async () => {
+  registry = await startRegistry({ clock: runningClock() })
+  world = await personWorld(registry)
+  const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
+  const signer = await signerFromJwk(await crypto.subtle.exportKey('jwk', pair.privateKey))
+  const owner = world.client.agentId
+  const proof = await proveKey({ signer, clock: registry.clock, random }, { issuer: registry.issuer, owner })
+  await world.admin.mutate('keys.register', { owner, use: 'client', jwk: signer.publicJwk, proof })
+  key = pair.privateKey
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+/** Follows the URL that the client made, and decides. Returns the URL to which the browser is sent back. */
+async function answered(url: URL): Promise<URL> {
+  const shown = await world.browser.get(url.pathname + url.search)
+  const until = new Date((registry.clock.now() + 20 * 86_400) * 1000).toISOString().slice(0, 10)
+  const done = await decide(world.browser, shown, { duration: 'until', until })
+  return new URL(done.location ?? '')
+}
+
+test('openid-client pushes a request with DPoP, redeems the code and refreshes the token', async () => {
+  const config = await openid.discovery(
+    new URL(registry.issuer),
+    world.client.agentId,
+    undefined,
+    openid.PrivateKeyJwt(key, { [openid.modifyAssertion]: (_, payload) => void (payload.aud = registry.issuer) }),
+    { algorithm: 'oauth2', execute: [openid.allowInsecureRequests] },
+  )
+  const dpop = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair())
+  const [pkceCodeVerifier, expectedState] = [openid.randomPKCECodeVerifier(), openid.randomState()]
+  const parameters = {
+    redirect_uri: REDIRECT,
+    scope: 'ocr:read offline_access',
+    resource: world.ocr.audience,
+    code_challenge: await openid.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+    state: expectedState,
+  }
+  const back = await answered(await openid.buildAuthorizationUrlWithPAR(config, parameters, { DPoP: dpop }))
+  const tokens = await openid.authorizationCodeGrant(config, back, { pkceCodeVerifier, expectedState }, undefined, { DPoP: dpop })
+  expect(claimsOf(tokens.access_token)).toMatchObject({ aud: world.ocr.audience, act: { sub: world.client.agentId } })
+  const refreshed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '', undefined, { DPoP: dpop })
+  expect(refreshed.scope).toBe('ocr:read')
+  await expect(openid.refreshTokenGrant(config, tokens.refresh_token ?? '', undefined, { DPoP: dpop })).rejects.toMatchObject({
+    error: 'invalid_grant',
+  })
+})
+
+test('oauth4webapi validates the response of the authorization endpoint, with its issuer', async () => {
+  const insecure = { [oauth.allowInsecureRequests]: true }
+  const issuer = new URL(registry.issuer)
+  const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }))
+  const client: oauth.Client = { client_id: world.client.agentId }
+  const auth = oauth.PrivateKeyJwt(key)
+  const verifier = oauth.generateRandomCodeVerifier()
+  const form = new URLSearchParams({
+    response_type: 'code',
+    redirect_uri: REDIRECT,
+    resource: world.ocr.audience,
+    prompt: 'consent',
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    state: 'state',
+  })
+  const pushed = await oauth.processPushedAuthorizationResponse(
+    as,
+    client,
+    await oauth.pushedAuthorizationRequest(as, client, auth, form, insecure),
+  )
+  const url = new URL(as.authorization_endpoint ?? '')
+  url.search = new URLSearchParams({ client_id: client.client_id, request_uri: pushed.request_uri }).toString()
+  const back = oauth.validateAuthResponse(as, client, await answered(url), 'state')
+  const dpop = oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
+  const redeem = () => oauth.authorizationCodeGrantRequest(as, client, auth, back, REDIRECT, verifier, { DPoP: dpop, ...insecure })
+  const first = await oauth.processAuthorizationCodeResponse(as, client, await redeem()).catch(async (error: unknown) => {
+    if (!oauth.isDPoPNonceError(error)) throw error
+    return oauth.processAuthorizationCodeResponse(as, client, await redeem())
+  })
+  expect(first.token_type).toBe('dpop')
+  expect(claimsOf(first.access_token).sub).toMatch(/^per_/)
+})

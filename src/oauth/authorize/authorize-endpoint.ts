@@ -152,7 +152,7 @@ async function withoutPage(deps: AuthorizeDeps, asked: Asked, offers: readonly O
   const consents = await consentsCovering(deps, asked, rights)
   if (!consents) return undefined
   const until = Math.min(...consents.map(({ dependencies }) => dependencies.expiresAt))
-  return allow(deps, asked, { rights, until, isOffline })
+  return allow(deps, asked, { rights, until, isOffline, introduce: [] })
 }
 
 /** A client that was only known by the URL of its metadata gets an id and handles of its own, on which the consent can depend. */

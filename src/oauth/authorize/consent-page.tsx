@@ -169,6 +169,14 @@ function Rights({ offer, position }: { readonly offer: Offer; readonly position:
           </span>
         </label>
       ))}
+      {offer.needsIntroduction && (
+        <label class="choice">
+          <input type="checkbox" name="introduce" value={offer.audience} />
+          <span>
+            For your organisation: introduce the application to <Foreign text={offer.name} />. Without this it cannot act there.
+          </span>
+        </label>
+      )}
     </fieldset>
   )
 }

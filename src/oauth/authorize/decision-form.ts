@@ -25,12 +25,20 @@ export function allowedIn(form: OAuthForm, { pending: { request }, task, now }: 
     .map((offer, position) => ({ ...offer, scopes: offer.scopes.filter(({ scope }) => ticked.has(rightValue(position, scope))) }))
     .filter(({ scopes }) => scopes.length > 0)
   if (kept.length === 0) refuse('bad_input', 'allow at least one right, or deny the request')
+  const introduced = form.getAll('introduce')
+  const introduce = kept.filter(({ needsIntroduction }) => needsIntroduction)
+  if (!introduce.every(({ audience }) => introduced.includes(audience)))
+    refuse(
+      'bad_input',
+      'introduce: the application can only act there if you also introduce it, or leave the rights of that audience unticked',
+    )
   const mayPassOn = form.get('passOn') === 'yes'
   const { until, isOnce } = durationIn(form, task?.dependencies.expiresAt, now)
   return {
     rights: rightsOf(kept, { ...others, ...(mayPassOn && delegation && { delegation }) }),
     until,
     isOffline: request.isOffline && !isOnce,
+    introduce,
   }
 }
 

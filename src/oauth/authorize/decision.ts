@@ -3,8 +3,12 @@ import { auditDraft } from '../../audit/audit-draft.js'
 import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
 import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
 import type { Consent, GrantedConsent } from '../../delegation/consents/store.js'
+import { type PreparedGrant, prepareGrant } from '../../delegation/introductions/decide/grant.js'
+import { newIntroduction } from '../../delegation/introductions/decide/new-introduction.js'
+import type { IntroductionDeps } from '../../delegation/introductions/introduction-deps.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { refuse } from '../../errors.js'
+import { isMemberOf } from '../../http/caller.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
 import { type PersonCaller, requiringSession, type SessionDeps } from '../../identity/people/session.js'
 import type { Random } from '../../lib/random.js'
@@ -21,7 +25,7 @@ import type { AuthorizationClient } from './client.js'
 import type { Offer } from './offer.js'
 import type { AuthorizationRequest, AuthorizationsStore, PendingAuthorization } from './store.js'
 
-export interface DecisionDeps extends FindConsentDeps, Pick<SessionDeps, 'people'> {
+export interface DecisionDeps extends FindConsentDeps, IntroductionDeps, Pick<SessionDeps, 'people'> {
   readonly authorizations: AuthorizationsStore
   readonly families: FamiliesStore
   readonly trustLog: TrustLog
@@ -46,6 +50,8 @@ export interface Allowed {
   /** Epoch seconds. */
   readonly until: number
   readonly isOffline: boolean
+  /** Audiences to which the person introduces the client. */
+  readonly introduce: readonly Offer[]
 }
 
 /** All that a request asks for, at each audience. */
@@ -98,12 +104,13 @@ export async function allow(deps: DecisionDeps, asked: Asked, allowed: Allowed):
   return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })
 }
 
-async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOffline }: Allowed): Promise<string | 'retry'> {
+async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOffline, introduce }: Allowed): Promise<string | 'retry'> {
   const { client, person, pending, task, now } = asked
   const decision = decisionOf(asked, until)
   const prepared = await Promise.all(
     rights.map(async ({ audience, bounds }) => ({ audience, bounds, ...(await prepareConsent(deps, decision, audience, bounds)) })),
   )
+  const introductions = await introductionsFor(deps, asked, rights, introduce, until)
   const ends = prepared.flatMap((one) => one.ends)
   const consents = prepared.map(({ audience, bounds, consent }) => ({ audience, bounds, consent }))
   const { family, code } = newFamily(deps, asked, consents, isOffline)
@@ -115,6 +122,7 @@ async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOff
     ...prepared.flatMap((one) => one.operations),
     deps.families.inserting(family),
     ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
+    ...introductions.flatMap((one) => one.operations),
   ]
   const dependsOn = [
     ...person.dependencies.handles,
@@ -123,15 +131,49 @@ async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOff
     ...consents.flatMap(({ consent }) => consent.dependencies.handles),
     ...ends.map(({ handle }) => handle),
     family.handle,
+    ...introductions.flatMap((one) => one.dependsOn),
   ]
-  const commit = (counting: readonly Operation[]) =>
-    deps.trustLog.commit({ type: 'consent.granted', ends, dependsOn, operations: [...counting, ...operations] })
+  // A cache of introductions is emptied by entries of their type
+  const type = introductions.length > 0 ? 'introduction.granted' : 'consent.granted'
+  const commit: CountedCommit = (counting) => deps.trustLog.commit({ type, ends, dependsOn, operations: [...counting, ...operations] })
   const isNew = prepared.some((one) => one.operations.length > 0)
-  const { outcome } = await (isNew ? deps.commitConsents({ memberId: person.id, orgId: person.orgId }, commit) : commit([]))
+  const { memberId, orgId } = family
+  const counted = isNew ? (inner: CountedCommit) => deps.commitConsents({ memberId, orgId }, inner) : (inner: CountedCommit) => inner([])
+  const { outcome } = await counted((ofPerson) =>
+    introductions.reduce<CountedCommit>(
+      (inner, { granted }) =>
+        (counting) =>
+          deps.commitGrant(granted, (ofPair) => inner([...ofPair, ...counting])),
+      commit,
+    )(ofPerson),
+  )
+  if (outcome === 'committed' && introductions.length > 0) deps.inbox.notifyPosted()
   if (outcome === 'committed') return code
   if (outcome === 'conflict') return 'retry'
   return refuse('access_denied', 'you, the application or the task was changed or revoked meanwhile')
 }
+
+/** The introductions that the person grants in the name of the target's organisation, within what it allows the client there. */
+const introductionsFor = (
+  deps: DecisionDeps,
+  { client, person, now }: Asked,
+  rights: Allowed['rights'],
+  introduce: readonly Offer[],
+  until: number,
+): Promise<readonly PreparedGrant[]> =>
+  Promise.all(
+    introduce.map(async ({ audience, target: to }) => {
+      const bounds = rights.find((right) => right.audience === audience)?.bounds
+      const [target, card] = [to && (await deps.findTarget(to.id)), to && (await deps.findReliance(to.id))]
+      if (client.kind === 'external' || !bounds || !target || !card || !isMemberOf(person, target.orgId))
+        return refuse('access_denied', 'you may not introduce the application to this audience')
+      const input = { to: target.id, purpose: PURPOSE, ...bounds, seconds: until - now }
+      const pending = newIntroduction(deps, { from: client.id, fromOrg: client.orgId, toOrg: target.orgId, input, now })
+      return prepareGrant(deps, person, pending, { task: undefined, target, card, now })
+    }),
+  )
+
+const PURPOSE = 'Granted by a person of the organisation, who lets the application act for it.'
 
 function decisionOf({ client, person, task, now }: Asked, expiresAt: number): ConsentDecision {
   const identities = identitiesOf(person.identities)

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newEs256Signer } from '../../../src/credentials/jose/sign.js'
 import { claimsOf } from '../../claims-of.js'
-import { type Registry, startRegistry } from '../../registry.js'
-import { codeFor, type PersonWorld, personWorld, redeem, refresh } from '../authorize/person-world.js'
+import { aCard, type Registry, startRegistry } from '../../registry.js'
+import { codeFor, decide, type PersonWorld, pageOf, personWorld, push, redeem, refresh, returned } from '../authorize/person-world.js'
 import { exchangeForm, formWithAssertion, freshNonce, postForm, proofOf, tokenRequest } from '../requests.js'
 
 let registry: Registry
@@ -232,4 +232,23 @@ test('a root token for a person is exchanged by its client only, with its key, a
   const form = exchangeForm(body.access_token, world.archive.audience, { scope: 'ocr:read' })
   expect(await tokenRequest(registry, world.ocr, form)).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
   expect(await tokenRequest(registry, world.client, form)).toMatchObject({ status: 400, body: { error: 'invalid_target' } })
+})
+
+test('a person of the called organisation introduces the client with the consent, in one commit', async () => {
+  const fresh = await personWorld(registry)
+  const called = await registry.agent({ registeredBy: fresh.admin })
+  await called.publish({ card: aCard(registry) })
+  await fresh.admin.mutate('agents.change', {
+    agentId: fresh.client.agentId,
+    addRights: [{ audience: called.audience, scope: 'ocr:read' }],
+  })
+  const asked = { resource: called.audience, prompt: 'consent' }
+  const { body } = await push(registry, fresh, asked)
+  const shown = await fresh.browser.get(pageOf(fresh, body.request_uri))
+  expect(shown.text).toContain('For your organisation')
+  expect(await decide(fresh.browser, shown)).toMatchObject({ status: 400 })
+  const done = await decide(fresh.browser, shown, { introduce: [called.audience] })
+  expect(await redeem(registry, fresh, returned(done).code ?? '')).toMatchObject({ status: 200, body: { scope: 'ocr:read' } })
+  const { items } = await called.query<{ items: { from: string; state: string }[] }>('introductions.list', { role: 'to' })
+  expect(items).toMatchObject([{ from: fresh.client.agentId, state: 'granted' }])
 })

@@ -134,6 +134,28 @@ async function grantedFieldsOf(
   }
 }
 
+/** An introduction that another decision grants in its own commit: with the consent of a person, who decides for the target, too. */
+export interface PreparedGrant {
+  readonly granted: Introduction
+  readonly operations: Group
+  readonly dependsOn: readonly Handle[]
+}
+
+export async function prepareGrant(
+  deps: IntroductionDeps,
+  granter: Parameters<typeof auditDraftOf>[0] & { readonly identities: readonly Handle[] },
+  pending: Introduction,
+  context: GrantContext,
+): Promise<PreparedGrant> {
+  const granted: Introduction = { ...pending, ...(await grantedFieldsOf(deps, pending, context, {}, granter.identities)) }
+  const draft = auditDraftOf(granter, granted, 'introductions.approve', { state: 'granted' })
+  return {
+    granted,
+    operations: [deps.introductions.inserting(granted), deps.audit.recording(draft), ...(await notifying(deps, granted, 'granted'))],
+    dependsOn: [granted.handle, ...(granted.dependsOn ?? []), ...context.card.dependencies.handles, context.target.introductionPolicyVer],
+  }
+}
+
 interface Grant {
   readonly context: GrantContext
   readonly action: string

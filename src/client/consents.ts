@@ -4,7 +4,7 @@ import type { Delegation, Right } from '../protocol/rights.js'
 import type { Calls } from './call.js'
 import { type Ended, PAGE_OPTIONS, type PageOptions } from './tasks.js'
 
-/** A consent: the rights that a person gives to a client. Times are in epoch seconds. */
+/** A permission of a person for a client. Times are in epoch seconds. */
 export interface Consent extends Ended {
   readonly consentId: string
   readonly state: 'valid' | 'revoked' | 'expired'

@@ -50,7 +50,7 @@ export const grantedOf = ({ id, bounds, taskId, handle, ver, dependsOn, expiresA
 
 type State = 'valid' | 'revoked' | 'expired'
 
-/** Endings after the expiry do not count: by then the ended set may have forgotten what ended before. */
+/** An ending after the expiry does not count: by then the ended set may have forgotten what ended before. */
 export function stateOf({ trustLog }: Pick<FindConsentDeps, 'trustLog'>, consent: Consent, now: number): State {
   if (consent.revokedAt !== undefined) return 'revoked'
   if (consent.expiresAt <= now) return 'expired'

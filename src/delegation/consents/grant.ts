@@ -14,7 +14,7 @@ interface GrantDeps extends FindConsentDeps {
   readonly random: Random
 }
 
-/** The decision of a person. */
+/** The decision of a person, without its rights. */
 export interface ConsentDecision {
   readonly person: {
     readonly memberId: MemberId

@@ -55,7 +55,7 @@ export interface GrantedConsent {
   readonly id: ConsentId
   readonly bounds: Bounds
   readonly taskId?: TaskId | undefined
-  /** A token depends on the consent and the version of its bounds. They expire with the consent. */
+  /** The dependencies of a token: the consent and the version of its bounds. They expire with the consent. */
   readonly dependencies: Dependencies
   /** Everything that the consent depends on, with the person, whom no token names. */
   readonly handles: readonly Handle[]

@@ -36,7 +36,7 @@ export interface Client {
   readonly understands?: { readonly restrictions: Restrictions; readonly ver: Handle } | undefined
   /** The grant types that the client registered. Absent: every grant type. */
   readonly grantTypes?: readonly GrantType[] | undefined
-  /** The URLs to which the browser of a person may be sent with a code. */
+  /** The URIs to which the browser of a person may be sent with a code. */
   readonly redirectUris?: readonly string[] | undefined
   /** As its owner calls it. */
   readonly name?: string | undefined

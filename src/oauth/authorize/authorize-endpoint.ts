@@ -28,7 +28,7 @@ export type AuthorizeDeps = SignInDeps &
     readonly saveClientDocument: (uri: ClientUri, orgId: OrgId) => Promise<ExternalClient | undefined>
   }
 
-/** The endpoint to which the browser of a person comes with the request of a client, and sends its decision. */
+/** The page on which a person decides about the request of a client, and its form. */
 export const authorizeEndpoints = (deps: AuthorizeDeps): Route[] => [
   pageRoute('GET', '/oauth/authorize', (request) => authorize(deps, request)),
   personForm(

@@ -12,7 +12,7 @@ export interface ConsentPageDeps {
   readonly organisations: OrganisationsStore
 }
 
-/** The client that asks, as the page shows it. */
+/** The client as the page shows it. */
 interface ClientDescription {
   readonly name: string
   /** Absent for a client that no organisation has registered. */

@@ -14,7 +14,7 @@ export const DEFAULT_DAYS = 30
 /** The value of the box of a right: the position of the audience, and the scope. */
 export const rightValue = (position: number, scope: string): string => `${position} ${scope}`
 
-/** The rights that a person has ticked. Everything must be among what was requested, and something must be ticked. */
+/** Reads the boxes that a person has ticked. Everything must be among what was requested, and something must be ticked. */
 export function allowedIn(form: OAuthForm, { pending: { request }, task, now }: Asked, offers: readonly Offer[]): Allowed {
   if (form.get('decision') !== 'allow') refuse('bad_input', 'decision: must be allow or deny')
   const ticked = new Set(form.getAll('right'))

@@ -44,7 +44,7 @@ export interface Asked {
   readonly now: number
 }
 
-/** The rights that the person allows. */
+/** The decision of a person who allows something. */
 export interface Allowed {
   readonly rights: readonly { readonly audience: Offer['audience']; readonly bounds: Bounds }[]
   /** Epoch seconds. */

@@ -7,7 +7,7 @@ import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
 const MAX_AUDIENCES = 8
 
-/** What a client asks a person for. */
+/** The parameters of an authorization request. */
 export const AuthorizationRequest = z.strictObject({
   redirectUri: z.string().max(2048),
   state: z.string().max(512).optional(),

@@ -5,7 +5,7 @@ import { Audience, ConsentId, FamilyId, Jkt, MemberId, OrgId, TaskId } from '../
 import { Bounds } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
-/** What a person allowed at one audience with this authorization. The consent may allow more, and bounds it as it is at each use. */
+/** The rights at one audience that a person allowed with this authorization. The consent may allow more, and bounds it as it is at each use. */
 const FamilyGrant = z.strictObject({ audience: Audience, consentId: ConsentId, bounds: Bounds })
 export type FamilyGrant = z.infer<typeof FamilyGrant>
 
@@ -48,7 +48,7 @@ export const Family = z.strictObject({
   jkt: Jkt.optional(),
   isOffline: z.boolean(),
   dependsOn: z.array(Handle).max(128),
-  /** How many secrets were used: 0 until the code was redeemed. Guards every use. */
+  /** The number of secrets that were used: 0 until the code was redeemed. Guards every use. */
   uses: z.int().min(0),
   secret: Digest.optional(),
   code: Digest,

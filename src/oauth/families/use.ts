@@ -1,6 +1,6 @@
 // Uses of the secrets of a family. At any time one secret is good: the code, and once it was redeemed the newest refresh token.
 //
-// Rules. Whoever uses a secret a second time has stolen it, or it was stolen from them, so the family ends (RFC 9700 §4.14.2). A client that lost the response may repeat a
+// Rules. A secret that is used a second time was stolen, so the family ends (RFC 9700 §4.14.2). A client that lost the response may repeat a
 // refresh with the same `Idempotency-Key` for a minute, and gets the same refresh token; and of a code that is sent twice within seconds the second use
 // is refused without an end. The next secret is stored encrypted under the used one, so that only its holder gets it again.
 import type { Audit } from '../../audit/audit.js'

@@ -74,7 +74,7 @@ export function decideRights(
   return { scopes, tools, resources }
 }
 
-/** What is granted for the step of a token, in this order. */
+/** Names of the grants for the step of a token, in this order. */
 const GRANTED = ['the introduction', 'the consent', 'the authorization of the person'] as const
 
 /** A set of rights that bounds what a token may have. */

@@ -28,7 +28,7 @@ export interface SubjectDeps extends SortDeps {
 /** An introduction or a consent that the chain of a token consists of, with its bounds as they are now. */
 interface Step {
   readonly bounds: Bounds
-  /** How often the token is passed on after this step, the requested exchange included. */
+  /** The number of times that the token is passed on after this step, the requested exchange included. */
   readonly passedOn: number
   readonly dependencies: Dependencies
 }

@@ -110,15 +110,6 @@ describe('a code', () => {
     await world.person.mutate('consents.revoke', { consentId: consent?.consentId })
     expect(await redeem(registry, world, code)).toMatchObject(invalidGrant)
   })
-
-  test('of 20 uses at once exactly one succeeds, and its token stays good', async () => {
-    const code = await codeFor(registry, world, OCR())
-    const all = await Promise.all(Array.from({ length: 20 }, () => redeem(registry, world, code)))
-    const won = all.filter(({ status }) => status === 200)
-    expect(won).toHaveLength(1)
-    for (const lost of all.filter((one) => !won.includes(one))) expect(lost).toMatchObject(invalidGrant)
-    expect(await isActive(won[0]?.body.access_token)).toBe(true)
-  })
 })
 
 describe('a refresh token', () => {
@@ -186,24 +177,6 @@ describe('a refresh token', () => {
     const consent = items.find(({ audience, state }) => audience === world.ocr.audience && state === 'valid')
     await world.person.mutate('consents.revoke', { consentId: consent?.consentId })
     expect(await refresh(registry, world, token)).toMatchObject(invalidGrant)
-  })
-
-  test('of 20 uses at once with one Idempotency-Key gives one next refresh token to all', async () => {
-    const first = await offline()
-    const all = await Promise.all(
-      Array.from({ length: 20 }, () => refresh(registry, world, first.refresh_token, {}, { 'idempotency-key': 'same' })),
-    )
-    expect(all.map(({ status }) => status)).toEqual(all.map(() => 200))
-    expect(new Set(all.map(({ body }) => body.refresh_token)).size).toBe(1)
-    expect(new Set(all.map(({ body }) => body.access_token)).size).toBe(20)
-  })
-
-  test('of 20 uses at once without a key at most one succeeds, and the family ends', async () => {
-    const first = await offline()
-    const all = await Promise.all(Array.from({ length: 20 }, () => refresh(registry, world, first.refresh_token)))
-    const won = all.filter(({ status }) => status === 200)
-    expect(won.length).toBeLessThanOrEqual(1)
-    for (const { body } of won) expect(await refresh(registry, world, body.refresh_token)).toMatchObject(invalidGrant)
   })
 
   test('is revoked by its client, and everything of its family with it', async () => {

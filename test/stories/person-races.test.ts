@@ -1,0 +1,107 @@
+// Requests at once over two servers whose storage answers after 0 to 5 ms, and the end of a membership.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemClock } from '../../src/lib/clock.js'
+import { codeFor, decide, type PersonWorld, pageOf, personWorld, push, redeem, refresh, returned } from '../oauth/authorize/person-world.js'
+import { exchangeForm, tokenRequest } from '../oauth/requests.js'
+import { type Registry, startRegistry } from '../registry.js'
+import type { Gate } from '../trust-log/gated-storage.js'
+
+let registry: Registry
+let world: PersonWorld
+beforeAll(async () => {
+  registry = await startRegistry()
+  world = await personWorld(registry)
+  let calls = 0
+  const late: Gate = async (_, work) => {
+    await systemClock.after(calls++ % 6)
+    return work()
+  }
+  const servers = [await registry.addServer(late), await registry.addServer(late)]
+  registry.front.route(servers.map(({ port }) => port))
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+const times = <T>(work: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: 20 }, work))
+const ofOcr = () => ({ resource: world.ocr.audience, scope: 'ocr:read offline_access', prompt: 'consent' })
+const month = () => ({ duration: 'until', until: new Date((registry.clock.now() + 20 * 86_400) * 1000).toISOString().slice(0, 10) })
+const offline = async () => (await redeem(registry, world, await codeFor(registry, world, ofOcr(), month()))).body
+
+test('of 20 uses of a code one succeeds, and its token stays active', async () => {
+  const code = await codeFor(registry, world, ofOcr())
+  const all = await times(() => redeem(registry, world, code))
+  const won = all.filter(({ status }) => status === 200)
+  expect(won).toHaveLength(1)
+  expect(await world.ocr.introspect(won[0]?.body.access_token)).toMatchObject({ active: true })
+})
+
+test('20 refreshes with one Idempotency-Key are one rotation', async () => {
+  const { refresh_token: token } = await offline()
+  const all = await times(() => refresh(registry, world, token, {}, { 'idempotency-key': 'one' }))
+  expect(all.map(({ status }) => status)).toEqual(all.map(() => 200))
+  const next = new Set(all.map(({ body }) => body.refresh_token))
+  expect(next.size).toBe(1)
+  expect(await refresh(registry, world, [...next][0])).toMatchObject({ status: 200 })
+})
+
+test('20 refreshes without a key end the family', async () => {
+  const { refresh_token: token } = await offline()
+  const all = await times(() => refresh(registry, world, token))
+  const won = all.filter(({ status }) => status === 200)
+  expect(won.length).toBeLessThanOrEqual(1)
+  for (const { body } of won) expect(await world.ocr.introspect(body.access_token)).toEqual({ active: false })
+})
+
+test('20 pushes are 20 requests, and 20 decisions on one of them are one', async () => {
+  const pushed = await times(() => push(registry, world, ofOcr()))
+  expect(new Set(pushed.map(({ body }) => body.request_uri)).size).toBe(20)
+  const shown = await world.browser.get(pageOf(world, pushed[0]?.body.request_uri))
+  const answers = await times(() => decide(world.browser, shown))
+  expect(answers.filter((answer) => answer.status === 303 && returned(answer).code !== undefined)).toHaveLength(1)
+})
+
+test('consents that are decided while the membership ends are dead with it, and so are their tokens', async () => {
+  const ending = await personWorld(registry)
+  const requests = await Promise.all(Array.from({ length: 8 }, () => push(registry, ending, { prompt: 'consent' })))
+  const pages = await Promise.all(requests.map(({ body }) => ending.browser.get(pageOf(ending, body.request_uri))))
+  const code = await codeFor(registry, ending, { prompt: 'consent' }, month())
+  const { body: root } = await redeem(registry, ending, code, { resource: registry.issuer })
+  const { body: forOcr } = await tokenRequest(
+    registry,
+    ending.client,
+    exchangeForm(root.access_token, ending.ocr.audience, { scope: 'ocr:read' }),
+  )
+  expect(await ending.ocr.introspect(forOcr.access_token)).toMatchObject({ active: true })
+  const [, ...decided] = await Promise.all([
+    ending.admin.mutate('members.revoke', { memberId: ending.person.clientId }),
+    ...pages.map((shown) => decide(ending.browser, shown)),
+  ])
+  expect(await ending.ocr.introspect(forOcr.access_token)).toEqual({ active: false })
+  for (const answer of decided) {
+    const late = answer.location?.startsWith('https:') ? returned(answer).code : undefined
+    if (late !== undefined) expect((await redeem(registry, ending, late, { resource: ending.ocr.audience })).status).toBe(400)
+  }
+  const { items } = await ending.admin.query<{ items: { state: string }[] }>('consents.list', { memberId: ending.person.clientId })
+  expect(items.length).toBeGreaterThan(0)
+  expect(new Set(items.map(({ state }) => state))).toEqual(new Set(['revoked']))
+})
+
+test('a narrowed consent binds at once, also what was passed on', async () => {
+  const mine = await personWorld(registry)
+  const delegation = { depth: 2, rights: [{ audience: mine.archive.audience, scope: 'ocr:read' }] }
+  const asked = { delegation: JSON.stringify(delegation), prompt: 'consent' }
+  const { body: root } = await redeem(registry, mine, await codeFor(registry, mine, asked, { ...month(), passOn: 'yes' }), {
+    resource: registry.issuer,
+  })
+  const exchange = { scope: 'ocr:read', delegation: JSON.stringify({ ...delegation, depth: 1 }) }
+  const forOcr = () => tokenRequest(registry, mine.client, exchangeForm(root.access_token, mine.ocr.audience, exchange))
+  const { body: passed } = await forOcr()
+  const { items } = await mine.person.query<{ items: { consentId: string; audience: string }[] }>('consents.list', {})
+  const consentId = items.find(({ audience }) => audience === mine.ocr.audience)?.consentId
+  await mine.person.mutate('consents.narrow', { consentId, scopes: ['ocr:read'], delegation: null })
+  expect(await mine.ocr.introspect(passed.access_token)).toEqual({ active: false })
+  expect(await tokenRequest(registry, mine.ocr, exchangeForm(passed.access_token, mine.archive.audience))).toMatchObject({ status: 400 })
+  expect(await forOcr()).toMatchObject({ status: 400 })
+  const withScope = (scope: string) => tokenRequest(registry, mine.client, exchangeForm(root.access_token, mine.ocr.audience, { scope }))
+  expect(await withScope('ocr:admin')).toMatchObject({ body: { error: 'invalid_scope' } })
+  expect(await withScope('ocr:read')).toMatchObject({ status: 200 })
+})

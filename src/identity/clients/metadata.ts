@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { SIGNATURE_ALGORITHMS } from '../../lib/algorithms.js'
 
-/** The grant types that a client may register. Those of people are recorded, and no client can use them yet. */
+/** The grant types that a client may register. */
 export const GrantType = z.enum([
   'authorization_code',
   'refresh_token',

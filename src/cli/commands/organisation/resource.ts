@@ -73,6 +73,7 @@ interface SettingsFlags extends CommonFlags {
   readonly policyScope?: readonly string[]
   readonly policySeconds?: number
   readonly externalClients?: string
+  readonly people?: string
   readonly bearer?: string
   readonly operatorAgent?: string
   readonly understands?: string
@@ -151,6 +152,12 @@ const settingsOptions = (command: Command): Command =>
         'any',
       ]),
     )
+    .addOption(
+      new Option('--people <whose>', 'whose people may let clients act for them here, with --policy (default: organisation)').choices([
+        'organisation',
+        'any',
+      ]),
+    )
     .addOption(new Option('--bearer <choice>', 'tokens without proof of possession (default: refused)').choices(['refused', 'allowed']))
     .option('--operator-agent <agent>', 'agent under which its server acts at the registry; an empty text removes it')
     .addOption(understandsOption())
@@ -207,13 +214,13 @@ function pairOf(text: string, expected: string): readonly [string, string] {
 }
 
 async function policyOf(flags: SettingsFlags): Promise<object | undefined> {
-  const { policy: mode, policyOrganisation, policyScope, policySeconds, externalClients } = flags
+  const { policy: mode, policyOrganisation, policyScope, policySeconds, externalClients, people } = flags
   if (mode !== undefined) {
     const organisations =
       policyOrganisation && (await Promise.all(policyOrganisation.map(async (text) => orgIdOf((await openAgent(flags)).agent, text))))
-    return definedIn({ mode, organisations, scopes: policyScope, maxSeconds: policySeconds, externalClients })
+    return definedIn({ mode, organisations, scopes: policyScope, maxSeconds: policySeconds, externalClients, people })
   }
-  return policyOrganisation || policyScope || policySeconds !== undefined || externalClients !== undefined
-    ? refuseUsage('--external-clients and the --policy-… options need --policy, because a policy is replaced as a whole')
+  return policyOrganisation || policyScope || policySeconds !== undefined || externalClients !== undefined || people !== undefined
+    ? refuseUsage('--external-clients, --people and the --policy-… options need --policy, because a policy is replaced as a whole')
     : undefined
 }

@@ -127,7 +127,8 @@ describe('RFC 9126', () => {
   })
   test('§4: only the client that pushed uses the request_uri', async () => {
     const uri = await pushedUri()
-    const other = await world.browser.get(pageOf({ ...world, client: world.archive }, uri))
+    const { client } = await personWorld(registry)
+    const other = await world.browser.get(pageOf({ ...world, client }, uri))
     expect([other.status, other.location]).toEqual([400, undefined])
   })
   test('§4: the request_uri expires after 90 seconds, and 10 minutes after a browser has come with it', async () => {

@@ -1204,7 +1204,6 @@ export const MUTANTS = [
     ['test/stories/person.test.ts'],
   ],
   ['a token depends on the consent', EXCHANGE, '...(consent ? [consent.dependencies] : []),', '', ['test/stories/person.test.ts']],
-  ['the steps of a chain bound it as they are now', RIGHTS, 'isPassedOnTooOften ||', 'false ||', ['test/stories/person.test.ts']],
   ['a code is good with its verifier only', FAMILY_USE, 'equalTexts(digestOfText(verifier), family.challenge) &&', '', CODES],
   ['a code is good with its redirect URI only', FAMILY_USE, "form.get('redirect_uri') === family.redirectUri &&", '', CODES],
   ['a code is good with its key only', FAMILY_USE, '(family.jkt === undefined || family.uses > 0 || family.jkt === jkt)', 'true', CODES],

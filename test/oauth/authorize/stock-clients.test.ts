@@ -37,7 +37,11 @@ test('openid-client pushes a request with DPoP, redeems the code and refreshes t
     new URL(registry.issuer),
     world.client.agentId,
     undefined,
-    openid.PrivateKeyJwt(key, { [openid.modifyAssertion]: (_, payload) => void (payload.aud = registry.issuer) }),
+    openid.PrivateKeyJwt(key, {
+      [openid.modifyAssertion]: (_, payload) => {
+        payload.aud = registry.issuer
+      },
+    }),
     { algorithm: 'oauth2', execute: [openid.allowInsecureRequests] },
   )
   const dpop = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair())

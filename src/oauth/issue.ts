@@ -18,11 +18,9 @@ import {
 } from '../protocol/claims.js'
 import { type Handle, handleOfToken, identitiesOf } from '../protocol/handles.js'
 
-
 import { ActorId, type Jkt, newId } from '../protocol/ids.js'
 import { formatScope } from '../protocol/rights.js'
 import { type Barrier, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
-
 
 import type { KeyRing } from '../signing-keys/key-ring.js'
 import type { Operation, Storage } from '../storage/storage.js'

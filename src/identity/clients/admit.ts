@@ -10,7 +10,7 @@ import { isRevoked } from '../agents/end-agent.js'
 import { newAgent } from '../agents/register.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
 import { admissionsOf, newDocument, usingClient } from './admissions.js'
-import type { ClientMetadata } from './metadata.js'
+import type { ClientMetadata } from './metadata/metadata.js'
 import type { ClientDocument } from './store.js'
 
 export interface AdmitDeps extends AgentsDeps {

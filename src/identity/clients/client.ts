@@ -4,7 +4,7 @@ import type { AgentId, ClientUri, ExternalClientId, Jkt, MemberId, OrgId } from 
 import type { Ceiling, Restrictions } from '../../protocol/rights.js'
 import type { Dependencies } from '../../protocol/standing.js'
 import type { RegisteredKey } from '../keys/store.js'
-import type { GrantType } from './metadata.js'
+import type { GrantType } from './metadata/metadata.js'
 
 /** A key with which a client may authenticate. */
 export interface ClientKey {

@@ -9,7 +9,7 @@ import { isCompromised } from '../keys/quota-slots.js'
 import { type RegisterKeyDeps, saveRegisteredKey } from '../keys/register.js'
 import { type AdmissionsDeps, findAdmission } from './admissions.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
-import { keysOfMetadata } from './metadata-keys.js'
+import { keysOfMetadata } from './metadata/metadata-keys.js'
 import type { SelfRegisteredDeps } from './self-registered.js'
 
 type ProveKeyDeps = SelfRegisteredDeps & RegisterKeyDeps

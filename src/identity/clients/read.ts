@@ -5,8 +5,8 @@ import type { Handle } from '../../protocol/handles.js'
 import type { AgentId, ClientUri, ExternalClientId, Jkt, OrgId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { type AdmissionsDeps, admissionsOf } from './admissions.js'
-import type { ClientMetadata, GrantType } from './metadata.js'
-import { keysOfMetadata } from './metadata-keys.js'
+import type { ClientMetadata, GrantType } from './metadata/metadata.js'
+import { keysOfMetadata } from './metadata/metadata-keys.js'
 import type { ClientDocument, RegisteredClient, RegisteredClientsStore } from './store.js'
 
 export interface ReadClientsDeps extends AdmissionsDeps {

@@ -8,8 +8,8 @@ import { codeStands } from '../keys/one-time-code.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import { countNewest, type Quota } from '../limits/quota.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
-import { askingPartOf } from './metadata.js'
-import { keysOfMetadata } from './metadata-keys.js'
+import { askingPartOf } from './metadata/metadata.js'
+import { keysOfMetadata } from './metadata/metadata-keys.js'
 import type { ClientDocumentsStore, RegisteredClientsStore } from './store.js'
 
 export interface SelfRegisteredDeps {

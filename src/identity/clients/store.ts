@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
 import { AgentId, ClientUri, EntryId, ExternalClientId, OrgId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
-import { ClientMetadata } from './metadata.js'
+import { ClientMetadata } from './metadata/metadata.js'
 
 /** A client that software registered at /oauth/register: an agent (`agt_`), whose own record decides its rights, or an external client (`cli_`). */
 export const RegisteredClient = z.strictObject({

@@ -2,7 +2,7 @@ import type { Caller } from '../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
 import type { ClientId } from '../../protocol/ids.js'
 import type { Ceiling } from '../../protocol/rights.js'
-import type { GrantType } from '../clients/metadata.js'
+import type { GrantType } from '../clients/metadata/metadata.js'
 import { codeStands } from '../keys/one-time-code.js'
 import type { RegistrationGrantsDeps } from './issue.js'
 

@@ -3,7 +3,7 @@ import { Handle } from '../../protocol/handles.js'
 import { ClientId, OrgId } from '../../protocol/ids.js'
 import { Ceiling } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
-import { GrantType } from '../clients/metadata.js'
+import { GrantType } from '../clients/metadata/metadata.js'
 
 /** Setting `registration`. */
 export const Registration = z.enum(['closed', 'token', 'open'])

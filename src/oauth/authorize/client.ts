@@ -1,7 +1,7 @@
 import { refuse } from '../../errors.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
-import { isRegisteredRedirectUri } from '../../identity/clients/redirect-uris.js'
+import { isRegisteredRedirectUri } from '../../identity/clients/metadata/redirect-uris.js'
 import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'

@@ -1,7 +1,7 @@
 // Fetches a Client ID Metadata Document, and the keys that it names, with the guarded fetch.
 import { readPublicJwk } from '../../credentials/jose/jwk.js'
 import { refuse } from '../../errors.js'
-import type { ClientMetadata } from '../../identity/clients/metadata.js'
+import type { ClientMetadata } from '../../identity/clients/metadata/metadata.js'
 import type { Cause, GuardedFetch } from '../../lib/guarded-fetch/guarded-fetch.js'
 import { isJsonObject, type JsonObject, readJson } from '../../lib/json.js'
 import type { ClientUri } from '../../protocol/ids.js'

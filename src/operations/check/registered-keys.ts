@@ -1,5 +1,5 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
-import { metadataDigest } from '../../identity/clients/metadata-keys.js'
+import { metadataDigest } from '../../identity/clients/metadata/metadata-keys.js'
 import { REGISTERED_CLIENTS, type RegisteredClient } from '../../identity/clients/store.js'
 import { statementOf } from '../../identity/keys/find.js'
 import { slotIdsOf } from '../../identity/keys/quota-slots.js'

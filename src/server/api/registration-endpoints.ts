@@ -1,6 +1,6 @@
 // Describes the endpoints of client registration for docs/API.md and schemas/openapi.json.
 import { z } from 'zod'
-import { ClientMetadata } from '../../identity/clients/metadata.js'
+import { ClientMetadata } from '../../identity/clients/metadata/metadata.js'
 import { AgentId, ExternalClientId } from '../../protocol/ids.js'
 import type { HttpEndpoint } from './http-endpoint.js'
 

@@ -1,9 +1,9 @@
-import { digestOfJson } from '../../credentials/jose/digest.js'
-import { readPublicJwk } from '../../credentials/jose/jwk.js'
-import type { Handle } from '../../protocol/handles.js'
-import type { ClientKey } from './client.js'
+import { digestOfJson } from '../../../credentials/jose/digest.js'
+import { readPublicJwk } from '../../../credentials/jose/jwk.js'
+import type { Handle } from '../../../protocol/handles.js'
+import type { ClientKey } from '../client.js'
+import type { RegisteredClient } from '../store.js'
 import type { ClientMetadata } from './metadata.js'
-import type { RegisteredClient } from './store.js'
 
 /** The keys that a client's metadata list, to authenticate with. Tokens depend on `handle`. A public client has none. */
 export const keysOfMetadata = (

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { SIGNATURE_ALGORITHMS } from '../../lib/algorithms.js'
+import { SIGNATURE_ALGORITHMS } from '../../../lib/algorithms.js'
 
 /** The grant types that a client may register. */
 export const GrantType = z.enum([

@@ -1,6 +1,6 @@
-import { type Fault, refuse } from '../../errors.js'
-import { isLoopback } from '../../lib/hosts/loopback.js'
-import { isPlainName } from '../../protocol/names.js'
+import { type Fault, refuse } from '../../../errors.js'
+import { isLoopback } from '../../../lib/hosts/loopback.js'
+import { isPlainName } from '../../../protocol/names.js'
 
 const MAX_CHARACTERS = 2048
 

@@ -17,9 +17,10 @@ interface Attempt {
 
 /**
  * Makes a `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is
- * sent once more if the peer requires a nonce (RFC 9449 §8), if it rejects the token (RFC 6750 §3.1), or its calls are used up, and a new one
- * can be obtained, or after a 503 with Retry-After. If the peer then answers that the token lacks scopes, one with these is requested; if the registry issues it, the request
- * is sent again. The wider token is used until it expires. If it needs an approval and there is no `onApprovalRequired`, the request throws `approval_required`.
+ * sent once more if the peer requires a nonce (RFC 9449 §8), after a 503 with Retry-After, or with a new token if the peer rejects the token
+ * (RFC 6750 §3.1) or its calls are used up. If the peer then responds that the token lacks scopes, a token with these is requested; if the
+ * registry issues it, the request is sent again with it. The wider token is used until it expires. If it needs an approval and there is no
+ * `onApprovalRequired`, the request throws `approval_required`.
  */
 export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promise<AccessToken>): Fetch {
   let token: Promise<AccessToken> | undefined

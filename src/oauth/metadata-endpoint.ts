@@ -22,7 +22,7 @@ export interface MetadataDeps {
  * @see [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414.html#section-2), [RFC 9728 §2](https://www.rfc-editor.org/rfc/rfc9728.html#section-2)
  */
 export function metadataEndpoints({ issuer, dev, registration, outgoing }: MetadataDeps): Route[] {
-  // Public clients (`none`) are listed for the token endpoint once a grant serves them
+  // A public client (`none`) can authenticate at the token endpoint only
   const authMethods = { methods: ['private_key_jwt'], algs: [...SIGNATURE_ALGORITHMS] }
   const server = {
     issuer,

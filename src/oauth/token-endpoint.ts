@@ -114,7 +114,7 @@ async function authenticatedSender(deps: TokenEndpointDeps, request: HttpRequest
   }
 }
 
-/** Everybody can send the id of a public client, so each address has a rate of its own. */
+/** Any caller can send the id of a public client, so the rate is one per address, not per client. */
 async function publicSender(deps: TokenEndpointDeps, request: HttpRequest, form: OAuthForm): Promise<Sender> {
   return {
     rateKey: `public ${addressPrefix(request.address)}`,

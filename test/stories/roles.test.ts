@@ -428,6 +428,7 @@ describe('a member of the role person', () => {
     'sessions.endAll',
     'passkeys.list',
     'links.list',
+    'consents.list',
   ]
   let pia: Actor
   beforeAll(async () => {

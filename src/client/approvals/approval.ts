@@ -8,8 +8,8 @@ export interface Approval {
   readonly kind: 'token' | 'introduction' | 'capability'
   readonly state: 'pending' | 'approved' | 'needsApproval' | 'denied' | 'expired' | 'cancelled' | 'used'
   /**
-   * Why somebody must decide. Of a token: its resource demands it for a scope (`scope`), or the token may be passed on (`delegation`). Of an introduction:
-   * as `pendingBecause` there.
+   * Why an approval is needed. For a token: the resource requires it for a scope (`scope`), or the token allows delegation (`delegation`). For an
+   * introduction: its `pendingBecause`.
    */
   readonly because: readonly string[]
   /** The agent that asks. */

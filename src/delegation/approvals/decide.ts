@@ -79,8 +79,8 @@ async function requirePending(deps: ApprovalDeps, caller: Caller, id: ApprovalId
 }
 
 /**
- * Only a member of the target's organisation decides about a scope for which the resource demands a person; otherwise also the target agent, or the operator
- * agent of the resource. Nobody decides about an own request.
+ * The approver is a member of the target's organisation. Unless the resource requires a person for a scope, the target agent, or the operator agent
+ * of the resource, may decide too. A requester cannot decide about its own request.
  */
 async function requireApprover(deps: ApprovalDeps, caller: Caller, id: ApprovalId): Promise<Approval> {
   const approval = await requireSeen(deps, caller, id)
@@ -88,7 +88,7 @@ async function requireApprover(deps: ApprovalDeps, caller: Caller, id: ApprovalI
   if (!(await isTarget(deps, caller, approval)))
     refuse('forbidden', 'only the audience of the token, or a member of its organisation, can decide')
   if (approval.because.includes('scope') && caller.kind !== 'member')
-    refuse('forbidden', 'the resource demands a person for this scope: a member of its organisation must decide')
+    refuse('forbidden', 'the resource requires a person for this scope: a member of its organisation must decide')
   return approval
 }
 

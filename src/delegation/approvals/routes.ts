@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ACTING_ROLES } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { untilRevoked } from '../../http/trpc/subscription.js'
@@ -24,7 +25,7 @@ export const approvalsRoutes = (deps: ApprovalDeps & ReadInboxDeps) =>
     get: procedureFor('introductions:write')
       .input(z.strictObject({ approvalId: AnyId }))
       .query(({ ctx, input }) => getApproval(deps, ctx.caller, input.approvalId)),
-    list: procedureFor('introductions:write')
+    list: procedureFor('introductions:write', ACTING_ROLES)
       .input(
         PageInput.extend({ role: z.enum(['from', 'to']).default('to'), state: z.enum(['pending', 'all']).default('pending') }).prefault({}),
       )
@@ -53,7 +54,7 @@ export const approvalsRoutes = (deps: ApprovalDeps & ReadInboxDeps) =>
     withdraw: procedureFor('introductions:write')
       .input(ById.extend({ note: Note }))
       .mutation(({ ctx, input }) => withdraw(deps, ctx.caller, input.approvalId, input.note)),
-    watch: procedureFor('introductions:write')
+    watch: procedureFor('introductions:write', ACTING_ROLES)
       .input(
         z
           .strictObject({

@@ -4,7 +4,7 @@ import type { TaskId } from '../../protocol/ids.js'
 
 const Amount = z.int().min(1).max(1_000_000_000)
 
-/** The most that the tokens of a task and of its child tasks may be used for: calls, and units, of which a call costs as many as its scope. */
+/** Limit on the tokens of a task and its child tasks: the number of calls, and their cost in units. A call costs as many units as its scope. */
 export const Budget = z.strictObject({ calls: Amount.optional(), units: Amount.optional() })
 export type Budget = z.infer<typeof Budget>
 

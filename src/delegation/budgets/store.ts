@@ -1,6 +1,6 @@
-// Counters of the budgets of tasks. Each limited amount has two counters: `taken`, what was reserved and has not been returned, which never
-// exceeds the limit; and `used`, the part of it that audiences have settled. The commit of a token takes from the budgets of its task and of each
-// ancestor, and the commit that settles the token returns what was not used.
+// Counters of the budgets of tasks. Each limited amount has two: `taken`, the amount that is reserved or used, which never exceeds the limit; and
+// `used`, the part of it that audiences have settled. The commit of a token reserves from the budgets of its task and of each ancestor
+// (`taking`). The commit that settles the token returns the unused rest (`settling`).
 // Cost: one counter per limited amount in the commit of a token. Tokens under one budget take turns at its counters.
 import type { TaskId } from '../../protocol/ids.js'
 import { counting, type Operation, type Storage } from '../../storage/storage.js'

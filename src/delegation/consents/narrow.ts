@@ -15,7 +15,7 @@ interface ConsentNarrowing extends Omit<Narrowing, 'seconds'> {
   readonly until?: number | undefined
 }
 
-/** Narrows a consent. Only the person may. Tokens that were issued under it are dead at once, refresh families give narrower ones. */
+/** Narrows a consent. Only the person may do that. It revokes the tokens that were issued under it; refresh families issue narrower ones. */
 export async function narrowConsent(deps: ConsentDeps, caller: Caller, id: ConsentId, narrowing: ConsentNarrowing): Promise<ConsentView> {
   const { now } = caller.barrier
   const consent = await requireConsent(deps, caller, id)

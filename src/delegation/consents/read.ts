@@ -50,7 +50,7 @@ export const listConsents = (
     return { items, ...(page.next && { cursor: formatCursor(page.next) }) }
   })
 
-/** Consents of somebody else are filtered one by one, so an unknown person and one of another organisation look the same. */
+/** Each consent of another person is filtered by itself, so an unknown person and a person of another organisation give the same response. */
 function requirePerson(caller: Caller, memberId: MemberId | undefined): MemberId {
   const own = MemberId.safeParse(caller.id)
   return memberId ?? (own.success ? own.data : refuse('forbidden', 'only people have consents: name a person'))

@@ -8,7 +8,7 @@ import type { Position } from '../../protocol/log/entry.js'
 import { type ConsentDeps, requireConsent } from './authority.js'
 import { endingOfConsent, endingsOfPeople, stateOf } from './find.js'
 
-/** Revokes a consent: every token and refresh family that depends on it is dead. The person and administrators of both sides may. */
+/** Revokes a consent with every token and refresh family that depends on it. For the person and administrators of both sides. */
 export async function revokeConsent(
   deps: ConsentDeps,
   caller: Caller,

@@ -19,7 +19,7 @@ export interface TaskDependencies {
   readonly dependencies: Dependencies
 }
 
-/** Dependants of a task depend on its ancestors and its owner too, and expires by its deadline. */
+/** Dependants of a task also depend on its ancestors and its owner, and expire by its deadline. */
 export const dependenciesOfTask = ({ handle, dependsOn, deadline }: Task): Dependencies => dependenciesOf([handle, ...dependsOn], deadline)
 
 export const budgetsOf = (tasks: readonly Task[]): readonly BudgetedTask[] =>

@@ -15,7 +15,7 @@ const UNUSED_SECONDS = 90 * 86_400
 
 /**
  * Ends the external clients whose metadata document was not used for 90 days, and removes the document and the admissions. Agents that were admitted
- * stay, but nobody can authenticate as one before its URL is admitted again. Called by a timer.
+ * stay, but they cannot authenticate until their URL is admitted again. Called by a timer.
  */
 export async function endUnusedClients(deps: EndUnusedDeps): Promise<void> {
   const before = deps.trustLog.now() - UNUSED_SECONDS

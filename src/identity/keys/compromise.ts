@@ -10,9 +10,9 @@ import { indexingCardsBelow, keyAuditDraft, type RevokeKeyDeps, withdrawingForOw
 import type { RegisteredKey } from './store.js'
 
 /**
- * Declares that a key has been compromised since `since` (epoch seconds). Revokes the key, the keys that its owner has proved since then, and everything that they have granted since then,
- * directly or through a member or key that they admitted. Withdraws the open one-time codes and the
- * registration access token of the key's owner. The key can never be registered again.
+ * Declares that a key has been compromised since `since` (epoch seconds). Revokes the key, the keys that its owner has proved since then, and
+ * everything that these keys have granted since then, directly or through a member or key that they admitted. Withdraws the open one-time codes
+ * and the registration access token of the key's owner. The key can never be registered again.
  */
 export async function compromiseKey(
   deps: RevokeKeyDeps,

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { base64url } from '../../lib/bytes.js'
 import { type MemberId, type OrgId, PersonId } from '../../protocol/ids.js'
 
-/** Those to whom a person has one id: the organisation of an audience, or for root tokens the client. */
+/** The scope of a pairwise id: the organisation of an audience, or the client for root tokens. */
 type Sector = OrgId | `client:${string}`
 
 /** Makes the id of a person in a sector. Without the secret, ids of two sectors cannot be linked to each other or to a member. */

@@ -90,7 +90,7 @@ async function authorizePlain(
   })
 }
 
-/** From here on the client learns of a refusal, by a redirect. */
+/** Sends a refusal to the client by a redirect. Only for a request whose redirect URI was checked. */
 async function orToClient(
   { issuer }: AuthorizeDeps,
   target: Parameters<typeof errorToClient>[1],
@@ -140,8 +140,9 @@ function mustSignInAgain({ request: { prompt, maxAge }, shownAt = 0 }: PendingAu
 }
 
 /**
- * The code of a request that the consents of the person cover. Undefined if the person must be asked: also if the client asks for that, has not
- * authenticated, or cannot be told from another program that receives its redirects.
+ * The code of a request that the consents of the person cover. Undefined if the person must be asked: a right is not
+ * covered or needs an introduction, the client asks for it (`prompt`), the request was not pushed, or the redirect URI is not https, so that
+ * another program could receive the code.
  */
 async function withoutPage(deps: AuthorizeDeps, asked: Asked, offers: readonly Offer[]): Promise<string | undefined> {
   const { request, isPushed } = asked.pending

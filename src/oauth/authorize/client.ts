@@ -38,7 +38,7 @@ export async function requireAuthorizationClient(
   return requireMayAsk(found)
 }
 
-/** Members act for themselves, so they ask nobody. */
+/** Refuses a client that may not send authorization requests. Members act for themselves, so they need none. */
 export function requireMayAsk(client: Client | ExternalClient): AuthorizationClient {
   if (client.kind === 'member' || (client.redirectUris ?? []).length === 0) return refuseClient()
   const { grantTypes } = client

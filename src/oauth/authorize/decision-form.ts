@@ -42,7 +42,7 @@ export function allowedIn(form: OAuthForm, { pending: { request }, task, now }: 
   }
 }
 
-/** For how long: once means the quarter of an hour after the decision, without refresh tokens. */
+/** The end of the consent. `once` means ONCE_SECONDS after the decision, without refresh tokens. */
 function durationIn(form: OAuthForm, deadline: number | undefined, now: number): { readonly until: number; readonly isOnce: boolean } {
   const latest = deadline ?? now + MAX_DAYS * DAY_SECONDS
   switch (form.get('duration')) {

@@ -241,7 +241,7 @@ function newFamily(
   return { family, code: code.text }
 }
 
-/** With one consent the family ends with it. With several it needs the consent of the audience at each use, and ends with the person. */
+/** A family with one consent ends with that consent. A family with several ends with the membership; each use checks the consent of its audience. */
 function ofConsents(consents: readonly GivenConsent[], person: PersonCaller): Dependencies {
   const expiresAt = Math.min(...consents.map(({ consent }) => consent.dependencies.expiresAt))
   const [only, ...others] = consents

@@ -65,7 +65,7 @@ export async function requirePending(
 export const audienceOf = async ({ authorizations }: PendingDeps, requestUri: string): Promise<string | undefined> =>
   (await authorizations.get(digestOfText(requestUri)))?.request.audiences[0]
 
-/** From its first appearance in a browser on, there is time to sign in and to decide. */
+/** Extends a request to SHOWN_SECONDS when a browser first comes with it, so that the person has time to sign in and to decide. */
 export async function showPending(
   { authorizations }: PendingDeps,
   pending: PendingAuthorization,

@@ -20,7 +20,7 @@ export interface ClientAuthDeps {
   readonly issuer: string
   /** Registers a key of a self-registered client; false if the client may not be confirmed any more (identity/clients/prove-key.ts). */
   readonly registerProvedKey: (client: Client, key: ClientKey) => Promise<boolean>
-  /** Keeps a self-registered client, or one with a metadata document, that has just authenticated. */
+  /** Records that a self-registered client, or a client with a metadata document, was used, so that it does not expire. */
   readonly noteUse: (client: Client | ExternalClient) => Promise<void>
 }
 
@@ -30,7 +30,7 @@ export interface AuthenticatedClient {
   readonly key: ClientKey
 }
 
-/** The same for an external client. */
+/** An authenticated external client and the key that signed its assertion. */
 export interface AuthenticatedExternal {
   readonly client: ExternalClient
   /** Absent for a public client. */

@@ -11,7 +11,7 @@ export type FamilyGrant = z.infer<typeof FamilyGrant>
 
 const Digest = z.string().length(43)
 
-/** The last use of a secret, so that its repetition can be told from a theft. */
+/** The last use of a secret. It distinguishes a retry from a theft. */
 const LastUse = z.strictObject({
   secret: Digest,
   usedAt: z.int(),

@@ -1,8 +1,9 @@
 // Uses of the secrets of a family. At any time one secret is good: the code, and once it was redeemed the newest refresh token.
 //
-// Rules. A secret that is used a second time was stolen, so the family ends (RFC 9700 §4.14.2). A client that lost the response may repeat a
-// refresh with the same `Idempotency-Key` for a minute, and gets the same refresh token; and of a code that is sent twice within seconds the second use
-// is refused without an end. The next secret is stored encrypted under the used one, so that only its holder gets it again.
+// A second use of a secret means that it was stolen, so the family ends (RFC 9700 §4.14.2). There are two exceptions. A client that lost the
+// response may repeat a refresh with the same `Idempotency-Key` for RETRY_SECONDS and gets the same refresh token. A code that is sent again
+// within REPEATED_CODE_SECONDS is refused, but the family stands. The next secret is stored encrypted under the used one, so only the client
+// that holds the used one can get it again.
 import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
@@ -39,7 +40,7 @@ export interface FamilyUse {
   readonly refreshToken: string | undefined
 }
 
-/** A retry of a refresh, and a repeated redemption of a code that ends nothing. */
+/** Time in which a refresh may be repeated, and in which a repeated code does not end the family. */
 const RETRY_SECONDS = 60
 const REPEATED_CODE_SECONDS = 5
 
@@ -133,7 +134,7 @@ function next(
   return { family, operations: [operation], refreshToken: following?.text }
 }
 
-/** The response of the last use once more: nothing changes. */
+/** Repeats the response of the last use without a change in the store. */
 function again(family: Family, used: Secret): FamilyUse {
   const sealed = family.lastUse?.sealed
   return { family, operations: [], refreshToken: sealed === undefined ? undefined : unseal(used, sealed)?.text }
@@ -150,7 +151,7 @@ export async function revokeFamily(deps: FamilyDeps, client: Client, token: stri
   return true
 }
 
-/** Ends a family because a secret of it was used twice: every token of it is dead. */
+/** Ends a family because one of its secrets was used twice. This revokes every token of the family. */
 async function endFamily({ trustLog, audit }: FamilyDeps, client: Client | ExternalClient, family: Family): Promise<void> {
   const ends = [endingOfFamily(family)]
   const { orgId = family.orgId } = client

@@ -16,8 +16,8 @@ export interface Candidate extends GrantedIntroduction {
 }
 
 /**
- * The introductions to choose from. Those that an open policy granted come once more at the end, with the delegation that it never grants: a token by
- * such a one needs an approval.
+ * The introductions to choose from. Introductions of an open policy are listed a second time, after all others and with the
+ * requested delegation, which an open policy never grants: a token under such a candidate needs an approval.
  */
 export const candidatesOf = (introductions: readonly GrantedIntroduction[], delegation: Delegation | undefined): readonly Candidate[] => [
   ...introductions,

@@ -141,8 +141,8 @@ function namingOf({ tasks: { named } }: TaskGrantDeps, task: Task, reference: st
 const MAX_ATTEMPTS = 20
 
 /**
- * Runs a grant again that lost to another request: the creation of its task to one with the same reference, which it then finds, or a part of its budget,
- * after which it takes what is left.
+ * Repeats a grant that a concurrent request has overtaken: by a task with the same reference, which the next attempt finds, or by taking a part of
+ * the budget, of which the next attempt takes the rest.
  */
 export async function withRetries<T>(attempt: (isRetry: boolean) => Promise<T | 'retry'>): Promise<T> {
   for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {

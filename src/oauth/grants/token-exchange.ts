@@ -87,7 +87,7 @@ export const grantForAudience = (
   ...request: [deps: ExchangeDeps, request: GrantRequest, requested: AudienceRequest, parties: Parties]
 ): Promise<IssuedToken> => withRetries((isRetry) => tryGrantForAudience(...request, isRetry))
 
-/** The same once. `retry`: another request was first with something that the token needs. */
+/** Makes one attempt of `grantForAudience`. Returns `retry` if a concurrent request took something that the token needs. */
 export async function tryGrantForAudience(
   deps: ExchangeDeps,
   { barrier, authenticated, jkt, form, attempt }: GrantRequest,
@@ -164,8 +164,8 @@ async function requireConsent(deps: ExchangeDeps, { kind, person }: Subject, { a
 }
 
 /**
- * RFC 8693 §4.1: the presenter of an introduced token becomes the outermost actor. The client of a root token is the subject itself, or acts for the
- * person who is.
+ * RFC 8693 §4.1: the presenter of an introduced token becomes the outermost actor. The client of a root token is the subject itself, or acts for
+ * the person who is the subject.
  */
 function actorsOf({ issuer }: ExchangeDeps, { kind, claims, person }: Subject, presenter: AgentId): Act | undefined {
   if (kind === 'root') return person && actorOf(issuer, presenter)
@@ -177,7 +177,7 @@ function personOf({ person }: Subject, consent: GrantedConsent | undefined): Tok
   return person && consentId && { memberId: person.memberId, consentId, familyId: person.familyId }
 }
 
-/** Creates the introduction of an open policy for a request that it allows, which is then decided again. If another request has just created it, too. */
+/** Creates the introduction of an open policy if it allows the request. The request is then decided again, also if another one created it. */
 async function introduceFirst(deps: ExchangeDeps, client: Client, audience: ResourceAudience, barrier: Barrier): Promise<'retry'> {
   const isIntroduced = (await deps.introduceToOpen(client, audience, barrier)) === 'introduced'
   const { id } = audience.resource

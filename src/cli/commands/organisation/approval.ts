@@ -69,8 +69,8 @@ export function approvalCommands(program: Command, common: (command: Command) =>
     .command('approval')
     .description('list, show, approve and deny what waits for a decision: approvals of tokens, requested introductions')
   listOptions(approval.command('list'))
-    .description('list what waits for a decision of this agent or organisation, newest first')
-    .addOption(new Option('--role <role>', 'what this side is asked (to) or has asked for (from)').choices(['to', 'from']).default('to'))
+    .description('list the pending decisions of this agent or organisation, newest first')
+    .addOption(new Option('--role <role>', 'requests to this side (to) or by this side (from)').choices(['to', 'from']).default('to'))
     .addOption(new Option('--state <state>', 'also what was decided (all)').choices(['pending', 'all']).default('pending'))
     .action(async ({ role, state, ...flags }: ListFlags & { readonly role: string; readonly state: string }) => {
       const { agent } = await openAgent(flags)

@@ -119,7 +119,7 @@ const fetchBy =
     return new Response(Uint8Array.from(fetched.body), { headers: { 'content-type': fetched.contentType } })
   }
 
-/** The same refusal for every fault of a provider; the log has the cause. A refusal of the registry itself, such as that of a rate, stays. */
+/** Throws one refusal for every fault of a provider; the log has the cause. A refusal of the registry itself, such as a rate limit, is rethrown. */
 function failed(error: unknown, reason: Reason, text: string): never {
   const cause = error instanceof Error ? error.cause : undefined
   for (const one of [error, cause]) if (isRefusal(one)) throw one

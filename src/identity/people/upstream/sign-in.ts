@@ -26,8 +26,8 @@ export async function findIssuer({ people, organisations, trustLog }: UpstreamDe
 }
 
 /**
- * Exchanges the code of a callback, and returns the grant of its account. An account that is linked signs its member in; one that is not joins if the rule of the issuer says so. An
- * e-mail address never selects a member, because a provider may not have verified it.
+ * Exchanges the code of a callback and returns the sign-in of its account. A linked account signs in its member. An account without a link joins
+ * if it matches `autoJoin` of the issuer. An e-mail address never selects a member, because the provider may not have verified it.
  */
 export async function proveByProvider(
   deps: UpstreamDeps,
@@ -111,7 +111,7 @@ function nameOf({ name, preferred_username: username }: Readonly<Record<string, 
   return typeof found === 'string' ? shortened(found.trim(), 128) : 'unnamed'
 }
 
-/** Says which account it is only to who has the secret: a copy of the store does not tell accounts. */
+/** The keyed hash of an account. Without the secret, a copy of the store does not reveal the account. */
 async function hashOf(deps: UpstreamDeps, { url, orgId }: ForeignIssuer, sub: string): Promise<string> {
   const secret = await permanentSecret(deps, 'links')
   return createHmac('sha256', secret).update(`${orgId}\0${url}\0${sub}`).digest('base64url')

@@ -10,13 +10,12 @@ export const APPROVAL_PROCEDURES = {
   },
   'approvals.list': {
     summary:
-      'List what waits for a decision, newest first: approvals of tokens and requests for introductions that the caller is asked for (role `to`, the default) or has asked for (`from`). With the state `all` also what was decided.',
+      'List pending approvals and introduction requests, newest first: to the caller (`to`, default) or by it (`from`). State `all`: decided too.',
     caller: 'agents see their own, members those of their organisation',
   },
   'approvals.approve': {
     summary: 'Approve what waits, as requested or narrower (`narrow`). An approval of a token is good for one token, within an hour.',
-    caller:
-      'members of the organisation of the audience; its agent too, except for a scope for which a resource demands a person; nobody for an own request',
+    caller: 'members of the organisation of the audience; also its agent, except for a scope that requires a person; never the requester',
   },
   'approvals.deny': { summary: 'Deny what waits.', caller: 'as approvals.approve' },
   'approvals.cancel': { summary: 'Cancel an approval that is pending or was not used.', caller: 'the requester, its organisation' },

@@ -58,17 +58,19 @@ describe('output', () => {
       'ended',
       'reason',
       'type',
+      'scope level',
       'description',
       'audience',
       'organisation',
     ])
-    expect(rows.map((cells) => cells.length)).toEqual([12, 12])
+    expect(rows.map((cells) => cells.length)).toEqual([13, 13])
     expect(rows).toContainEqual([
       ocr.agentId,
       'ocr',
       'active',
       expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
       'open',
+      '',
       '',
       '',
       '',

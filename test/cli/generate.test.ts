@@ -22,7 +22,11 @@ test('the API documents describe every HTTP path that src serves, and no other',
     .map((file) => file.replaceAll('\\', '/'))
     .filter((file) => file.endsWith('.ts') && !file.startsWith('server/api/') && file !== 'http/health.ts')
   const served = sources.flatMap((file) =>
-    [...readFileSync(join(ROOT, 'src', file), 'utf8').matchAll(/(?:\bpath: |\bserve\()'(\/[^']*)'/g)].map(([, path]) => path),
+    [
+      ...readFileSync(join(ROOT, 'src', file), 'utf8').matchAll(
+        /(?:\bpath: |\bserve\(|(?:\bpageRoute\('GET', |_PATH = )(?='\/oauth))'(\/[^']*)'/g,
+      ),
+    ].map(([, path]) => path),
   )
   expect(served.length).toBeGreaterThan(15)
   const described = HTTP_ENDPOINTS.map(({ path }) => path)

@@ -91,7 +91,7 @@ async function serveWithoutWitness(work: (server: RunningServer) => Promise<void
 beforeEach(async () => {
   folder = await tempFolder()
   flags = { dev: true, logLevel: 'silent', adminPort: 0 }
-  issuer = `http://127.0.0.1:${await freePort()}`
+  issuer = `http://localhost:${await freePort()}`
   await startWitness(await freePort())
   const { firstCode = '' } = await start()
   cast = await newCast({ issuer, firstCode })

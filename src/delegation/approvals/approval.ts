@@ -1,8 +1,9 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
 import type { ApprovalReason, TokenRequest } from '../../protocol/approvals/token-request.js'
-import { type Delegation, intersectNames, type Scope } from '../../protocol/rights.js'
+import type { Delegation, Scope } from '../../protocol/rights.js'
 import { type Barrier, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
+import { scopesTouchedBy } from '../resources/granted-scopes.js'
 import type { Resource } from '../resources/store.js'
 import type { Approval } from './store.js'
 
@@ -30,12 +31,8 @@ export function digestOf({ bounds, ...request }: TokenRequest): string {
   })
 }
 
-/**
- * The scopes of a resource for which a token needs an approval, with those that a granted scope includes or is part of: a token with `files` may do what
- * `files/delete` allows.
- */
 const scopesToApprove = (resource: Pick<Resource, 'scopes'>, granted: readonly Scope[]) =>
-  resource.scopes.filter(({ scope, approval }) => approval === 'organisation' && intersectNames<Scope>([scope], granted).length > 0)
+  scopesTouchedBy(resource, granted).filter(({ approval }) => approval === 'organisation')
 
 /** Why a token needs an approval. Empty: it needs none. */
 export const reasonsFor = (

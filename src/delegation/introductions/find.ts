@@ -97,6 +97,7 @@ function grantedOf({
   handle,
   boundsVersion,
   expiresAt,
+  byFirstRequest,
   pendingBecause,
 }: Introduction): GrantedIntroduction | undefined {
   if (state !== 'granted' || !bounds || !reliance || !dependsOn || expiresAt === undefined) return undefined
@@ -109,6 +110,7 @@ function grantedOf({
     taskId,
     reliance,
     byPolicy,
+    byFirstRequest: byFirstRequest === true,
     dependencies: dependenciesOf([handle, boundsVersion, ...dependsOn], expiresAt),
   }
 }

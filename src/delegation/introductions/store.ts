@@ -41,6 +41,8 @@ export const Introduction = z.strictObject({
   /** Requested lifetime in seconds. */
   seconds: z.int(),
   state: State,
+  /** The first token request created it, at an open resource. */
+  byFirstRequest: z.literal(true).optional(),
   /** Absent if the policy granted the request at once. */
   pendingBecause: z.array(PendingReason).max(4).optional(),
   /** Handle of kind `int:`. */

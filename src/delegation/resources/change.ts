@@ -5,6 +5,7 @@ import type { Caller } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import type { ResourceId } from '../../protocol/ids.js'
 import { type ResourceDeps, requireOwn } from './authority.js'
+import { scopesTouchedBy } from './granted-scopes.js'
 import { requireSettings } from './register.js'
 import { type Resource, ResourceSettings } from './store.js'
 import { type ResourceView, viewOf } from './view.js'
@@ -70,15 +71,17 @@ const settingsOf = ({ name, description, documentation, scopes, policy, bearer, 
 })
 
 /**
- * True if every decision that the old settings allow is the same by the new ones: only prose and added scopes differ. An added scope that needs an
- * approval may be part of an old one, so it is no addition.
+ * True if every decision that the old settings allow is the same by the new ones: only prose and added scopes differ. An added scope that is part of an old
+ * one, or includes one, is no addition, because its approval, cost and lifetime count for tokens with the old one.
  */
 function isAddition(old: ResourceSettings, next: ResourceSettings): boolean {
   const decided = ({ seconds, cost = 0, approval = 'none' }: Resource['scopes'][number]) => `${seconds} ${cost} ${approval}`
+  const earlier = new Set(old.scopes.map(({ scope }) => scope))
+  const added = next.scopes.filter(({ scope }) => !earlier.has(scope))
   const known = new Map(next.scopes.map((one) => [one.scope, decided(one)]))
   return (
     old.scopes.every((one) => known.get(one.scope) === decided(one)) &&
-    next.scopes.every(({ scope, approval }) => approval !== 'organisation' || old.scopes.some((one) => one.scope === scope)) &&
+    added.every(({ scope }) => scopesTouchedBy(old, [scope]).length === 0) &&
     rulesOf(old) === rulesOf(next)
   )
 }

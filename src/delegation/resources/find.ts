@@ -47,7 +47,8 @@ export async function findResource(deps: FindResourceDeps, uriOrId: string): Pro
 
 async function readResource(deps: FindResourceDeps, uriOrId: string): Promise<Resource | undefined> {
   const byId = ResourceId.safeParse(uriOrId)
-  if (!byId.success) return readByUri(deps, Audience.parse(uriOrId))
+  const uri = Audience.safeParse(uriOrId)
+  if (!byId.success) return uri.success ? readByUri(deps, uri.data) : undefined
   const resource = await deps.resources.get(byId.data)
   const current = resource && (await readByUri(deps, resource.uri))
   return current?.id === byId.data ? current : undefined

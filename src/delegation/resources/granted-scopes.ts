@@ -1,10 +1,13 @@
-import { coveredBySome, type Scope } from '../../protocol/rights.js'
+import { intersectNames, type Scope } from '../../protocol/rights.js'
 import type { Resource } from './store.js'
 
-/** The scopes of the resource that cover the granted ones. */
-export const grantedScopes = ({ scopes }: Resource, granted: readonly Scope[]): Resource['scopes'] =>
-  scopes.filter(({ scope }) => granted.some((one) => coveredBySome([scope], one)))
+/**
+ * The scopes of a resource that granted ones touch: those that they cover and those that cover them. A token with `files` may do what `files/delete`
+ * allows, so approval, cost and lifetime of both count.
+ */
+export const scopesTouchedBy = ({ scopes }: Pick<Resource, 'scopes'>, granted: readonly Scope[]): Resource['scopes'] =>
+  scopes.filter(({ scope }) => intersectNames<Scope>([scope], granted).length > 0)
 
 /** The scopes of which a token needs no approval. An external client cannot ask for an approval. */
-export const scopesWithoutApproval = (resource: Resource, scopes: readonly Scope[]): readonly Scope[] =>
-  scopes.filter((scope) => grantedScopes(resource, [scope]).every(({ approval }) => approval !== 'organisation'))
+export const scopesWithoutApproval = (resource: Pick<Resource, 'scopes'>, scopes: readonly Scope[]): readonly Scope[] =>
+  scopes.filter((scope) => scopesTouchedBy(resource, [scope]).every(({ approval }) => approval !== 'organisation'))

@@ -30,7 +30,8 @@ export async function introduceToOpen(
   const seconds = Math.min(DEFAULT_SECONDS, resource.policy.maxSeconds)
   const input = { to: resource.id, purpose: PURPOSE, scopes, seconds }
   const from = AgentId.parse(client.id)
-  const introduction = newIntroduction(deps, { from, fromOrg: client.orgId, toOrg: resource.orgId, input, now })
+  const fields = newIntroduction(deps, { from, fromOrg: client.orgId, toOrg: resource.orgId, input, now })
+  const introduction = { ...fields, byFirstRequest: true as const }
   const { openPairs } = deps.resources
   // It was revoked, or another request creates it now
   if ((await openPairs.get(introduction.pair)) !== undefined) return 'refused'

@@ -7,6 +7,7 @@ import { identitiesOf } from '../../protocol/handles.js'
 import type { ResourceId } from '../../protocol/ids.js'
 import { resourceMetadataUrl } from '../../protocol/resources/metadata.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
+import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import { type ResourceDeps, requireOwn, requireSeen, requireUnrevoked } from './authority.js'
 import type { Resource, ResourcesStore } from './store.js'
@@ -49,14 +50,16 @@ function faultOfProof({ issuer }: ResourceDeps, { id, uri }: Resource, body: Uin
   return credence_resource === id ? undefined : `\`credence_resource\` is not ${id}`
 }
 
-/** A resource that a compromised key had registered leaves its URI. */
+/** A resource that has ended leaves its URI, also if its organisation was revoked. */
 async function takingUri(
-  { resources, trustLog }: ResourceDeps,
+  { resources, organisations, trustLog }: ResourceDeps,
   taken: Parameters<ResourcesStore['uris']['inserting']>[0],
 ): Promise<Operation> {
   const earlier = await resources.uris.get(taken.id)
   const holder = earlier && (await resources.get(earlier.resourceId))
-  return earlier && holder && trustLog.ended.has(holder.handle)
+  const owner = holder && (await organisations.get(holder.orgId))
+  const hasEnded = holder && owner && !stands(trustLog.ended, [holder.handle, owner.handle])
+  return earlier && hasEnded
     ? resources.uris.changing(taken.id, { resourceId: earlier.resourceId }, { resourceId: taken.resourceId, orgId: taken.orgId })
     : resources.uris.inserting(taken)
 }

@@ -1,5 +1,6 @@
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
+import { admitsPersonOf, letsInForPeople } from '../../delegation/resources/policy.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf } from '../../http/caller.js'
@@ -104,7 +105,7 @@ const withWords = (offered: readonly OfferedScope[], scope: Scope): OfferedScope
 })
 
 async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: Audience, person: Caller | undefined): Promise<Offer> {
-  if (client.kind === 'external') return offerToExternal(deps, audience, person)
+  if (client.kind === 'external') return offerToExternal(deps, client, audience, person)
   if (audience === deps.issuer) {
     const scopes = personScopes(scopesFor(client.ceiling.rights, audience)).map((scope) => ({ scope }))
     return { audience, name: 'Credence', organisation: 'this registry', scopes, needsIntroduction: false }
@@ -112,7 +113,7 @@ async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: A
   const found = await findAudience(deps, audience)
   if (!found || isClosedTo(found.resource, client) || !stands(deps.trustLog.ended, found.handles)) return refuseTarget()
   const { id, orgId, resource } = found
-  if (person && resource && !mayConsentAt(resource, person)) return refuseTarget()
+  if (person && resource && !admitsPersonOf(resource.resource, person.orgId)) return refuseTarget()
   const [card, granted, organisation, agent] = await Promise.all([
     resource ? resource.offer : deps.findReliance(id),
     deps.findGranted(client.id, id),
@@ -137,10 +138,11 @@ async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: A
 }
 
 /** An external client has neither ceiling nor introduction: the resource must let such clients in for people. */
-async function offerToExternal(deps: OfferDeps, audience: Audience, person: Caller | undefined): Promise<Offer> {
+async function offerToExternal(deps: OfferDeps, client: ExternalClient, audience: Audience, person: Caller | undefined): Promise<Offer> {
   const found = await deps.findResource(audience)
-  if (!found || !letsInForPeople(found) || (person && !mayConsentAt(found, person))) return refuseTarget()
+  if (!found) return refuseTarget()
   const { resource, offer } = found
+  if (!letsInForPeople(resource, client.orgId) || (person && !admitsPersonOf(resource, person.orgId))) return refuseTarget()
   const organisation = await deps.organisations.get(resource.orgId)
   const scopes = intersectNames(resource.policy.scopes ?? offer.scopes, offer.scopes)
   return {
@@ -152,9 +154,6 @@ async function offerToExternal(deps: OfferDeps, audience: Audience, person: Call
     needsIntroduction: false,
   }
 }
-
-export const letsInForPeople = ({ resource: { policy } }: ResourceAudience): boolean =>
-  policy.mode !== 'closed' && (policy.externalClients === 'withPerson' || policy.externalClients === 'any')
 
 /** Outside development mode a person consents only to external clients that its organisation uses. Such a client passes nothing on. */
 async function requireMayAskAs(
@@ -168,10 +167,6 @@ async function requireMayAskAs(
   if (!(await clientUses.get(`${person.orgId} ${client.id}`)))
     refuse('access_denied', 'your organisation has not admitted this application')
 }
-
-/** People of the organisation of a resource and of those that its policy lists, unless it admits all. */
-const mayConsentAt = ({ resource: { orgId, policy } }: ResourceAudience, person: Caller): boolean =>
-  policy.people === 'any' || person.orgId === orgId || (policy.organisations?.includes(person.orgId) ?? false)
 
 const orgOfRights = ({ issuer, clients }: OfferDeps, { delegation }: AuthorizationRequest): Promise<OrgOf> =>
   organisationsOf(issuer, delegation?.rights.map(({ audience }) => audience) ?? [], (id) => clients.find(id))

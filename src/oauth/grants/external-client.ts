@@ -1,5 +1,6 @@
 import type { ResourceAudience } from '../../delegation/resources/find.js'
 import { scopesWithoutApproval } from '../../delegation/resources/granted-scopes.js'
+import { admitsClientOf } from '../../delegation/resources/policy.js'
 import { refuse } from '../../errors.js'
 import { usingClient } from '../../identity/clients/admissions.js'
 import type { ExternalClient } from '../../identity/clients/client.js'
@@ -53,11 +54,8 @@ export async function grantToExternalClient(
   return issued === 'retry' ? refuse('unavailable', 'try again in a second', { retryAfterSeconds: 1 }) : issued
 }
 
-/** A list of organisations in the policy is for clients that one of them registered. */
-const letsIn = ({ resource: { policy } }: ResourceAudience, { orgId }: ExternalClient): boolean =>
-  policy.externalClients === 'any' &&
-  policy.mode !== 'closed' &&
-  (policy.organisations === undefined || (orgId !== undefined && policy.organisations.includes(orgId)))
+const letsIn = ({ resource }: ResourceAudience, { orgId }: ExternalClient): boolean =>
+  resource.policy.externalClients === 'any' && admitsClientOf(resource, orgId)
 
 /** The client with an id and handles of its own, which the organisation of the resource can see from now on. */
 async function storedClient(deps: ExternalClientDeps, { client, key }: AuthenticatedExternal, orgId: OrgId) {

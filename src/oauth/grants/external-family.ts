@@ -1,17 +1,17 @@
 import { scopesWithoutApproval } from '../../delegation/resources/granted-scopes.js'
+import { letsInForPeople } from '../../delegation/resources/policy.js'
 import { refuse } from '../../errors.js'
 import { actorOf, INTRODUCED_TOKEN_SECONDS } from '../../protocol/claims.js'
 import { ExternalClientId } from '../../protocol/ids.js'
 import { intersectNames, type Scope } from '../../protocol/rights.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
-import { letsInForPeople } from '../authorize/offer.js'
 import type { AuthenticatedExternal, ClientAuthDeps } from '../client-auth/client-auth.js'
 import type { FamilyGrant } from '../families/store.js'
 import type { FamilyUse } from '../families/use.js'
 import { type GrantRequest, type IssuedToken, issueToken } from '../issue.js'
 import { limitCalls } from './limit-calls.js'
 import { type Narrowing, narrowNamesTo, requestedScopes } from './narrowing.js'
-import { refuseTarget } from './target.js'
+import { refuseTarget, requirePeople } from './target.js'
 import { type ExchangeDeps, requireBearer, secondsOf } from './token-exchange.js'
 
 export type ExternalFamilyDeps = ExchangeDeps & Pick<ClientAuthDeps, 'noteUse'>
@@ -34,8 +34,10 @@ export async function tryExternalToken(
   if (narrowing.taskDescription !== undefined) refuse('invalid_request', 'task_description: only agents create tasks')
   const [consent, found] = await Promise.all([deps.findConsent({ ...family, audience }), deps.findResource(audience)])
   if (!consent) return refuse('invalid_grant', 'the person has revoked the consent, or it has expired')
-  if (!found || !letsInForPeople(found)) return refuseTarget()
+  if (!found) return refuseTarget()
   const { resource, target, offer } = found
+  if (!letsInForPeople(resource, client.orgId)) return refuseTarget()
+  await requirePeople(deps, resource, family.memberId)
   if (jkt === undefined) requireBearer(deps, { target: { resource } })
   const offered = scopesWithoutApproval(resource, resource.policy.scopes ?? offer.scopes)
   const allowed = [offered, consent.bounds.scopes, bounds.scopes]

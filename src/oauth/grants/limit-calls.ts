@@ -1,6 +1,6 @@
 import { limitsOf, maxCallsWithin, needsMaxCalls } from '../../delegation/budgets/budget.js'
 import { readLeft, taking } from '../../delegation/budgets/store.js'
-import { grantedScopes } from '../../delegation/resources/granted-scopes.js'
+import { scopesTouchedBy } from '../../delegation/resources/granted-scopes.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { refuse } from '../../errors.js'
 import type { Scope } from '../../protocol/rights.js'
@@ -26,7 +26,7 @@ export async function limitCalls(
   { maxCalls, target, scopes, task, readsBudgets }: LimitedRequest,
 ): Promise<CallLimit | undefined> {
   const budgets = task?.budgets ?? []
-  const cost = Math.max(0, ...(target.resource ? grantedScopes(target.resource, scopes) : []).map((scope) => scope.cost ?? 0))
+  const cost = Math.max(0, ...(target.resource ? scopesTouchedBy(target.resource, scopes) : []).map((scope) => scope.cost ?? 0))
   if (maxCalls === undefined && !needsMaxCalls(budgets, cost)) return undefined
   if (!target.understands.restrictions.includes('max_calls'))
     refuse('invalid_target', 'this audience does not count calls (it lacks `understands`: max_calls), so no token for it can limit them')

@@ -1,12 +1,13 @@
 import { type GrantedIntroduction, sortByReliance } from '../../delegation/introductions/decide/granted.js'
 import { policyDecision } from '../../delegation/introductions/introduction.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
+import { admitsPersonOf } from '../../delegation/resources/policy.js'
 import type { Resource } from '../../delegation/resources/store.js'
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { Client } from '../../identity/clients/client.js'
 import { type Handle, identitiesOf } from '../../protocol/handles.js'
-import { AgentId, Audience, agentOfAudience, IntroductionId, type OrgId, type TargetId } from '../../protocol/ids.js'
+import { AgentId, Audience, agentOfAudience, IntroductionId, type MemberId, type OrgId, type TargetId } from '../../protocol/ids.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
 import { intersectNames, type Restrictions, type Scope } from '../../protocol/rights.js'
 import { type Barrier, dependenciesOf, stands } from '../../protocol/standing.js'
@@ -89,11 +90,14 @@ export async function requireTarget(deps: TargetDeps, client: Client, now: numbe
 export const isClosedTo = (found: ResourceAudience | undefined, { orgId }: Pick<Client, 'orgId'>): boolean =>
   found !== undefined && policyDecision(found.target, orgId, { scopes: [] }).outcome === 'closed'
 
-/** The introduction with the scopes that the resource offers now; without an approval, with those that its open policy grants now. */
+/**
+ * The introduction with the scopes that the resource offers now; without an approval, with those that its open policy grants now. The first token request
+ * asked for no scopes, so its introduction has all of these.
+ */
 function boundBy({ policy }: Resource, offer: CardReliance, introduction: GrantedIntroduction): GrantedIntroduction {
-  const { bounds, byPolicy } = introduction
-  const scopes =
-    byPolicy && policy.mode === 'open' ? [...(policy.scopes ?? offer.scopes)] : intersectNames<Scope>(bounds.scopes, offer.scopes)
+  const { bounds, byPolicy, byFirstRequest } = introduction
+  const granted = byPolicy && policy.mode === 'open' ? (policy.scopes ?? offer.scopes) : offer.scopes
+  const scopes = byFirstRequest && policy.mode === 'open' ? [...granted] : intersectNames<Scope>(bounds.scopes, granted)
   return { ...introduction, bounds: { ...bounds, scopes } }
 }
 
@@ -105,6 +109,7 @@ const prospectiveTo = ({ resource, offer }: ResourceAudience, from: AgentId, now
   bounds: { scopes: [...(resource.policy.scopes ?? offer.scopes)] },
   reliance: { ...offer, versions: [...offer.versions] },
   byPolicy: true,
+  byFirstRequest: true,
   dependencies: dependenciesOf([], now + resource.policy.maxSeconds),
 })
 const PROSPECTIVE_ID = IntroductionId.parse(`int_${'A'.repeat(22)}`)
@@ -138,4 +143,10 @@ export async function findAudience(
   // The version too: the decision reads the policy, and the offer may be read later, of another version
   const handles = [...target.dependencies.handles, resource.ver]
   return { id: resource.id, orgId: resource.orgId, handles, understands, resource: found }
+}
+
+/** The policy of a resource says whose people a token may be for, at every step of a chain. */
+export async function requirePeople({ clients }: Pick<TargetDeps, 'clients'>, resource: Resource, memberId: MemberId): Promise<void> {
+  const member = await clients.find(memberId)
+  if (!member || !admitsPersonOf(resource, member.orgId)) refuseTarget()
 }

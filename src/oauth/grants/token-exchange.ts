@@ -15,7 +15,7 @@
 import type { RequireApprovalDeps } from '../../delegation/approvals/require.js'
 import type { GrantedConsent } from '../../delegation/consents/store.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
-import { grantedScopes } from '../../delegation/resources/granted-scopes.js'
+import { scopesTouchedBy } from '../../delegation/resources/granted-scopes.js'
 import type { Resource } from '../../delegation/resources/store.js'
 import type { TaskDeps } from '../../delegation/tasks/authority.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
@@ -35,7 +35,7 @@ import { limitCalls } from './limit-calls.js'
 import type { Narrowing } from './narrowing.js'
 import { decideRights, requireDepth, requireNoCycle } from './rights.js'
 import { requireActor, requireSubject, type Subject } from './subject.js'
-import { audienceIn, refuseTarget, requireTarget, type Target, type TargetDeps } from './target.js'
+import { audienceIn, refuseTarget, requirePeople, requireTarget, type Target, type TargetDeps } from './target.js'
 import { findRequestedTask, requireTask, withRetries } from './task.js'
 
 export interface ExchangeDeps extends IssueDeps, TargetDeps, RequireApprovalDeps {
@@ -101,6 +101,7 @@ export async function tryGrantForAudience(
   const consent = await requireConsent(deps, subject, target)
   const subjectTask = subject.claims.task_id
   const person = subject.person?.memberId
+  if (person && target.resource) await requirePeople(deps, target.resource, person)
   const requestedTask = await findRequestedTask(deps, requested, { authenticated, subjectTask, person, now: barrier.now })
   const audiences = [request.audience, ...(request.delegation?.rights.map(({ audience }) => audience) ?? [])]
   const orgOf = await organisationsOf(deps.issuer, audiences, (id) => deps.clients.find(id))
@@ -198,7 +199,7 @@ export function requireBearer(
 export const secondsOf = (resource: Resource, scopes: readonly Scope[], jkt: Jkt | undefined): number =>
   Math.min(
     jkt === undefined ? INTRODUCED_TOKEN_SECONDS : MAX_TOKEN_SECONDS,
-    ...grantedScopes(resource, scopes).map(({ seconds }) => seconds),
+    ...scopesTouchedBy(resource, scopes).map(({ seconds }) => seconds),
   )
 
 /** Chooses the newest introduction that covers the whole request. If none does, the refusal of the newest is thrown. */

@@ -22,12 +22,14 @@ const namesCursor = (issues: readonly z.core.$ZodIssue[]): boolean =>
 test('every command that prints a page of a list has --limit and --cursor', () => {
   const lists = leavesOf(newProgram()).filter((command) => /^(list|history|search|usage|audit)$/.test(command.name()))
   const without = lists.filter(({ options }) => !['--limit', '--cursor'].every((name) => options.some(({ long }) => long === name)))
-  // Sessions, issuers, keys and namespaces are few, so their lists have no pages.
+  // Webhooks, levels, sessions, issuers, keys and namespaces are few, so their lists have no pages.
   expect(without.map((command) => `${command.parent?.name()} ${command.name()}`)).toEqual([
     'session list',
     'issuer list',
     'namespace list',
+    'level list',
     'key list',
+    'webhook list',
     'signing-key list',
   ])
   const paged = describedProcedures().filter(({ input }) => namesCursor(input?.safeParse({ cursor: 0 }).error?.issues ?? []))

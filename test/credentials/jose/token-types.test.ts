@@ -62,7 +62,7 @@ const kinds = {
       standing: { at: 3, dependsOn: [`agt:${'a'.repeat(22)}`] },
     },
     verify: (token: unknown) => verifyAccessToken(token, () => [keyOf(signer)], { issuer: ISSUER, now, audience: `${ISSUER}/agents/x` }),
-    required: ['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'jti', 'scope', 'organization_id', 'client_type', 'standing'],
+    required: ['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'jti', 'scope', 'client_type', 'standing'],
   },
   'key proof': {
     reason: 'key_invalid',

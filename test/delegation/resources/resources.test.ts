@@ -420,3 +420,46 @@ test('requests for bearer tokens count for the rate of the client', async () => 
   )
   expect(statuses).toContain(429)
 })
+
+describe('scopes of which one is part of another', () => {
+  const FILES = { scope: 'files', words: 'Files', seconds: 3600 }
+  const DELETE = { scope: 'files/delete', words: 'Delete files', seconds: 30, cost: 100 }
+  const withFiles = (uri: string) => registry.agent({ ceiling: { rights: [{ audience: uri, scope: 'files' }], tokenSeconds: 3600 } })
+
+  test('lifetime and cost of the narrower one count for a token with the broader one', async () => {
+    const { uri } = await register({ scopes: [FILES, DELETE], policy: { mode: 'open' }, understands: ['max_calls'] })
+    const client = await withFiles(uri)
+    const { taskId } = await client.tasks.create({ description: 'x', budget: { units: 250 } })
+    const { body } = await clientCredentials(client, { resource: uri, scope: 'files', task_id: taskId })
+    expect([body.scope, body.expires_in, body.max_calls]).toEqual(['files', 30, 2])
+  })
+
+  test('an added part of a scope ends the tokens with that scope', async () => {
+    const operator = await registry.agent({ registeredBy: acme })
+    const { uri, resourceId } = await register({ scopes: [FILES], policy: { mode: 'open' }, operatorAgentId: operator.agentId })
+    const { body } = await clientCredentials(await withFiles(uri), { resource: uri })
+    await acme.mutate('resources.change', { resourceId, scopes: [FILES, { scope: 'mail', words: 'Mail' }] })
+    expect(await operator.introspect(body.access_token)).toMatchObject({ active: true })
+    await acme.mutate('resources.change', { resourceId, scopes: [FILES, DELETE] })
+    expect(await operator.introspect(body.access_token)).toEqual({ active: false })
+  })
+})
+
+test('an introduction that was requested at an open resource keeps its scopes', async () => {
+  const { uri, resourceId } = await register({ policy: { mode: 'open' } })
+  const client = await aClient(uri)
+  await client.introduce({ to: resourceId, purpose: 'x', scopes: ['files:read'] })
+  expect((await clientCredentials(client, { resource: uri })).body.scope).toBe('files:read')
+})
+
+test('the URI of a resource is free once its organisation was revoked', async () => {
+  const gone = await registry.organisation('Gone')
+  const uri = aUri()
+  const first = await register({ uri }, gone)
+  await registry.operator.mutate('resources.confirm', { resourceId: first.resourceId })
+  const second = await register({ uri })
+  const confirmed = () => registry.operator.mutate('resources.confirm', { resourceId: second.resourceId })
+  expect(await reasonOf(confirmed())).toBe('already_exists')
+  await registry.operator.mutate('organisations.revoke', { orgId: gone.orgId, reason: 'policy' })
+  expect(await confirmed()).toMatchObject({ state: 'proved' })
+})

@@ -213,3 +213,30 @@ test('only an operator revokes a client with a URL, for ever; its tokens end and
   expect(await outcomeOf(client, { resource: uri })).toBe('invalid_client')
   expect(await reasonOf(acme.mutate('agents.admit', { clientId: client.clientId, name: aName('again') }))).toBe('conflict')
 })
+
+test('a scope that needs an approval is not for external clients, nor one that it is part of', async () => {
+  const { uri } = await aResource(
+    {},
+    {
+      scopes: [
+        { scope: 'files', words: 'Files' },
+        { scope: 'files/delete', words: 'Delete files', approval: 'organisation' },
+        { scope: 'list', words: 'List files' },
+      ],
+    },
+  )
+  const client = await aRegistered()
+  expect(await outcomeOf(client, { resource: uri, scope: 'files/delete' })).toBe('invalid_scope')
+  expect(await outcomeOf(client, { resource: uri, scope: 'files' })).toBe('invalid_scope')
+  expect((await request(client, { resource: uri })).body.scope).toBe('list')
+})
+
+test('a name that is no audience is refused like an unknown one, to a known client and to a stranger with its id', async () => {
+  const { clientId } = await aDocument()
+  await acme.mutate('agents.admit', { clientId, name: aName('Admitted'), ceiling: { rights: [] } })
+  const client = await aRegistered()
+  const resource = `https://x.com/${'a'.repeat(600)}`
+  expect(await outcomeOf(client, { resource })).toBe('unauthorized_client')
+  const stranger = { clientId, signer: await newEs256Signer() }
+  expect(await outcomeOf(stranger, { resource })).toBe('invalid_client')
+})

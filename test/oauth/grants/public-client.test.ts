@@ -115,3 +115,31 @@ test('people of other organisations may not consent unless the policy admits all
   const stranger = await signedIn(registry, await registry.organisation('Globex'))
   expect(returned(await stranger.get(authorizeUrl()))).toMatchObject({ error: 'invalid_target' })
 })
+
+test('the policy of the resource decides at each refresh: whose people, and the clients of which organisations', async () => {
+  const { items } = await acme.query<{ items: { resourceId: string; uri: string }[] }>('resources.list', {})
+  const { resourceId } = items.find(({ uri }) => uri === RESOURCE) ?? {}
+  const other = await registry.organisation('Other')
+  const { code: invitation } = await other.mutate<{ code: string }>('members.invite', { orgId: other.orgId, role: 'member' })
+  const stranger = await signedIn(registry, await registry.join(invitation, 'Sam'))
+  const set = (policy: object) =>
+    acme.mutate('resources.change', { resourceId, policy: { mode: 'ask', externalClients: 'withPerson', ...policy } })
+  await set({ people: 'any' })
+  const shown = await stranger.get(authorizeUrl({ scope: 'files:read offline_access' }))
+  const { code = '' } = returned(await decide(stranger, shown, month()))
+  const { body } = await redeem(code, { resource: RESOURCE })
+  expect(body).toMatchObject({ scope: 'files:read' })
+  const refreshed = async () => {
+    const again = await token({ grant_type: 'refresh_token', refresh_token: body.refresh_token })
+    if (again.status === 200) body.refresh_token = again.body.refresh_token
+    return again.body.error ?? again.body.scope
+  }
+  expect(await refreshed()).toBe('files:read')
+  await set({ people: 'organisation' })
+  expect(await refreshed()).toBe('invalid_target')
+  await set({ people: 'any', organisations: [other.orgId] })
+  expect(await refreshed()).toBe('invalid_target')
+  await set({ people: 'any', organisations: [acme.orgId] })
+  expect(await refreshed()).toBe('files:read')
+  await set({})
+})

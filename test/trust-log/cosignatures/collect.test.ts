@@ -40,7 +40,7 @@ const stop = async () => {
   await registry?.close()
   registry = undefined
 }
-const sourceOf = async (issuer = `http://127.0.0.1:${port}`) => ({ issuer, keys: await fetchRegistryKeys(issuer, 'log') })
+const sourceOf = async (issuer = `http://localhost:${port}`) => ({ issuer, keys: await fetchRegistryKeys(issuer, 'log') })
 const settings = () => witnesses.map(({ url, key }) => `${url},${key}`)
 const keys = () => witnesses.map(({ key }) => key)
 const growLog = async (): Promise<void> => {
@@ -80,7 +80,7 @@ beforeEach(async () => {
   port = await freePort()
   registry = await start([])
   const { origin, log } = await readVerifierKeys(await sourceOf())
-  expect(origin).toMatch(/^127\.0\.0\.1:\d+\/log\/epo:/)
+  expect(origin).toMatch(/^localhost:\d+\/log\/epo:/)
   expect(log).toHaveLength(1)
   cast = await newCast({ issuer: registry.issuer, firstCode: registry.firstCode ?? '' })
   acme = await cast.organisation('Acme')

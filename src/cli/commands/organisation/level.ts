@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { LevelView } from '../../../identity/levels/list.js'
-import { type CommonFlags, call, type ListFlags, listOptions, openAgent } from '../../context.js'
+import { type CommonFlags, call, type ListFlags, openAgent, showOptions } from '../../context.js'
 import { type ListView, list } from '../../lists/list.js'
 import { orgIdOf } from '../../names.js'
 import { type CeilingFlags, ceilingOfFlags, ceilingOptions } from '../agent.js'
@@ -30,7 +30,7 @@ export function levelCommands(program: Command, common: (command: Command) => Co
     .action(async (name: string, { org, ...flags }: CommonFlags & CeilingFlags & OrgFlags) =>
       call(flags, 'mutate', 'levels.set', { name, ceiling: await ceilingOfFlags(flags), ...(await orgOf(flags, org)) }),
     )
-  orgOption(listOptions(level.command('list')))
+  orgOption(showOptions(level.command('list')))
     .description('list the levels of the organisation')
     .action(async ({ org, ...flags }: ListFlags & OrgFlags) => list(flags, LEVELS, await orgOf(flags, org)))
   orgOption(common(level.command('remove <name>')))

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { WebhookView } from '../../../delegation/webhooks/manage.js'
 import { WebhookEvent } from '../../../delegation/webhooks/store.js'
-import { type CommonFlags, call, collect, confirmationOptions, definedIn, type ListFlags, listOptions } from '../../context.js'
+import { type CommonFlags, call, collect, confirmationOptions, definedIn, type ListFlags, showOptions } from '../../context.js'
 import { callEnding } from '../../endings/confirm.js'
 import { type ListView, list } from '../../lists/list.js'
 
@@ -39,7 +39,7 @@ export function webhookCommands(program: Command, common: (command: Command) => 
     .action((url: string, { event: events, ...flags }: CommonFlags & { readonly event?: readonly string[] }) =>
       call(flags, 'mutate', 'webhooks.set', definedIn({ url, events })),
     )
-  listOptions(webhook.command('list'))
+  showOptions(webhook.command('list'))
     .description('list the webhooks of the organisation')
     .action((flags: ListFlags) => list(flags, WEBHOOKS))
   confirmationOptions(common(webhook.command('remove <webhookId>')))

@@ -16,6 +16,8 @@ export interface GrantedIntroduction {
   readonly reliance: GrantedReliance
   /** The policy of the target granted it, nobody approved it. */
   readonly byPolicy: boolean
+  /** The first token request created it, at an open resource. */
+  readonly byFirstRequest: boolean
   /** `int:`, the `ver:` of the bounds and the identities of both sides; they expire with the introduction. */
   readonly dependencies: Dependencies
 }

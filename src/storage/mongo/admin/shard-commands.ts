@@ -25,6 +25,9 @@ const UNSHARDED: Readonly<Record<string, string>> = {
 const OTHER_SHARD_KEYS: Readonly<Record<string, ShardKey>> = {
   // The id consists of agent id and position, so it is unique although the server cannot enforce that across shards
   inbox: { 'f.agentId': 'hashed' },
+  // Their ids are random; what is unique is so within one organisation or one requester
+  webhooks: { 'f.orgId': 'hashed' },
+  approvals: { 'f.from': 'hashed' },
 }
 
 /** The shard key of a collection, by default the hashed `_id`, which spreads concurrent writes. Undefined if the collection is not sharded. */

@@ -12,9 +12,9 @@ test.each(schemas.map((schema) => [schema.name, schema] as const))('unique index
   for (const index of unique) expect(Object.keys(index.key).slice(0, fields.length)).toEqual(fields)
 })
 
-test('of the sharded collections only the inbox has a shard key other than its id', () => {
+test('of the sharded collections only inbox, webhooks and approvals have a shard key other than their id', () => {
   const others = schemas.filter(({ name }) => !('_id' in (shardKeyOf(name) ?? { _id: 'hashed' }))).map(({ name }) => name)
-  expect(others).toEqual(['inbox'])
+  expect(others.sort()).toEqual(['approvals', 'inbox', 'webhooks'])
 })
 
 test('there is a command for each collection, with the database of the URL', () => {

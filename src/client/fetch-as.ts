@@ -19,20 +19,33 @@ interface Attempt {
  * Makes a `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is
  * sent once more if the peer requires a nonce (RFC 9449 §8), after a 503 with Retry-After, or with a new token if the peer rejects the token
  * (RFC 6750 §3.1) or its calls are used up. If the peer then responds that the token lacks scopes, a token with these is requested; if the
- * registry issues it, the request is sent again with it. The wider token is used until it expires. If it needs an approval and there is no
- * `onApprovalRequired`, the request throws `approval_required`.
+ * registry issues it, the request is sent again with it. Later tokens have these scopes too, as long as the registry issues them. If the budget
+ * has no room for a token, or a token needs an approval and there is no `onApprovalRequired`, the request throws the refusal of the registry.
  */
 export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promise<AccessToken>): Fetch {
   let token: Promise<AccessToken> | undefined
   /** The key that the token is bound to. The client may have replaced its key since. */
   let tokenJwk: object | undefined
   let nonce: string | undefined
+  /** The scopes that a step-up obtained. */
+  let widerScope: string | undefined
+  const exchangeAgain = async (): Promise<AccessToken> => {
+    if (widerScope === undefined) return exchange()
+    try {
+      return await exchange(widerScope)
+    } catch (error) {
+      if (!(error instanceof CredenceError) || error.status !== 400) throw error
+      // The registry refuses the wider token now. The request may need no more than the first token had.
+      widerScope = undefined
+      return exchange()
+    }
+  }
   const current = async (): Promise<AccessToken> => {
     const cached = await token?.catch(() => undefined)
     const isBound = tokenJwk === deps.signer.publicJwk
     if (cached && isBound && cached.expiresAt - EARLY_SECONDS > deps.clock.now()) return cached
     tokenJwk = deps.signer.publicJwk
-    token = exchange()
+    token = exchangeAgain()
     return token
   }
   const send = async (input: Parameters<Fetch>[0], init: RequestInit): Promise<Attempt> => {
@@ -56,10 +69,7 @@ export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promis
       // If several requests are refused at the same time, only the first one replaces the token.
       const cached = await token?.catch(() => undefined)
       if (cached?.accessToken === accessToken) token = undefined
-      return current().then(
-        () => true,
-        () => false,
-      )
+      return current().then(() => true, falseUnlessForCaller)
     }
     if (status === 401) return headers.has('dpop-nonce')
     const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
@@ -76,14 +86,11 @@ export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promis
       if (needed.every((one) => coveredBySome(held, one))) return true
       const wider = await exchange([...new Set([...held, ...needed])].sort().join(' '))
       token = Promise.resolve(wider)
+      widerScope = wider.scope
       return true
     })
     stepUps = obtained.catch(() => false)
-    return obtained.catch((error: unknown) => {
-      // The caller can ask for the approval, which the response of the peer does not say
-      if (error instanceof CredenceError && error.accessRequest !== undefined) throw error
-      return false
-    })
+    return obtained.catch(falseUnlessForCaller)
   }
   /** True if the peer named scopes that the token lacks, and there is a token with them now. */
   const mayStepUp = async ({ response: { status, headers }, scope }: Attempt): Promise<boolean> => {
@@ -94,12 +101,23 @@ export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promis
   return async (input, init = {}) => {
     let attempt = await send(input, init)
     for (const mayRepeat of [mayRetry, mayStepUp]) {
-      if (!(await mayRepeat(attempt))) continue
-      await attempt.response.body?.cancel()
+      const { body } = attempt.response
+      const isRepeated = await mayRepeat(attempt).catch(async (error: unknown) => {
+        await body?.cancel()
+        throw error
+      })
+      if (!isRepeated) continue
+      await body?.cancel()
       attempt = await send(input, init)
     }
     return attempt.response
   }
+}
+
+/** The response of the peer does not say that an approval is needed, or that a budget is used up: the caller gets these refusals of the registry. */
+function falseUnlessForCaller(error: unknown): false {
+  if (error instanceof CredenceError && (error.accessRequest !== undefined || error.reason === 'insufficient_budget')) throw error
+  return false
 }
 
 /** The scopes of a challenge that says that the token lacks some (RFC 6750 §3.1). */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newFetchAs } from '../../src/client/fetch-as.js'
 import type { TokenDeps } from '../../src/client/tokens.js'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
-import { refuse } from '../../src/errors.js'
+import { type Reason, refuse } from '../../src/errors.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { setClock } from '../set-clock.js'
 
@@ -54,15 +54,18 @@ test('a revoked token is replaced once for all requests that are refused at the 
 
 test('a token whose calls are used up is replaced, as long as the budget has room for another one', async () => {
   const tokens = ['first', 'second']
-  const { call, exchanges } = await calling(() => tokens.shift() ?? refuse('insufficient_budget', 'nothing is left'))
+  const { call, exchanges } = await calling(
+    () => tokens.shift() ?? refuse('insufficient_budget', 'nothing is left', { available: { calls: 0 } }),
+  )
   expect((await call(url)).status).toBe(200)
   usedUp.add('first')
   const statuses = await Promise.all([1, 2].map(async () => (await call(url)).status))
   expect([statuses, exchanges()]).toEqual([[200, 200], 2])
   usedUp.add('second')
-  const response = await call(url)
-  expect([response.status, await response.text(), exchanges()]).toEqual([403, 'used up', 3])
-  await expect(call(url)).rejects.toMatchObject({ reason: 'insufficient_budget' })
+  for (const exchanged of [3, 4]) {
+    await expect(call(url)).rejects.toMatchObject({ reason: 'insufficient_budget', available: { calls: 0 } })
+    expect(exchanges()).toBe(exchanged)
+  }
 })
 
 test('if the new token is refused too, or there is none, the caller gets the response of the peer', async () => {
@@ -81,6 +84,7 @@ test('if the new token is refused too, or there is none, the caller gets the res
 
 /** A peer that requires the scopes of the token's name, such as `read write`. */
 async function demanding(demanded: () => string) {
+  let refusal: Reason | undefined
   const peer = createServer((request, response) => {
     const held = String(request.headers.authorization).slice('DPoP '.length).split('.')
     const needed = demanded()
@@ -93,23 +97,41 @@ async function demanding(demanded: () => string) {
   const call = newFetchAs(deps, async (scope) => {
     requested.push(scope)
     if (scope?.includes('admin')) throw new Error('invalid_scope')
+    if (scope !== undefined && refusal !== undefined) refuse(refusal, 'no such token')
     return { accessToken: (scope ?? 'read').replaceAll(' ', '.'), expiresAt: clock.now() + 300, scope: scope ?? 'read' } as never
   })
   const address = `http://127.0.0.1:${(peer.address() as AddressInfo).port}/`
-  return { call: async () => (await call(address)).status, requested, close: () => peer.close() }
+  /** The registry refuses tokens with other scopes than the first one. */
+  const refuseWider = (reason: Reason) => {
+    refusal = reason
+  }
+  return { call: async () => (await call(address)).status, requested, refuseWider, close: () => peer.close() }
 }
 
-test('scopes that the peer names are requested once, for all requests at the same time, and kept until the token expires', async () => {
+test('scopes that the peer names are requested once, for all requests at the same time, and kept when the token is replaced', async () => {
   let demanded = 'read'
-  const { call, requested, close } = await demanding(() => demanded)
+  const { call, requested, refuseWider, close } = await demanding(() => demanded)
   expect(await call()).toBe(200)
   demanded = 'read write'
   expect(await Promise.all([call(), call(), call()])).toEqual([200, 200, 200])
   expect(requested).toEqual([undefined, 'read write'])
   clock.advance(300)
+  expect(await call()).toBe(200)
+  expect(requested).toEqual([undefined, 'read write', 'read write'])
+  // If the registry refuses them now, the first scopes still work
+  clock.advance(300)
+  refuseWider('invalid_scope')
   demanded = 'read'
   expect(await call()).toBe(200)
-  expect(requested).toEqual([undefined, 'read write', undefined])
+  expect(requested.slice(3)).toEqual(['read write', undefined])
+  close()
+})
+
+test('if the budget has no room for the token with more scopes, the request throws the refusal of the registry', async () => {
+  const { call, requested, refuseWider, close } = await demanding(() => 'read write')
+  refuseWider('insufficient_budget')
+  await expect(call()).rejects.toMatchObject({ reason: 'insufficient_budget' })
+  expect(requested).toEqual([undefined, 'read write'])
   close()
 })
 

@@ -48,13 +48,22 @@ export function requireWithinBudgets({ calls, units }: Budget, ancestors: readon
 export const needsMaxCalls = (budgets: readonly BudgetedTask[], cost: number): boolean =>
   budgets.some(({ budget }) => budget.calls !== undefined || (budget.units !== undefined && cost > 0))
 
-/** The number of calls of a token: the requested one, or else DEFAULT_MAX_CALLS or what is left. Undefined if too little is left. */
-export function maxCallsWithin(left: Partial<Amounts>, cost: number, requested: number | undefined): number | undefined {
-  const { calls = Number.POSITIVE_INFINITY, units = Number.POSITIVE_INFINITY } = left
-  const most = Math.min(calls, cost === 0 ? Number.POSITIVE_INFINITY : Math.floor(units / cost))
-  const maxCalls = requested ?? Math.min(DEFAULT_MAX_CALLS, most)
+/**
+ * The number of calls of a token: the requested one, or else DEFAULT_MAX_CALLS, a quarter of the limits or what is left, whichever is least. The quarter
+ * leaves room for further tokens of a small budget, such as one with more scopes. Undefined if too little is left.
+ */
+export function maxCallsWithin(
+  { limits, left }: { readonly limits: Partial<Amounts>; readonly left: Partial<Amounts> },
+  cost: number,
+  requested: number | undefined,
+): number | undefined {
+  const most = callsWithin(left, cost)
+  const maxCalls = requested ?? Math.min(DEFAULT_MAX_CALLS, Math.ceil(callsWithin(limits, cost) / 4), most)
   return maxCalls >= 1 && maxCalls <= most ? maxCalls : undefined
 }
+
+const callsWithin = ({ calls = Number.POSITIVE_INFINITY, units = Number.POSITIVE_INFINITY }: Partial<Amounts>, cost: number): number =>
+  Math.min(calls, cost === 0 ? Number.POSITIVE_INFINITY : Math.floor(units / cost))
 
 const leastOf = (amounts: readonly number[]): number => Math.min(Number.POSITIVE_INFINITY, ...amounts)
 

@@ -30,7 +30,8 @@ export async function limitCalls(
   if (maxCalls === undefined && !needsMaxCalls(budgets, cost)) return undefined
   if (!target.understands.restrictions.includes('max_calls'))
     refuse('invalid_target', 'this audience does not count calls (it lacks `understands`: max_calls), so no token for it can limit them')
-  const decided = (readsBudgets ? undefined : maxCallsWithin(limitsOf(budgets), cost, maxCalls)) ?? (await maxCallsOfRest())
+  const limits = limitsOf(budgets)
+  const decided = (readsBudgets ? undefined : maxCallsWithin({ limits, left: limits }, cost, maxCalls)) ?? (await maxCallsOfRest())
   return { maxCalls: decided, cost, taking: taking(budgets, { calls: decided, units: decided * cost }) }
 
   async function maxCallsOfRest(): Promise<number> {
@@ -41,7 +42,7 @@ export async function limitCalls(
       ...(units === undefined ? [] : [`${units} units (a call costs ${cost})`]),
     ]
     return (
-      maxCallsWithin(available, cost, maxCalls) ??
+      maxCallsWithin({ limits, left: available }, cost, maxCalls) ??
       refuse('insufficient_budget', `the budget of the task or of a parent has ${rest.join(' and ')} left`, { available })
     )
   }

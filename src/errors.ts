@@ -99,6 +99,12 @@ export interface AccessRequest {
   readonly expiresAt: number
 }
 
+/** The rest of a budget. */
+export interface Available {
+  readonly calls?: number | undefined
+  readonly units?: number | undefined
+}
+
 interface RefusalDetail {
   readonly faults?: readonly Fault[]
   readonly retryAfterSeconds?: number
@@ -110,8 +116,7 @@ interface RefusalDetail {
   readonly challenge?: string
   /** The scopes of the refused token and the one that it lacks (RFC 6750 §3.1). */
   readonly scopes?: readonly string[]
-  /** The rest of a budget. */
-  readonly available?: { readonly calls?: number; readonly units?: number }
+  readonly available?: Available
   /** A fresh nonce that the client must use in its next proof (RFC 9449 §8). */
   readonly dpopNonce?: string
   /** How to ask for the approval that the request needs. */
@@ -134,6 +139,8 @@ export class CredenceError extends Error {
   readonly retryAfterSeconds: number | undefined
   /** With the reason `approval_required`: how to ask for the approval (`approvals.request` of `credence/client`). */
   readonly accessRequest: AccessRequest | undefined
+  /** With the reason `insufficient_budget` of a registry: the rest of the budgets of the task and its parents. */
+  readonly available: Available | undefined
 
   constructor(problem: {
     reason: string
@@ -143,6 +150,7 @@ export class CredenceError extends Error {
     requestId?: string | undefined
     retryAfterSeconds?: number | undefined
     accessRequest?: AccessRequest | undefined
+    available?: Available | undefined
   }) {
     super(problem.text)
     this.name = 'CredenceError'
@@ -152,6 +160,7 @@ export class CredenceError extends Error {
     this.requestId = problem.requestId
     this.retryAfterSeconds = problem.retryAfterSeconds
     this.accessRequest = problem.accessRequest
+    this.available = problem.available
   }
 }
 
@@ -171,8 +180,8 @@ export class Refusal extends CredenceError {
   readonly detail: RefusalDetail
 
   constructor(reason: Reason, text: string, detail: RefusalDetail = {}) {
-    const { faults, retryAfterSeconds, accessRequest } = detail
-    super({ reason, text, status: REFUSALS[reason].http, faults, retryAfterSeconds, accessRequest })
+    const { faults, retryAfterSeconds, accessRequest, available } = detail
+    super({ reason, text, status: REFUSALS[reason].http, faults, retryAfterSeconds, accessRequest, available })
     this.name = 'Refusal'
     this.detail = detail
     if (detail.cause !== undefined) this.cause = detail.cause

@@ -112,6 +112,8 @@ function accessRequestIn(value: unknown): AccessRequest | undefined {
   return data && { endpoint: data.endpoint, bindingToken: data.binding_token, expiresAt: data.expires_at }
 }
 
+const AvailableBody = z.object({ calls: z.number().optional(), units: z.number().optional() })
+
 /** The error in a response of tRPC or of any other endpoint (RFC 6749 §5.2). */
 export function errorOf(response: Response, body: JsonObject): CredenceError {
   const { error } = body
@@ -128,6 +130,7 @@ export function errorOf(response: Response, body: JsonObject): CredenceError {
       : { reason: 'unavailable', text: `the response has status ${response.status} and no error message` }),
     status: response.status,
     accessRequest: accessRequestIn(body.access_request),
+    available: AvailableBody.safeParse(body.available).data,
     retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
   })
 }

@@ -30,9 +30,17 @@ export interface AccessToken {
   readonly scope: string
   /** Epoch seconds of this client's clock. */
   readonly expiresAt: number
+  /** The number of calls that the audience accepts with the token, if it is limited. */
+  readonly maxCalls?: number
 }
 
-const TokenResponse = z.object({ access_token: z.string(), token_type: z.literal('DPoP'), expires_in: z.number(), scope: z.string() })
+const TokenResponse = z.object({
+  access_token: z.string(),
+  token_type: z.literal('DPoP'),
+  expires_in: z.number(),
+  scope: z.string(),
+  max_calls: z.number().optional(),
+})
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 /** The key of the root token that has all scopes and rights of its client. */
@@ -57,7 +65,7 @@ export interface ExchangeOptions {
   readonly requiredResources?: readonly string[]
   /** Lifetime, if it is to be shorter than the default. */
   readonly seconds?: number
-  /** The number of calls, 1 to 1000, that the audience accepts with the token. Default: no limit; under a budget 25, or what is left. */
+  /** The number of calls, 1 to 1000, that the audience accepts with the token. Default: no limit; under a budget 25, a quarter of the budget or what is left. */
   readonly maxCalls?: number
   /** An approval that was given for exactly this request. It is good for one token. */
   readonly approvalId?: string
@@ -130,7 +138,8 @@ export function newTokens(deps: TokenDeps): Tokens {
     nonce = response.headers.get('dpop-nonce') ?? nonce
     if (!response.ok) throw errorOf(response, body)
     const token = parseResponse(TokenResponse, body, `the response of ${url}`)
-    return { accessToken: token.access_token, scope: token.scope, expiresAt: sentAt + token.expires_in }
+    const { access_token: accessToken, scope, expires_in: expiresIn, max_calls: maxCalls } = token
+    return { accessToken, scope, expiresAt: sentAt + expiresIn, ...(maxCalls !== undefined && { maxCalls }) }
   }
   const requestToken = (parameters: Readonly<Record<string, string>>): Promise<AccessToken> =>
     withOneRetry(

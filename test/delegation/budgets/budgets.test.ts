@@ -24,20 +24,28 @@ const request: BudgetSite['request'] = (...input) => site.request(...input)
 const settle: BudgetSite['settle'] = (...input) => site.settle(...input)
 
 describe('at issue', () => {
-  test('a token under a budget of calls has 25 of them or what is left, in claim, response, record and introspection', async () => {
+  test('a token under a budget of calls has 25, a quarter of them or what is left, in claim, response, record and introspection', async () => {
     const task_id = await aTask({ calls: 30 })
-    const [first, second, third] = [await request({ task_id }), await request({ task_id }), await request({ task_id })]
-    expect([first.maxCalls, second.maxCalls, third.status, third.error, third.available]).toEqual([
-      25,
-      5,
-      400,
-      'insufficient_budget',
-      { calls: 0 },
-    ])
-    expect(await operator.introspect(first.accessToken)).toMatchObject({ active: true, max_calls: 25 })
-    expect(await client.lineage({ tokenId: first.tokenId })).toMatchObject([{ maxCalls: 25 }])
+    const answers = []
+    for (let i = 0; i < 5; i++) answers.push(await request({ task_id }))
+    expect(answers.map(({ maxCalls }) => maxCalls)).toEqual([8, 8, 8, 6, undefined])
+    expect(answers[4]).toMatchObject({ status: 400, error: 'insufficient_budget', available: { calls: 0 } })
+    const { accessToken, tokenId } = answers[0] ?? (await request({ task_id }))
+    expect(await operator.introspect(accessToken)).toMatchObject({ active: true, max_calls: 8 })
+    expect(await client.lineage({ tokenId })).toMatchObject([{ maxCalls: 8 }])
     expect(await budgetOf(task_id)).toEqual({ limit: { calls: 30 }, reserved: { calls: 30 }, used: { calls: 0 } })
     expect((await client.tasks.list({ limit: 1 })).items).toMatchObject([{ budget: { limit: { calls: 30 } } }])
+    expect((await request({ task_id: await aTask({ calls: 1000 }) })).maxCalls).toBe(25)
+  })
+
+  test('the client library returns the number of calls of a token, and with a refusal what is left', async () => {
+    const { taskId } = await client.tasks.create({ description: 'x', budget: { calls: 5 } })
+    const request = { audience: uri, scope: 'ai:list', taskId }
+    expect(await client.exchange(request)).toMatchObject({ maxCalls: 2 })
+    await expect(client.exchange({ ...request, maxCalls: 4 })).rejects.toMatchObject({
+      reason: 'insufficient_budget',
+      available: { calls: 3 },
+    })
   })
 
   test('the dearest granted scope is the cost of a call, and units alone limit the calls of a scope that costs some', async () => {
@@ -45,7 +53,8 @@ describe('at issue', () => {
     expect((await request({ task_id }, 'ai:list')).maxCalls).toBeUndefined()
     expect((await request({ task_id, max_calls: 3 }, 'ai:ask ai:think')).maxCalls).toBe(3)
     expect((await budgetOf(task_id))?.reserved).toEqual({ units: 120 })
-    expect((await request({ task_id }, 'ai:think')).maxCalls).toBe(22)
+    expect((await request({ task_id }, 'ai:think')).maxCalls).toBe(7)
+    expect((await request({ task_id, max_calls: 15 }, 'ai:think')).maxCalls).toBe(15)
     expect(await request({ task_id, max_calls: 1 }, 'ai:think')).toMatchObject({ error: 'insufficient_budget', available: { units: 0 } })
   })
 
@@ -98,7 +107,7 @@ describe('at issue', () => {
     expect([(await request({ task_id })).error, (await request({ max_calls: 1 })).error]).toEqual(['invalid_target', 'invalid_target'])
     expect((await request({})).status).toBe(200)
     await acme.mutate('resources.change', { resourceId, understands: ['max_calls'] })
-    expect((await request({ task_id })).maxCalls).toBe(3)
+    expect((await request({ task_id })).maxCalls).toBe(1)
   })
 
   test('a request that a budget refuses introduces nobody at an open resource', async () => {
@@ -239,6 +248,7 @@ describe('the guard of a resource', () => {
     const outcomes = await Promise.all(Array.from({ length: 20 }, async (_, i) => reasonOf((i % 2 ? one : two).verify(await call()))))
     expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(3)
     expect(new Set(outcomes)).toEqual(new Set(['done', 'insufficient_budget']))
+    await expect(one.verify(await call())).rejects.toThrow('unless the budget of its task is used up')
     expect(await reasonOf(verifierOf({}).verify(await call())), 'a verifier that does not count').toBe('invalid_token')
   })
 })

@@ -151,7 +151,10 @@ async function grant(deps: TokenEndpointDeps, grantType: string, request: Family
   const { authenticated } = request
   const { grantTypes } = authenticated.client
   if (grantTypes && !grantTypes.some((registered) => registered === grantType))
-    refuse('unauthorized_client', `the client registered other grant types: ${grantTypes.join(', ')}`)
+    refuse(
+      'unauthorized_client',
+      `the client did not register the grant type ${JSON.stringify(grantType.slice(0, 64))}, only ${grantTypes.join(', ')}`,
+    )
   if (grantType === 'authorization_code') return grantAuthorizationCode(deps, request)
   if (grantType === 'refresh_token') return grantRefreshToken(deps, request)
   if (isExternal(authenticated)) return grantToExternalClient(deps, { ...request, authenticated }, grantType)

@@ -1,4 +1,5 @@
 import type { Signer } from '../../credentials/jose/sign.js'
+import { CredenceError } from '../../errors.js'
 import { type Clock, clientClock } from '../../lib/clock.js'
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import { errorOf, type Fetch, requestJson } from '../http.js'
@@ -14,11 +15,17 @@ interface RegisterClientOptions {
   readonly signer: Signer
   /** Scopes, separated by spaces, that the ceiling is narrowed to. Default: the whole ceiling of the initial access token. */
   readonly scope?: string
-  /** Default: `client_credentials`. */
+  /**
+   * Default: `client_credentials` and token exchange, which `fetchAs` and `exchange` need; if the initial access token does not allow both, only
+   * `client_credentials`.
+   */
   readonly grantTypes?: readonly string[]
   readonly clock?: Clock
   readonly fetch?: Fetch
 }
+
+const CLIENT_CREDENTIALS = 'client_credentials'
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
 const OPTIONS: OptionNames<RegisterClientOptions> = {
   issuer: true,
@@ -41,31 +48,34 @@ export async function registerClient(
   options: RegisterClientOptions,
 ): Promise<{ clientId: string; registrationClientUri: string; registrationAccessToken: string }> {
   requireOptions('registerClient', options, OPTIONS)
-  const {
-    initialAccessToken,
-    name,
-    signer,
-    scope,
-    grantTypes = ['client_credentials'],
-    clock = clientClock,
-    fetch = globalThis.fetch,
-  } = options
+  const { initialAccessToken, name, signer, scope, grantTypes, clock = clientClock, fetch = globalThis.fetch } = options
   const { issuer } = await fetchMetadata({ fetch, clock }, issuerOf(options.issuer))
-  const { response, body } = await requestJson({ fetch, clock }, `${issuer}/oauth/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${initialAccessToken}` },
-    body: JSON.stringify({
-      client_name: name,
-      grant_types: grantTypes,
-      token_endpoint_auth_method: 'private_key_jwt',
-      jwks: { keys: [signer.publicJwk] },
-      ...(scope !== undefined && { scope }),
-    }),
+  const register = async (types: readonly string[]) => {
+    const { response, body } = await requestJson({ fetch, clock }, `${issuer}/oauth/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${initialAccessToken}` },
+      body: JSON.stringify({
+        client_name: name,
+        grant_types: types,
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: [signer.publicJwk] },
+        ...(scope !== undefined && { scope }),
+      }),
+    })
+    if (!response.ok) throw errorOf(response, body)
+    return body
+  }
+  const body = await register(grantTypes ?? [CLIENT_CREDENTIALS, TOKEN_EXCHANGE]).catch((error: unknown) => {
+    if (grantTypes === undefined && isTokenExchangeRefused(error)) return register([CLIENT_CREDENTIALS])
+    throw error
   })
-  if (!response.ok) throw errorOf(response, body)
   return {
     clientId: String(body.client_id),
     registrationClientUri: String(body.registration_client_uri),
     registrationAccessToken: String(body.registration_access_token),
   }
 }
+
+/** True if the initial access token does not allow the second grant type. Nothing was registered then. */
+const isTokenExchangeRefused = (error: unknown): boolean =>
+  error instanceof CredenceError && error.faults.some(({ pointer }) => pointer === '/grant_types/1')

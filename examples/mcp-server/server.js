@@ -1,17 +1,22 @@
 // An MCP server, built with the MCP SDK, that keeps notes. It is a protected resource of a Credence registry: each tool requires a scope.
-// AGENT='{"issuer":…,"agentId":…,"registrationToken":…,"resource":"http://127.0.0.1:8080/mcp","resourceId":"res_…"}' node server.js
+// AGENT='{"issuer":…,"agentId":…,"registrationToken":…,"resource":"http://127.0.0.1:8080/mcp","resourceId":"res_…","keyFile":"key.json"}' node server.js
+// With "keyFile" the agent saves its key there and can be restarted without the registration token.
 // "allowBearer": true accepts bearer tokens too, which the resource must have been registered for (bearer: allowed).
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
-import { confirmAgent, createAgent, newEs256Signer } from 'credence/client'
+import { confirmAgent, createAgent, newPrivateJwk, signerFromJwk } from 'credence/client'
 import { createVerifier, guardMcp, protectedResource } from 'credence/verifier'
 import express from 'express'
 import { z } from 'zod'
 
-const { issuer, agentId, registrationToken, resource, resourceId, allowBearer = false } = JSON.parse(process.env.AGENT ?? '{}')
+const { issuer, agentId, registrationToken, resource, resourceId, keyFile, allowBearer = false } = JSON.parse(process.env.AGENT ?? '{}')
 // The agent that follows revocations for this server (operatorAgentId of the resource)
-const signer = await newEs256Signer()
-await confirmAgent({ issuer, agentId, registrationToken, signer })
+const isNew = keyFile === undefined || !existsSync(keyFile)
+const privateJwk = isNew ? await newPrivateJwk() : JSON.parse(readFileSync(keyFile, 'utf8'))
+const signer = await signerFromJwk(privateJwk)
+if (isNew) await confirmAgent({ issuer, agentId, registrationToken, signer })
+if (isNew && keyFile !== undefined) writeFileSync(keyFile, JSON.stringify(privateJwk), { mode: 0o600 })
 const agent = createAgent({ issuer, clientId: agentId, signer })
 const app = express()
 

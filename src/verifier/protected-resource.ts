@@ -48,7 +48,8 @@ const HEADERS = {
 export function protectedResource(options: ProtectedResourceOptions): ProtectedResource {
   requireOptions('protectedResource', options, OPTIONS)
   const { verifier, scopes, name, documentation, resourceId } = options
-  if (scopes.length === 0) refuse('bad_input', 'protectedResource: scopes must name at least one scope')
+  if (verifier?.audience === undefined) refuse('bad_input', 'protectedResource: verifier must be that of createVerifier')
+  if (!Array.isArray(scopes) || scopes.length === 0) refuse('bad_input', 'protectedResource: scopes must name at least one scope')
   const { audience: resource, issuer, allowBearer } = verifier
   const document = resourceMetadata({ resource, issuer, scopes, name, documentation, allowBearer, resourceId })
   const { pathname: path } = new URL(resourceMetadataUrl(resource))

@@ -28,7 +28,7 @@ export interface StandingSource {
   hasEnded(handle: Handle): boolean
 }
 
-interface Freshness {
+export interface Freshness {
   readonly clock: Clock
   /** Information older than this counts as `unknown`. */
   readonly maxStalenessMs: number

@@ -18,7 +18,7 @@ import type { IncomingRequest } from './incoming-request.js'
 import { NEEDS, type Needs, requireNeeds } from './needs.js'
 import { OpenRequests, type WatchedToken } from './open-requests.js'
 import { newPublicUrl, type Proxies } from './public-url.js'
-import { type StandingSource, standingByFeed, standingByIntrospection } from './standing.js'
+import { type Freshness, type StandingSource, standingByFeed, standingByIntrospection } from './standing.js'
 import { memoryStores, type ReplayStore, type TaskBindingStore } from './stores.js'
 
 export interface VerifierOptions {
@@ -142,10 +142,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   if (!(maxStalenessMs > 0 && Number.isFinite(maxStalenessMs)))
     refuse('bad_input', 'maxStalenessMs must be a number of milliseconds above 0')
   const freshness = { clock, maxStalenessMs }
-  const standing: StandingSource =
-    'introspect' in options.standing
-      ? standingByIntrospection(options.standing.introspect, freshness)
-      : standingByFeed(options.standing, freshness)
+  const standing = standingOf(options.standing, freshness)
   const openRequests = new OpenRequests({ standing, ...freshness })
   const memory = memoryStores(clock)
   const replay = options.replay ?? memory.replay
@@ -220,6 +217,14 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 }
 
+/** Also refuses a promise: a feed without `await`. */
+function standingOf(standing: VerifierOptions['standing'] | undefined, freshness: Freshness): StandingSource {
+  if (standing && 'introspect' in standing && typeof standing.introspect === 'function')
+    return standingByIntrospection(standing.introspect, freshness)
+  if (standing && 'sync' in standing && typeof standing.sync === 'function') return standingByFeed(standing, freshness)
+  return refuse('bad_input', 'standing: must be a feed (`await agent.subscribe()`) or an object with the function `introspect`')
+}
+
 /** Checks what a verifier says that it understands, and returns how it counts the call with a token that limits calls. */
 function callCounter(replay: ReplayStore, understands: Restrictions): (claims: AccessTokenClaims) => Promise<number | undefined> {
   if (!Restrictions.safeParse(understands).success)
@@ -229,7 +234,13 @@ function callCounter(replay: ReplayStore, understands: Restrictions): (claims: A
   return async ({ jti, exp, max_calls }) => {
     if (max_calls === undefined) return undefined
     const calls = await replay.count?.(jti, max_calls, exp + REPLICA_SKEW_SECONDS)
-    return calls ?? refuse('insufficient_budget', `the ${max_calls} calls of the token are used up; request another one`)
+    return (
+      calls ??
+      refuse(
+        'insufficient_budget',
+        `the ${max_calls} calls of the token are used up; request another one, unless the budget of its task is used up`,
+      )
+    )
   }
 }
 

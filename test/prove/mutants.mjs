@@ -663,8 +663,8 @@ export const MUTANTS = [
   [
     'an access token is valid only for its audience',
     VERIFY,
-    "expected.audience !== undefined && claims.aud !== expected.audience && '`aud` is not the expected audience',",
-    '',
+    'expected.audience !== undefined &&\n      claims.aud !== expected.audience &&',
+    'false &&',
     ['test/credentials', 'test/verifier', 'test/attacks'],
   ],
   [

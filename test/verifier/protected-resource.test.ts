@@ -76,3 +76,9 @@ test.each(Object.entries(frameworks))('%s serves the document, and challenges a 
   ])
   expect((await served.get('/.well-known/oauth-protected-resource/other')).status).not.toBe(200)
 })
+
+test('a missing verifier and missing scopes are refused by name', () => {
+  for (const scopes of [undefined, [], 'files:read'])
+    expect(() => protectedResource({ verifier, scopes } as never)).toThrow('protectedResource: scopes')
+  expect(() => protectedResource({ scopes: ['files:read'] } as never)).toThrow('protectedResource: verifier')
+})

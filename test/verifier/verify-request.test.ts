@@ -85,12 +85,14 @@ test('slashes at the end of the issuer and inside the audience make no differenc
     { publicUrl: 'ocr.example' },
     { maxStalenessMs: 0 },
     { maxStalenessMs: Number.NaN },
+    ...[undefined, null, {}, { introspect: true }, Promise.resolve()].map((standing) => ({ standing })),
   ]) {
     const error = await Promise.resolve()
       .then(() => newVerifier(options))
       .catch((thrown: unknown) => thrown)
     expect(error, JSON.stringify(options)).toBeInstanceOf(CredenceError)
     expect(error).toMatchObject({ reason: 'bad_input' })
+    expect(String(error)).toContain(Object.keys(options)[0] === 'issuer' ? 'registry.example' : Object.keys(options)[0])
   }
 })
 
@@ -123,12 +125,15 @@ describe('refusals', () => {
       ['a root token', async () => verifier.verify(await aCall((await pair.planner.token()).accessToken))],
     ]
     for (const [name, work] of cases) expect(await outcome(work()), name).toBe(refused)
+    await expect(verifier.verify({ ...(await aCall(token)), url: '/other?page=2' })).rejects.toThrow(`(expected ${PUBLIC}/other)`)
     expect(await outcome(verifier.verify(call))).toBe('served')
     expect(await outcome(verifier.verify(call))).toBe(refused)
   })
   test('a token for another audience or past its expiry gets invalid_token; one without the scope or tool gets insufficient_scope', async () => {
     const otherAudience = newVerifier({ audience: pair.planner.audience })
-    expect(await outcome(otherAudience.verify(await aCall(await aToken())))).toBe('401 invalid_token')
+    const call = await aCall(await aToken())
+    expect(await outcome(otherAudience.verify(call))).toBe('401 invalid_token')
+    await expect(otherAudience.verify(call)).rejects.toThrow(`(expected ${pair.planner.audience})`)
     expect(await outcome(verifier.verify(await aCall(await aToken()), { scope: 'ocr:admin' }))).toBe('403 insufficient_scope')
     expect(await outcome(verifier.verify(await aCall(await aToken()), { tool: 'print' }))).toBe('403 insufficient_scope')
     expect(await outcome(verifier.verify(await aCall(await aToken()), { resource: 'anything' }))).toBe('served')

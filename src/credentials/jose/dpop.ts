@@ -70,7 +70,7 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
   const window = expected.windowSeconds ?? PROOF_WINDOW_SECONDS
   requireAll(kind, [
     claims.htm !== expected.htm && '`htm` is not the method of this request',
-    !isSameUrl(claims.htu, expected.htu) && '`htu` is not the URL of this request',
+    !isSameUrl(claims.htu, expected.htu) && `\`htu\` is not the URL of this request (expected ${normalisedUrl(expected.htu)})`,
     timeFault(times, expected.now, undefined, expected.madeFrom),
     claims.iat < expected.now - window && `\`iat\` is more than ${window} s ago`,
     expected.accessToken !== undefined && claims.ath !== digestOfText(expected.accessToken) && '`ath` is not the hash of the access token',

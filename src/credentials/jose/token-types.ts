@@ -113,7 +113,9 @@ export async function verifyAccessToken(
   requireAll(kind, [
     kid !== key.jkt && 'its `kid` does not name its key',
     claims.iss !== expected.issuer && '`iss` is not the issuer',
-    expected.audience !== undefined && claims.aud !== expected.audience && '`aud` is not the expected audience',
+    expected.audience !== undefined &&
+      claims.aud !== expected.audience &&
+      `\`aud\` is not the audience of this server (expected ${expected.audience})`,
     timeFault(times, expected.now, MAX_TOKEN_SECONDS),
   ])
   return { claims, kid: key.jkt }

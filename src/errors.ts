@@ -100,7 +100,7 @@ export interface AccessRequest {
 }
 
 /** The rest of a budget. */
-export interface Available {
+interface Available {
   readonly calls?: number | undefined
   readonly units?: number | undefined
 }

@@ -39,6 +39,7 @@ afterAll(async () => {
 interface NotesServer extends AsyncDisposable {
   readonly url: string
   readonly resourceId: string
+  restart(): Promise<void>
 }
 
 /** The example server, as a resource that accepts bearer tokens or not. */
@@ -57,10 +58,19 @@ async function notesServer(bearer: 'allowed' | 'refused', { allowBearer = bearer
   }
   const { resourceId } = await acme.mutate<{ resourceId: string }>('resources.register', settings)
   const { agentId, registrationToken } = operator
-  const server = { issuer: registry.issuer, agentId, registrationToken, resource: url, resourceId, allowBearer }
-  const running: Running = run(process.execPath, [join(EXAMPLES, 'mcp-server/server.js')], { AGENT: JSON.stringify(server) })
-  await running.wrote(/listening on \d+/)
-  return { url, resourceId, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() } satisfies NotesServer
+  const keyFile = join(folder.path, `${agentId}.json`)
+  const server = { issuer: registry.issuer, agentId, registrationToken, resource: url, resourceId, keyFile, allowBearer }
+  const start = async () => {
+    const started: Running = run(process.execPath, [join(EXAMPLES, 'mcp-server/server.js')], { AGENT: JSON.stringify(server) })
+    await started.wrote(/listening on \d+/)
+    return started
+  }
+  let running = await start()
+  const restart = async () => {
+    await running[Symbol.asyncDispose]()
+    running = await start()
+  }
+  return { url, resourceId, restart, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() } satisfies NotesServer
 }
 
 /** An agent with a key file, whose ceiling allows these scopes of a server. */
@@ -158,7 +168,7 @@ describe('a server that accepts bearer tokens', () => {
     const read = () => client.callTool({ name: 'read-notes', arguments: {} })
     for (let i = 0; i < 3; i++) expect((await client.listTools()).tools).toHaveLength(2)
     expect([await failure(read()), await failure(read())]).toEqual(['no failure', 'no failure'])
-    expect(await failure(read())).toContain('insufficient_budget')
+    expect(await failure(read())).toContain('the budget of the task or of a parent has 1 calls left')
     expect((await agent.tasks.get(taskId)).budget).toMatchObject({ reserved: { calls: 2 } })
     await client.close()
   })
@@ -193,10 +203,11 @@ describe('a server or an operator that refuses bearer tokens', () => {
     expect(await failure(stockClient(agent, server.url))).toContain('proof')
     expect(await runClient('dpop.js', { ...agent.env, ISSUER: strict.issuer }, 'read-notes')).toBe('0 \n')
   })
-  test('the server accepts only bound tokens, which fetchAs sends', async () => {
+  test('the server accepts only bound tokens, which fetchAs sends, also after a restart with the key that it kept', async () => {
     await using server = await notesServer('allowed', { allowBearer: false })
     const agent = await anAgent(server)
     expect(await failure(stockClient(agent, server.url))).toContain('401')
+    await server.restart()
     expect(await runClient('dpop.js', { ...agent.env, ISSUER: registry.issuer }, 'read-notes')).toBe('0 \n')
   })
 })

@@ -124,7 +124,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   lineage: ['lineage tsk_0123456789abcdefghijkl'],
   'token list': ['token list --alive', 'token list --task tsk_0123456789abcdefghijkl'],
   'token verify': ['token verify --scope ocr:read --task tsk_0123456789abcdefghijkl < token.txt'],
-  'token settle': ['token settle tok_0123456789abcdefghijkl --calls 3'],
+  'token settle': ['token settle tok_0123456789abcdefghijkl --calls 3 --profile ocr'],
   'token revoke': [
     'token revoke tok_0123456789abcdefghijkl --yes',
     'token revoke tok_0123456789abcdefghijkl --task tsk_0123456789abcdefghijkl --reason suspicious_task_pattern --yes',

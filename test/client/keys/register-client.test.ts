@@ -1,8 +1,16 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { createAgent, newEs256Signer, registerClient } from '../../../src/client/index.js'
 import { issueGrant } from '../../conformance/registration.js'
 import { startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
+import { tempFolder } from '../../storage/open-store.js'
 
 test('a program registers itself as an agent with an initial access token, and acts with its key', async () => {
   await using registry = await startRegistry({ servers: 1, clock: runningClock(), registration: 'token' })
@@ -31,25 +39,37 @@ test('a program registers itself as an agent with an initial access token, and a
   })
 })
 
-test('an agent that registers itself calls a peer with fetchAs; without the grant type for it the refusal names that', async () => {
+test('the program of docs/REGISTRATION.md registers once and calls a resource; without the grant type for it the refusal names that', async () => {
   await using registry = await startRegistry({ servers: 1, clock: runningClock(), registration: 'token' })
+  await using folder = await tempFolder()
   const acme = await registry.organisation('Acme')
   const { issuer } = registry
-  const uri = 'http://127.0.0.1:9/mcp'
-  await acme.mutate('resources.register', { uri, name: 'R', scopes: [{ scope: 'r:read', words: 'Read' }], policy: { mode: 'open' } })
-  const registered = async (name: string, grant: object) => {
-    const { initialAccessToken } = await issueGrant(registry, acme, { ceiling: { rights: [{ audience: uri, scope: 'r:read' }] }, ...grant })
-    const signer = await newEs256Signer()
-    const { clientId } = await registerClient({ issuer, initialAccessToken, name, signer })
-    // The peer answers with the token that it received
-    const fetch: typeof globalThis.fetch = async (input, init) =>
-      input === uri ? new Response(new Headers(init?.headers).get('authorization')) : globalThis.fetch(input, init)
-    return createAgent({ issuer, clientId, signer, fetch })
-  }
-  const worker = await registered('Worker', {})
-  expect(await (await worker.fetchAs({ audience: uri })(uri)).text()).toMatch(/^DPoP ey/)
-  const other = await registered('Other', { grantTypes: ['client_credentials'] })
-  await expect(other.fetchAs({ audience: uri })(uri)).rejects.toMatchObject({
+  // The resource answers with the scheme of the token that it received
+  const server = createServer(({ headers }, response) => response.end(headers.authorization?.split(' ')[0])).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
+  const scopes = [{ scope: 'notes:read', words: 'Read' }]
+  await acme.mutate('resources.register', { uri, name: 'Notes', scopes, policy: { mode: 'open' } })
+  const ceiling = { rights: [{ audience: uri, scope: 'notes:read' }] }
+  const { initialAccessToken } = await issueGrant(registry, acme, { ceiling, uses: 1 })
+
+  const [, program = ''] = /^```js\n(\/\/ worker\.mjs\n.*?)^```$/ms.exec(await readFile('docs/REGISTRATION.md', 'utf8')) ?? []
+  await mkdir(join(folder.path, 'node_modules'))
+  await symlink(process.cwd(), join(folder.path, 'node_modules/credence'))
+  await writeFile(
+    join(folder.path, 'worker.mjs'),
+    program.replace('https://registry.example', issuer).replace('https://notes.example/mcp', uri),
+  )
+  const work = async (env: Record<string, string>) =>
+    (await promisify(execFile)(process.execPath, ['worker.mjs'], { cwd: folder.path, env })).stdout
+  expect(await work({ INITIAL_ACCESS_TOKEN: initialAccessToken })).toBe('DPoP\n')
+  expect(await work({})).toBe('DPoP\n')
+  server.close()
+
+  const narrow = await issueGrant(registry, acme, { ceiling, grantTypes: ['client_credentials'] })
+  const signer = await newEs256Signer()
+  const { clientId } = await registerClient({ issuer, initialAccessToken: narrow.initialAccessToken, name: 'Other', signer })
+  await expect(createAgent({ issuer, clientId, signer }).fetchAs({ audience: uri })(uri)).rejects.toMatchObject({
     reason: 'unauthorized_client',
     message: expect.stringMatching(/did not register the grant type "urn:ietf:params:oauth:grant-type:token-exchange"/),
   })

@@ -53,8 +53,8 @@ function newRateLimit(
   const refusalAt = (key: string, perSecond: number): Refusal | undefined => {
     const seconds = Math.ceil((1 - tokensOf(key, perSecond)) / perSecond)
     if (seconds <= 0) return undefined
-    const [burst, rate] = [burstOf(perSecond), Math.round(perSecond * 100) / 100]
-    return new Refusal('rate_limited', `more than ${rate} requests per second (${name}), retry in ${seconds} s`, {
+    const burst = burstOf(perSecond)
+    return new Refusal('rate_limited', `more than ${textOfRate(perSecond)} (${name}), retry in ${seconds} s`, {
       retryAfterSeconds: seconds,
       rateLimit: { name, quota: Math.floor(burst), windowSeconds: Math.ceil(burst / perSecond) },
     })
@@ -73,6 +73,20 @@ function newRateLimit(
     },
   }
 }
+
+/** The rate in the shortest unit of time that makes it a whole number of requests; if none does, in the shortest that makes it at least one. */
+function textOfRate(perSecond: number): string {
+  const rates = TIME_UNITS.map(({ unit, seconds }) => ({ unit, count: Math.round(perSecond * seconds * 100) / 100 }))
+  const atLeastOne = rates.filter(({ count }) => count >= 1)
+  const { count, unit } = atLeastOne.find((rate) => Number.isInteger(rate.count)) ?? atLeastOne[0] ?? { count: 1, unit: 'day' }
+  return `${count} ${count === 1 ? 'request' : 'requests'} per ${unit}`
+}
+const TIME_UNITS = [
+  { unit: 'second', seconds: 1 },
+  { unit: 'minute', seconds: 60 },
+  { unit: 'hour', seconds: 3600 },
+  { unit: 'day', seconds: 86_400 },
+] as const
 
 /** A limit that refuses nothing (`--limits off`). */
 const noRateLimit: RateLimit = { take: () => undefined, refusalFor: () => undefined, refund: () => {} }

@@ -43,6 +43,23 @@ test('live instances divide a rate, and each of them lets at least one request p
   expect(tokenRequests.take('c', 1)?.detail.retryAfterSeconds).toBe(1000)
 })
 
+test('a refusal names the limit in a unit of time in which it is a whole number', () => {
+  const limits = newRateLimits('on', setClock())
+  const textOf = (name: keyof typeof limits, perSecond?: number): string | undefined => {
+    for (let i = 0; i < 1001; i++) {
+      const refusal = limits[name].take('a', perSecond)
+      if (refusal) return refusal.message
+    }
+    return undefined
+  }
+  expect(textOf('registrationsOfAddress')).toBe('more than 10 requests per hour (registrations), retry in 360 s')
+  expect(textOf('registrationsOfGrant')).toContain('more than 20 requests per hour')
+  expect(textOf('outgoing')).toContain('more than 1000 requests per hour')
+  expect(textOf('refreshesOfDocument')).toContain('more than 1 request per minute')
+  expect(textOf('tokenRequests')).toContain('more than 50 requests per second')
+  expect(textOf('creationsOfClient', 1 / 100_000)).toContain('more than 1 request per day')
+})
+
 test('requests with credentials count against the rate of their address if they fail, also where the refusal is returned', async () => {
   const queues = newRequestQueues(newRateLimits('on', setClock()))
   const arrival = { method: 'POST', path: '/trpc/tasks.list', headers: { authorization: 'DPoP x' }, address: '192.0.2.1' }

@@ -12,15 +12,17 @@ import { refuseUsage } from './errors.js'
 type MemberView = MemberList['items'][number]
 
 /** The agent with this id or name. Names are those of the caller's organisation; an agent of another organisation has its id. */
-export async function agentIdOf(agent: Agent, text: string): Promise<string> {
+export async function agentIdOf(agent: Agent, text: string, hint = ''): Promise<string> {
   return AgentId.safeParse(text).success
     ? text
-    : ((await findAgentId(agent, text)) ?? refuseUsage(unknownText('agent', text, 'agt_', 'agent list')))
+    : ((await findAgentId(agent, text)) ?? refuseUsage(unknownText('agent', text, 'agt_', 'agent list') + hint))
 }
 
 /** The target of a request for an introduction: an agent by its id or name, or a resource by its id or URI. */
 export const targetOf = async (agent: Agent, text: string): Promise<string> =>
-  isUri(text) || ResourceId.safeParse(text).success ? text : agentIdOf(agent, text)
+  isUri(text) || ResourceId.safeParse(text).success ? text : agentIdOf(agent, text, RESOURCE_HINT)
+
+const RESOURCE_HINT = '; a resource is named by its URI here'
 
 const isUri = (text: string): boolean => text.includes('://')
 
@@ -56,7 +58,7 @@ export async function rightOf(agent: Agent, text: string): Promise<{ audience: s
   if (audience === 'any') return { audience: { anyAgent: true }, scope }
   if (OrgId.safeParse(audience).success) return { audience: { organisation: audience }, scope }
   if (isUri(audience)) return { audience, scope }
-  return { audience: audienceOf(agent.issuer, AgentId.parse(await agentIdOf(agent, audience))), scope }
+  return { audience: audienceOf(agent.issuer, AgentId.parse(await agentIdOf(agent, audience, RESOURCE_HINT))), scope }
 }
 
 /** The organisation with this id or name: any for an operator, and their own for others. */

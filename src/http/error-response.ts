@@ -20,12 +20,13 @@ export function errorResponse(error: unknown, { requestId, issuer, errorBody = o
   const reason = refusal?.reason ?? 'server_error'
   const { dpopNonce, allow } = refusal?.detail ?? {}
   const status = REFUSALS[reason].http
+  // RFC 6749 §5.2: a client that did not authenticate by the Authorization header gets no challenge. Libraries that see one read no body
   const challenge =
-    refusal?.detail.challenge ?? (reason === 'invalid_client' ? 'Credence realm="oauth"' : challengeOf({ error: reason, resource: issuer }))
+    refusal?.detail.challenge ?? (reason === 'invalid_client' ? undefined : challengeOf({ error: reason, resource: issuer }))
   const body = errorBody(refusal, requestId)
   const headers = {
     pragma: 'no-cache',
-    ...(status === 401 && { 'www-authenticate': challenge }),
+    ...(status === 401 && challenge !== undefined && { 'www-authenticate': challenge }),
     ...(status === 405 && { allow: (allow ?? []).join(', ') }),
     ...retryHeaders(refusal),
     ...(dpopNonce !== undefined && { 'dpop-nonce': dpopNonce }),

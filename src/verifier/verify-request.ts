@@ -247,7 +247,10 @@ function callCounter(replay: ReplayStore, understands: Restrictions): (claims: A
 /** The registry issues no such token for an audience that has not registered the restriction. A server that ignored it would accept more than was granted. */
 function requireUnderstood({ max_calls }: AccessTokenClaims, understands: Restrictions): void {
   if (max_calls !== undefined && !understands.includes('max_calls'))
-    refuse('invalid_token', 'the token limits the number of calls (max_calls), which this server does not count')
+    refuse(
+      'invalid_token',
+      "the token limits the number of calls (max_calls), which this server does not count: its verifier needs `understands: ['max_calls']`, or its registration must not list max_calls",
+    )
 }
 
 /** The registry compares both as text, so a copied URL loses its trailing slashes, and the path of an audience its empty segments. */
@@ -290,6 +293,12 @@ function credentialsOf({ headers }: IncomingRequest, allowBearer: boolean): { to
   const token = dpopTokenOf(authorization)
   // node:http joins a repeated header with a comma.
   if (token === undefined || typeof dpop !== 'string' || dpop.includes(','))
-    return refuse('invalid_token', 'send one access token (Authorization: DPoP …) and one proof (DPoP: …)')
+    return refuse('invalid_token', textOfCredentials(allowBearer, bearerTokenOf(authorization) !== undefined))
   return { token, dpop }
+}
+
+function textOfCredentials(allowBearer: boolean, isBearer: boolean): string {
+  const bound = 'one access token (Authorization: DPoP …) and one proof (DPoP: …)'
+  if (allowBearer) return `send ${bound}, or one bearer token (Authorization: Bearer …) and no proof`
+  return isBearer ? `this server accepts no bearer tokens (allowBearer): send ${bound}` : `send ${bound}`
 }

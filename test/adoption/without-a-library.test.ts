@@ -238,6 +238,12 @@ describe('openid-client', () => {
       ).toBe('the file')
     await expect(openid.clientCredentialsGrant(config, {})).rejects.toMatchObject({ error: 'invalid_dpop_proof', status: 400 })
   })
+  test('it reads the error of a refused authentication', async () => {
+    const metadata = { ...config.serverMetadata() }
+    const unknown = new openid.Configuration(metadata, `agt_${'A'.repeat(22)}`, {}, auth)
+    openid.allowInsecureRequests(unknown)
+    await expect(openid.clientCredentialsGrant(unknown, {})).rejects.toMatchObject({ error: 'invalid_client', status: 401 })
+  })
   test('its generic grant exchanges a token, and reads a refusal', async () => {
     const { access_token: subject_token } = await openid.clientCredentialsGrant(config, {}, { DPoP: handle })
     const exchange = (resource: string) =>

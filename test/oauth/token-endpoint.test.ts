@@ -1,6 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import { systemRandom } from '../../src/lib/random.js'
+import { OAUTH_ENDPOINTS } from '../../src/server/api/oauth-endpoints.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { assertionOf, formWithAssertion, freshNonce, postForm, proofOf, tokenRequest } from './requests.js'
 
@@ -99,9 +101,38 @@ describe('client assertions (RFC 7523 §3)', () => {
     expect((await postForm(registry, '/oauth/token', { ...form, client_assertion_type: 'urn:x' })).body.error).toBe('invalid_client')
     expect((await postForm(registry, '/oauth/token', GRANT)).body.error).toBe('invalid_client')
   })
+
+  test('invalid_client has a challenge only for a client that sent the Authorization header (RFC 6749 §5.2)', async () => {
+    const [form, basic] = await Promise.all([
+      postForm(registry, '/oauth/token', GRANT),
+      postForm(registry, '/oauth/token', GRANT, { authorization: 'Basic YTpi' }),
+    ])
+    expect([form.status, form.body.error, form.headers.get('www-authenticate')]).toEqual([401, 'invalid_client', null])
+    expect([basic.status, basic.body.error, basic.headers.get('www-authenticate')]).toEqual([
+      401,
+      'invalid_client',
+      'Credence realm="oauth"',
+    ])
+  })
 })
 
 describe('form parameters (RFC 6749 §3.2)', () => {
+  test('the published description has the parameters that the endpoint reads, and no others', () => {
+    const files = ['grants', 'client-auth', 'families'].flatMap((folder) =>
+      readdirSync(`src/oauth/${folder}`).map((file) => `src/oauth/${folder}/${file}`),
+    )
+    const read = [...files, 'src/oauth/token-endpoint.ts'].flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/(?:\.get(?:All)?\(|(?:parseParameter|requireType)\(form, )'([a-z_]+)'/g)].map(
+        ([, name]) => name,
+      ),
+    )
+    // Read only to refuse it
+    const served = [...new Set(read)].filter((name) => name !== 'client_secret')
+    const described = Object.keys(OAUTH_ENDPOINTS.find(({ path }) => path === '/oauth/token')?.body?.shape ?? {})
+    expect(described.sort()).toEqual(served.sort())
+    expect(described).toContain('max_calls')
+  })
+
   test.each([
     ['a repeated parameter', 'grant_type=client_credentials&grant_type=client_credentials', 'invalid_request'],
     ['a repeated scope', 'grant_type=client_credentials&scope=a&scope=b', 'invalid_request'],

@@ -18,6 +18,7 @@ const Proof = z.object({
   resource: z.string(),
   authorization_servers: z.array(z.string()).max(16),
   credence_resource: z.string(),
+  dpop_bound_access_tokens_required: z.boolean().optional(),
 })
 
 /** Reads the metadata at the URI of the resource. If they name this resource and this registry, the resource may have tokens. */
@@ -40,14 +41,18 @@ export async function confirmResource(deps: ResourceDeps, caller: Caller, id: Re
   return resource.provedAt === undefined ? saveProof(deps, caller, resource, 'resources.confirm') : viewOf(deps, resource)
 }
 
-function faultOfProof({ issuer }: ResourceDeps, { id, uri }: Resource, body: Uint8Array): string | undefined {
+function faultOfProof({ issuer }: ResourceDeps, { id, uri, bearer }: Resource, body: Uint8Array): string | undefined {
   const json = readJson(body, { maxDepth: 8 })
   const parsed = Proof.safeParse('value' in json ? json.value : undefined)
   if (!parsed.success) return 'not a JSON object with `resource`, `authorization_servers` and `credence_resource`'
-  const { resource, authorization_servers, credence_resource } = parsed.data
+  const { resource, authorization_servers, credence_resource, dpop_bound_access_tokens_required: isBoundOnly } = parsed.data
   if (resourceUriOf(resource) !== uri) return `\`resource\` is not ${uri}`
   if (!authorization_servers.includes(issuer)) return `\`authorization_servers\` does not name ${issuer}`
-  return credence_resource === id ? undefined : `\`credence_resource\` is not ${id}`
+  if (credence_resource !== id) return `\`credence_resource\` is not ${id}`
+  // Clients would get bearer tokens that the server refuses, or none where it accepts them
+  return isBoundOnly === undefined || isBoundOnly === (bearer !== 'allowed')
+    ? undefined
+    : `\`dpop_bound_access_tokens_required\` is ${isBoundOnly}, but the resource has \`bearer\`: ${bearer}. Change the resource, or \`allowBearer\` of its verifier`
 }
 
 /** A resource that has ended leaves its URI, also if its organisation was revoked. */

@@ -192,7 +192,11 @@ const isUsable = ({ trustLog }: ClientAuthDeps, { handle, usableUntil }: ClientK
 function assertionOf(request: HttpRequest, form: OAuthForm): string {
   const assertion = form.get('client_assertion')
   const type = form.get('client_assertion_type')
-  if (assertion === undefined) return refuse('invalid_client', 'client authentication is required: private_key_jwt, and no shared secret')
+  if (assertion === undefined)
+    return refuse('invalid_client', 'client authentication is required: private_key_jwt, and no shared secret', {
+      // RFC 6749 §5.2
+      ...(request.headers.authorization !== undefined && { challenge: 'Credence realm="oauth"' }),
+    })
   if (request.headers.authorization !== undefined || form.get('client_secret') !== undefined)
     refuse('invalid_request', 'use exactly one method of client authentication: private_key_jwt')
   if (type !== JWT_BEARER) refuse('invalid_client', `client_assertion_type must be ${JWT_BEARER}`)

@@ -29,7 +29,10 @@ export async function limitCalls(
   const cost = Math.max(0, ...(target.resource ? scopesTouchedBy(target.resource, scopes) : []).map((scope) => scope.cost ?? 0))
   if (maxCalls === undefined && !needsMaxCalls(budgets, cost)) return undefined
   if (!target.understands.restrictions.includes('max_calls'))
-    refuse('invalid_target', 'this audience does not count calls (it lacks `understands`: max_calls), so no token for it can limit them')
+    refuse(
+      'invalid_target',
+      'this audience does not count calls, so no token for it can limit them: its organisation can register that it does (`--understands max_calls`)',
+    )
   const limits = limitsOf(budgets)
   const decided = (readsBudgets ? undefined : maxCallsWithin({ limits, left: limits }, cost, maxCalls)) ?? (await maxCallsOfRest())
   return { maxCalls: decided, cost, taking: taking(budgets, { calls: decided, units: decided * cost }) }

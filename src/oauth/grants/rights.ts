@@ -1,5 +1,6 @@
 // The rights of a token for an audience: what every source allows and the request asks for.
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
+import { beyondCeiling } from '../../delegation/introductions/decide/requestable.js'
 import { type Fault, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { Audience } from '../../protocol/ids.js'
@@ -7,9 +8,11 @@ import {
   type Bounds,
   type Ceiling,
   type CeilingRight,
+  coveredBySome,
   coversRight,
   intersectNames,
   type OrgOf,
+  parseScope,
   type Scope,
   scopesFor,
 } from '../../protocol/rights.js'
@@ -52,6 +55,7 @@ export function decideRights(
     ...granted.map(({ scopes }) => scopes),
     ...sources.map(({ rights }) => scopesFor(rights, request.audience, request.orgOf)),
   ].reduce(intersectNames)
+  requireInCeiling(authenticated, granted, request, form)
   const scopes = requestedScopes(form, allowed)
   const tools = narrowNamesTo(
     [claims.allowed_tools, ...ceilings.map((ceiling) => ceiling.tools), ...steps.map(({ tools }) => tools)],
@@ -72,6 +76,22 @@ export function decideRights(
     ...granted.flatMap(({ delegation }, i) => (delegation ? [{ name: GRANTED[i] ?? '', rights: delegation.rights }] : [])),
   ])
   return { scopes, tools, resources }
+}
+
+/** A requested scope that was granted, and that the ceiling of the client itself lacks, gets a refusal that says how to add it. */
+function requireInCeiling(
+  { client: { id, ceiling } }: AuthenticatedClient,
+  granted: readonly Bounds[],
+  { audience, orgOf }: Parameters<typeof decideRights>[3],
+  form: OAuthForm,
+): void {
+  const own = scopesFor(ceiling.rights, audience, orgOf)
+  const offered = granted.map(({ scopes }) => scopes).reduce(intersectNames)
+  const requested = form.get('scope')
+  // A request without `scope` is for what is left, if anything is
+  const wanted = requested !== undefined ? (parseScope(requested) ?? []) : intersectNames(own, offered).length > 0 ? [] : offered
+  const lacking = wanted.filter((scope) => coveredBySome(offered, scope) && !coveredBySome(own, scope))
+  if (lacking.length > 0) refuse('invalid_scope', beyondCeiling(id, audience, lacking))
 }
 
 /** Names of the grants for the step of a token, in this order. */

@@ -4,7 +4,7 @@ import { TaskChain } from '../../oauth/revoke.js'
 import { AccessTokenClaims } from '../../protocol/claims.js'
 import { EndNote, EndReason } from '../../protocol/end-reason.js'
 import { AgentId, ApprovalId, Audience, TaskId } from '../../protocol/ids.js'
-import { Delegation, ExchangeRights, Names } from '../../protocol/rights.js'
+import { Delegation, ExchangeRights, MAX_CALLS, Names } from '../../protocol/rights.js'
 import type { HttpEndpoint } from './http-endpoint.js'
 
 const json = (schema: z.ZodType) => ({ type: 'application/json', schema })
@@ -12,6 +12,13 @@ const AgentPath = z.object({ id: AgentId })
 const ClientAssertion = {
   client_assertion_type: z.literal('urn:ietf:params:oauth:client-assertion-type:jwt-bearer'),
   client_assertion: z.string().describe('JWT signed by a registered key of the client (RFC 7523 §3)'),
+}
+/** A public client sends its `client_id` instead. */
+const OptionalClientAssertion = {
+  client_id: z.string().optional().describe('Required without an assertion: the id of a public client (RFC 6749 §3.2.1)'),
+  client_assertion_type: ClientAssertion.client_assertion_type.optional(),
+  client_assertion: ClientAssertion.client_assertion.optional().describe('Required of every client that is not public (RFC 7523 §3)'),
+  agent_id: AgentId.optional().describe('The agent as which a client acts whose `client_id` is a URL'),
 }
 const jsonText = (schema: z.ZodType, what: string) =>
   z
@@ -79,11 +86,11 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
     path: '/oauth/token',
     tag: 'OAuth',
     summary:
-      'Issue a root token (client_credentials), exchange a token for an audience (token exchange), redeem a code or use a refresh token. Needs the header `DPoP`. A refresh may be repeated with the same `Idempotency-Key` for a minute.',
-    caller: 'registered clients',
-    source: 'RFC 6749 §3.2, RFC 8693 §2, RFC 9449 §5',
+      'Issue a root token (client_credentials), exchange a token for an audience (token exchange), redeem a code or use a refresh token. Needs the header `DPoP`, except for a bearer token of a resource that accepts them. A refresh may be repeated with the same `Idempotency-Key` for a minute.',
+    caller: 'registered clients; public clients with a code or a refresh token',
+    source: 'RFC 6749 §3.2, RFC 7636 §4.5, RFC 8693 §2, RFC 8707 §2.2, RFC 9449 §5',
     body: z.object({
-      ...ClientAssertion,
+      ...OptionalClientAssertion,
       grant_type: z.enum(['client_credentials', 'authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:token-exchange']),
       code: z.string().optional(),
       redirect_uri: z.string().optional(),
@@ -97,7 +104,9 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
       requested_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
       audience: Audience.optional(),
       resource: Audience.optional(),
-      task_id: TaskId.optional(),
+      task_id: z.string().optional().describe('The id of a task, or a reference of the client'),
+      task_description: z.string().max(1024).optional().describe('Creates the task if there is none'),
+      parent_task_id: z.string().optional().describe('The id or reference of the parent of the task'),
       delegation: jsonText(Delegation, 'how far the token may be delegated').optional(),
       allowed_tools: jsonText(Names, 'names of tools').optional(),
       allowed_resources: jsonText(Names, 'names of resources').optional(),
@@ -105,16 +114,25 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
       required_resources: jsonText(Names, 'names of resources that the token must allow').optional(),
       approval_id: ApprovalId.describe('Tokens for an audience only: the approval that the request takes').optional(),
       exchange_rights: jsonText(ExchangeRights, 'client_credentials only: the most that the root token may be exchanged for').optional(),
-      expires_in: z.string().optional(),
+      expires_in: z.string().optional().describe('Seconds, at least 1'),
+      max_calls: z.string().optional().describe(`Tokens for an audience only: the most calls with the token, 1 to ${MAX_CALLS}`),
     }),
     response: json(
       z.object({
         access_token: z.string(),
-        token_type: z.literal('DPoP'),
+        token_type: z.enum(['DPoP', 'Bearer']),
         expires_in: z.int(),
         scope: z.string(),
         issued_token_type: z.string().optional(),
         refresh_token: z.string().optional(),
+        task_id: TaskId.optional(),
+        task_bound: z.literal(true).optional(),
+        task_reference: z.string().optional(),
+        parent_task_id: TaskId.optional(),
+        scope_inheritance: z.literal('restricted').optional(),
+        allowed_tools: Names.optional(),
+        allowed_resources: Names.optional(),
+        max_calls: z.int().optional(),
       }),
     ),
     reasons: [
@@ -123,6 +141,7 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
       'invalid_dpop_proof',
       'use_dpop_nonce',
       'invalid_grant',
+      'unauthorized_client',
       'unsupported_grant_type',
       'invalid_scope',
       'invalid_target',
@@ -130,7 +149,9 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
       'delegation_cycle',
       'delegation_too_deep',
       'approval_required',
+      'insufficient_budget',
       'conflict',
+      'rate_limited',
       'standing_too_large',
       'standing_unknown',
     ],
@@ -154,7 +175,7 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
         z.object({ active: z.literal(false) }),
         AccessTokenClaims.omit({ standing: true }).extend({
           active: z.literal(true),
-          token_type: z.literal('DPoP'),
+          token_type: z.enum(['DPoP', 'Bearer']),
           task_history: TaskHistory.optional().describe('with `include_task_history=true`'),
         }),
       ]),

@@ -1,6 +1,6 @@
 import { type Fault, refuse } from '../../../errors.js'
 import { organisationsOf } from '../../../identity/clients/organisations-of.js'
-import { type AgentId, isResourceId, type OrgId, type TargetId, type TaskId } from '../../../protocol/ids.js'
+import { type AgentId, type Audience, type ClientId, isResourceId, type OrgId, type TargetId, type TaskId } from '../../../protocol/ids.js'
 import { canBeAudience } from '../../../protocol/resources/uri.js'
 import {
   type Ceiling,
@@ -8,7 +8,6 @@ import {
   coversRight,
   type Delegation,
   intersectNames,
-  type Right,
   type Scope,
   scopesFor,
 } from '../../../protocol/rights.js'
@@ -85,7 +84,7 @@ function faultsOfScopes({ from, input, orgId, card: { audience, scopes } }: Requ
     const pointer = `/scopes/${i}`
     if (!coveredBySome(scopes, scope))
       return [{ pointer, hint: isResource ? 'the resource does not have this scope' : 'the card does not list this scope' }]
-    return coveredBySome(withinCeiling, scope) ? [] : [{ pointer, hint: beyondCeiling(from, { audience, scope }) }]
+    return coveredBySome(withinCeiling, scope) ? [] : [{ pointer, hint: beyondCeiling(from, audience, [scope]) }]
   })
 }
 
@@ -104,7 +103,7 @@ async function faultsOfBounds(
     ...rights.flatMap((right, i): Fault[] =>
       !canBeAudience(issuer, right.audience) || coversRight(ceiling.rights, right, orgOf)
         ? []
-        : [{ pointer: `/delegation/rights/${i}`, hint: beyondCeiling(from, right) }],
+        : [{ pointer: `/delegation/rights/${i}`, hint: beyondCeiling(from, right.audience, [right.scope]) }],
     ),
     ...(depth > ceiling.delegationDepth
       ? [{ pointer: '/delegation/depth', hint: `your permission ceiling allows a depth of ${ceiling.delegationDepth}; ${CHANGEABLE}` }]
@@ -125,8 +124,9 @@ const faultsOfNames = (
 
 const CHANGEABLE = 'an administrator of your organisation can change it (agents.change)'
 
-const beyondCeiling = (from: AgentId, { audience, scope }: Right): string =>
-  `your permission ceiling does not include this scope for this audience; an administrator of your organisation can add it: credence agent change ${from} --add-call ${audience}=${scope}`
+/** What to do about scopes that the ceiling of a client lacks. */
+export const beyondCeiling = (from: ClientId, audience: Audience, scopes: readonly Scope[]): string =>
+  `your permission ceiling does not include ${scopes.join(' ')} for this audience; an administrator of your organisation can add it: credence agent change ${from} ${scopes.map((scope) => `--add-call ${audience}=${scope}`).join(' ')}`
 
 const unknownAgents = ({ issuer }: IntroductionDeps, { input: { delegation } }: Pick<BoundsRequester, 'input'>): readonly Fault[] =>
   (delegation?.rights ?? []).flatMap(({ audience }, i) =>

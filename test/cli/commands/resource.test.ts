@@ -94,6 +94,11 @@ test('agent change --add-call and introduction request take the URI; revoke says
   const { resourceId } = await register(uri, 'Shared', '--policy', 'open')
   await line.json('agent', 'change', 'planner', '--add-call', `${uri}=files:read`)
   expect((await line.json('agent', 'show', 'planner')).ceiling.rights).toContainEqual({ audience: uri, scope: 'files:read' })
+  for (const args of [
+    ['agent', 'change', 'planner', '--add-call', 'Shared=files:read'],
+    ['introduction', 'request', 'Shared', '--scope', 'files:read', '--purpose', 'to read'],
+  ])
+    expect((await line.run(args)).err).toMatch(/no agent is named "Shared".*a resource is named by its URI here/)
   const request = ['introduction', 'request', uri, '--scope', 'files:read', '--purpose', 'to read', '--profile', 'planner']
   expect(await line.json(...request)).toMatchObject({ to: resourceId, state: 'granted' })
   expect(await line.json('resource', 'revoke', uri, '--dry-run')).toMatchObject({

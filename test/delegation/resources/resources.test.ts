@@ -102,6 +102,25 @@ describe('tokens', () => {
     expect((await clientCredentials(client, { resource: uri })).body).toMatchObject({ scope: 'files:read files:write', expires_in: 60 })
   })
 
+  test('a scope that was granted but that only the ceiling of the client lacks gets a refusal that says how to add it', async () => {
+    const { uri } = await register({ policy: { mode: 'open', scopes: ['files:read'] } })
+    const errorOf = async (scope: string, rights: readonly string[]) => {
+      const client = await aClient(uri, { rights: rights.map((right) => ({ audience: uri, scope: right })) })
+      const { error, error_description } = (await clientCredentials(client, { resource: uri, ...(scope && { scope }) })).body
+      return { error, error_description: error_description?.replace(client.agentId, '<agent>') }
+    }
+    const remedy = {
+      error: 'invalid_scope',
+      error_description: expect.stringContaining(`credence agent change <agent> --add-call ${uri}=files:read`),
+    }
+    expect(await errorOf('files:read', ['files:write'])).toEqual(remedy)
+    expect(await errorOf('', ['files:write'])).toEqual(remedy)
+    // Not granted, or unknown: the ceiling is not the only cause
+    const other = { error: 'invalid_scope', error_description: expect.not.stringContaining('--add-call') }
+    expect(await errorOf('files:write', ['files:read'])).toEqual(other)
+    expect(await errorOf('files:erase', ['files:read'])).toEqual(other)
+  })
+
   test('after its resource has revoked an open introduction, the client gets no other one by asking for tokens', async () => {
     const { uri, resourceId } = await register({ policy: { mode: 'open' } })
     const client = await aClient(uri)
@@ -231,12 +250,18 @@ describe('bearer tokens', () => {
 
 describe('its server', () => {
   /** A server that guards its files, as a resource that accepts bearer tokens or not. */
-  async function aServer(operator: AgentActor, allowBearer: boolean) {
+  async function aServer(operator: AgentActor, allowBearer: boolean, more: object = {}) {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const publicUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const uri = `${publicUrl}/files`
-    const settings = { uri, policy: { mode: 'open' }, bearer: allowBearer ? 'allowed' : 'refused', operatorAgentId: operator.agentId }
+    const settings = {
+      uri,
+      policy: { mode: 'open' },
+      bearer: allowBearer ? 'allowed' : 'refused',
+      operatorAgentId: operator.agentId,
+      ...more,
+    }
     const { resourceId } = await register(settings)
     const verifier = createVerifier({
       issuer: registry.issuer,
@@ -272,6 +297,19 @@ describe('its server', () => {
     await close()
   })
 
+  test.each([
+    ['allowed', false],
+    ['refused', true],
+  ])('is not proved where the resource has bearer %s and its document says otherwise', async (bearer, allowBearer) => {
+    const { resourceId, close } = await aServer(await registry.agent({ registeredBy: acme }), allowBearer, { bearer })
+    await expect(acme.mutate('resources.prove', { resourceId })).rejects.toThrow(
+      `\`dpop_bound_access_tokens_required\` is ${!allowBearer}, but the resource has \`bearer\`: ${bearer}`,
+    )
+    await acme.mutate('resources.change', { resourceId, bearer: allowBearer ? 'allowed' : 'refused' })
+    expect(await acme.mutate('resources.prove', { resourceId })).toMatchObject({ state: 'proved' })
+    await close()
+  })
+
   test('sends challenges that name its metadata, and accepts bound tokens only', async () => {
     const operator = await registry.agent({ registeredBy: acme })
     const { uri, close } = await aServer(operator, false)
@@ -279,6 +317,8 @@ describe('its server', () => {
     expect(anonymous.status).toBe(401)
     const challenge = anonymous.headers.get('www-authenticate') ?? ''
     expect(challenge).toMatch(/^DPoP algs="[^"]+", resource_metadata="[^"]+", scope="files:read"$/)
+    const bearer = await fetch(uri, { headers: { authorization: 'Bearer x' } })
+    expect((await bearer.json()).error_description).toMatch(/^this server accepts no bearer tokens \(allowBearer\): send .*DPoP/)
     const url = /resource_metadata="([^"]+)"/.exec(challenge)?.[1] ?? ''
     expect(await (await fetch(url)).json()).toMatchObject({ resource: uri, authorization_servers: [registry.issuer] })
     const client = await aClient(uri)
@@ -326,7 +366,9 @@ describe('its server', () => {
   test('accepts a bearer token where it is allowed, and a bound token only with its proof', async () => {
     const operator = await registry.agent({ registeredBy: acme })
     const { uri, resourceId, close } = await aServer(operator, true)
-    const challenge = (await fetch(uri)).headers.get('www-authenticate')
+    const anonymous = await fetch(uri)
+    const challenge = anonymous.headers.get('www-authenticate')
+    expect((await anonymous.json()).error_description).toMatch(/DPoP.* or one bearer token/)
     expect(challenge).toMatch(
       /^Bearer resource_metadata="[^"]+", scope="files:read", DPoP algs="[^"]+", resource_metadata="[^"]+", scope="files:read"$/,
     )

@@ -22,7 +22,7 @@ const INTRODUCTION = `# Command line
 
 **Names.** An agent, organisation or member is named by its id or by its name: agents and members by their name in your organisation, organisations by their name if you may see them. A name that several have is refused with their ids. Agents of other organisations are named by their id (\`credence search\`).
 
-**What ends something** asks first, and the revocation of an agent, an organisation or a signing key asks for its name. \`--yes\` answers for you; without it and without a terminal the command is refused. \`--dry-run\` prints what would be revoked, and changes nothing.
+**What ends something** asks first, and the revocation of an agent, an organisation or a signing key asks for its name. \`--yes\` answers for you; without it and without a terminal the command is refused. \`--dry-run\` prints what would be revoked, and changes nothing. Commands that end nothing, such as \`agent reinstate\`, do not ask and refuse both options.
 
 **Secrets.** \`--code -\` and \`--token -\` read standard input; \`CREDENCE_CODE\` and \`CREDENCE_REGISTRATION_TOKEN\` replace the options. On a terminal the command asks for what is missing. \`--verbose\` prints the requests without their queries, headers and bodies.
 

@@ -1,5 +1,6 @@
 // The authorization endpoint by RFC, one test per requirement.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { claimsOf } from '../claims-of.js'
 import { newBrowser } from '../identity/people/browser.js'
 import {
   authorizationForm,
@@ -92,6 +93,26 @@ describe('RFC 6749 §4.1', () => {
     const form = new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: REDIRECT, client_id: world.client.agentId })
     const answer = await registry.fetch('/oauth/token', { method: 'POST', body: form })
     expect(answer.status).toBe(401)
+  })
+})
+
+describe('RFC 8707', () => {
+  test.each([
+    ['that is relative', '/files'],
+    ['with a fragment', 'https://files.example/mcp#top'],
+    ['that is unknown', 'https://unknown.example/mcp'],
+  ])('§2.1: a resource %s is refused', async (_, resource) => {
+    expect(await push(registry, world, { resource })).toMatchObject(refusal('invalid_target'))
+  })
+  test('§2.1: without a resource the request is for the registry itself', async () => {
+    const { body } = await redeem(registry, world, await codeFor(registry, world, { resource: undefined, prompt: 'consent' }))
+    expect(claimsOf(body.access_token).aud).toBe(registry.issuer)
+  })
+  test('§2.1, §2.2: of several authorized resources the token request names one, and no other', async () => {
+    const code = () => codeFor(registry, world, { prompt: 'consent' })
+    const { body } = await redeem(registry, world, await code(), { resource: world.ocr.audience })
+    expect(claimsOf(body.access_token).aud).toBe(world.ocr.audience)
+    expect(await redeem(registry, world, await code(), { resource: world.archive.audience })).toMatchObject(refusal('invalid_target'))
   })
 })
 

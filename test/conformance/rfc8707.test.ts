@@ -1,5 +1,4 @@
-// RFC 8707, resource indicators: one title per requirement. §2.1, resources of an authorization request, does not apply yet: no client may use the
-// authorization code grant.
+// RFC 8707, resource indicators: one title per requirement. authorization.test.ts has §2.1, resources of an authorization request.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { claimsOf } from '../claims-of.js'

@@ -38,7 +38,7 @@ export function organisationCommands(program: Command, common: (command: Command
     })
   common(organisation.command('invite <organisation>'))
     .description('print a one-time code with which a person joins the organisation')
-    .option('--role <role>', 'administrator, member or operator', 'member')
+    .option('--role <role>', 'administrator, member, person or operator', 'member')
     .action(async (named: string, flags: CommonFlags & { role: string }) =>
       call(flags, 'mutate', 'members.invite', { orgId: await orgIdOf((await openAgent(flags)).agent, named), role: flags.role }),
     )

@@ -8,13 +8,12 @@ import { isRefusal, refuse } from '../errors.js'
 import { type Clock, systemClock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import { type AccessTokenClaims, chainOf, handlesOf } from '../protocol/claims.js'
-import { bearerTokenOf, dpopTokenOf } from '../protocol/dpop.js'
 import { handleOfRegistryKey } from '../protocol/handles.js'
 import { Jkt, type TaskId } from '../protocol/ids.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { faultOfResourceUri, resourceUriOf } from '../protocol/resources/uri.js'
 import { Restrictions } from '../protocol/rights.js'
-import type { IncomingRequest } from './incoming-request.js'
+import { credentialsOf, type IncomingRequest } from './incoming-request.js'
 import { NEEDS, type Needs, requireNeeds } from './needs.js'
 import { OpenRequests, type WatchedToken } from './open-requests.js'
 import { newPublicUrl, type Proxies } from './public-url.js'
@@ -283,22 +282,4 @@ async function withKeysOf<T>(issuer: string, verify: () => Promise<T>): Promise<
     if (isRefusal(error)) throw error
     return refuse('standing_unknown', `cannot fetch the public keys of the registry ${issuer}; retry later`, { retryAfterSeconds: 1 })
   }
-}
-
-/** Requires one DPoP-bound token and one proof or, if they are allowed, one bearer token without a proof. */
-function credentialsOf({ headers }: IncomingRequest, allowBearer: boolean): { token: string; dpop?: string } {
-  const { authorization, dpop } = headers
-  const bearer = allowBearer && dpop === undefined ? bearerTokenOf(authorization) : undefined
-  if (bearer !== undefined) return { token: bearer }
-  const token = dpopTokenOf(authorization)
-  // node:http joins a repeated header with a comma.
-  if (token === undefined || typeof dpop !== 'string' || dpop.includes(','))
-    return refuse('invalid_token', textOfCredentials(allowBearer, bearerTokenOf(authorization) !== undefined))
-  return { token, dpop }
-}
-
-function textOfCredentials(allowBearer: boolean, isBearer: boolean): string {
-  const bound = 'one access token (Authorization: DPoP …) and one proof (DPoP: …)'
-  if (allowBearer) return `send ${bound}, or one bearer token (Authorization: Bearer …) and no proof`
-  return isBearer ? `this server accepts no bearer tokens (allowBearer): send ${bound}` : `send ${bound}`
 }

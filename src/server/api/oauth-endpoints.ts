@@ -21,10 +21,8 @@ const OptionalClientAssertion = {
   agent_id: AgentId.optional().describe('The agent as which a client acts whose `client_id` is a URL'),
 }
 const jsonText = (schema: z.ZodType, what: string) =>
-  z
-    .string()
-    .describe(`JSON: ${what}`)
-    .meta({ contentSchema: z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }) })
+  z.string().meta({ description: `JSON: ${what}`, contentSchema: z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }) })
+const accessTokenType = z.literal('urn:ietf:params:oauth:token-type:access_token').optional()
 const AuthorizationParameters = {
   client_id: z.string(),
   response_type: z.literal('code').optional(),
@@ -98,10 +96,10 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
       refresh_token: z.string().optional(),
       scope: z.string().optional(),
       subject_token: z.string().optional(),
-      subject_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
+      subject_token_type: accessTokenType,
       actor_token: z.string().optional(),
-      actor_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
-      requested_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
+      actor_token_type: accessTokenType,
+      requested_token_type: accessTokenType,
       audience: Audience.optional(),
       resource: Audience.optional(),
       task_id: z.string().optional().describe('The id of a task, or a reference of the client'),

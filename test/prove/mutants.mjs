@@ -1340,9 +1340,16 @@ export const MUTANTS = [
   [
     'a resource is proved by a document that names it',
     'src/delegation/resources/prove.ts',
-    'if (credence_resource !== id)',
-    'if (false)',
+    'if (credence_resource !== id) return',
+    'if (false) return',
     ['test/delegation/resources'],
+  ],
+  [
+    'a resource is not proved by a document that says something else about bearer tokens',
+    'src/delegation/resources/prove.ts',
+    "isBoundOnly === (bearer !== 'allowed')",
+    'true',
+    ['test/delegation/resources/resources.test.ts'],
   ],
   [
     'a resource is bound by its current policy',

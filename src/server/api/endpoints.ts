@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { CardView } from '../../protocol/cards/card-view.js'
 import { AgentId, OrgId } from '../../protocol/ids.js'
 import { ARD_ENDPOINTS } from './ard-endpoints.js'
+import { AUTHORIZATION_ENDPOINTS } from './authorization-endpoints.js'
 import type { HttpEndpoint } from './http-endpoint.js'
 import { LOG_ENDPOINTS } from './log-endpoints.js'
 import { OAUTH_ENDPOINTS } from './oauth-endpoints.js'
@@ -26,6 +27,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
   publicGet('/', 'Discovery documents', 'A page for people that links the public documents.', { type: 'text/html' }),
   publicGet('/agents/:id/', 'Cards', 'Redirects to the public card.', { type: 'text/plain', status: 307 }),
   ...OAUTH_ENDPOINTS,
+  ...AUTHORIZATION_ENDPOINTS,
   ...REGISTRATION_ENDPOINTS,
   {
     method: 'GET',

@@ -250,5 +250,6 @@ describe('the guard of a resource', () => {
     expect(new Set(outcomes)).toEqual(new Set(['done', 'insufficient_budget']))
     await expect(one.verify(await call())).rejects.toThrow('unless the budget of its task is used up')
     expect(await reasonOf(verifierOf({}).verify(await call())), 'a verifier that does not count').toBe('invalid_token')
+    await expect(verifierOf({}).verify(await call())).rejects.toThrow("its verifier needs `understands: ['max_calls']`")
   })
 })

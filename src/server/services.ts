@@ -53,7 +53,7 @@ export async function startServices(deps: ServiceDeps) {
     findClient: clients.find,
     clients,
     registerProvedKey: (client: Client, key: ClientKey) =>
-      client.clientUri ? confirmAdmitted(stores, client) : registerProvedKey(stores, client, key),
+      client.clientUri ? confirmAdmitted(stores, client) : registerProvedKey({ ...stores, findClient: clients.find }, client, key),
     fetchClientDocument: (clientId: string, caller: Pick<Caller, 'id' | 'orgId'>) => fetchDocumentFor(stores, clientId, caller),
     noteUse: (client: Client | ExternalClient) => noteUse(stores, client),
     saveClientDocument: byDocument.save,

@@ -9,7 +9,7 @@ import { INVITATIONS } from '../../src/identity/members/store.js'
 import { REGISTRATION_GRANTS } from '../../src/identity/registrations/store.js'
 import { type AgentId, MemberId, OrgId } from '../../src/protocol/ids.js'
 import type { Spec } from '../../src/storage/storage.js'
-import { issueGrant, registerAgent, send } from '../conformance/registration.js'
+import { issueGrant, registerAgent, requestToken, send } from '../conformance/registration.js'
 import { type Actor, aName, type Registry, startRegistry } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
 import { aHandle } from '../trust-log/open-logs.js'
@@ -50,6 +50,21 @@ test.each([0, 3600])('a registration token is void %i s after the member that re
   expect(await confirm(unused)).toBe('code_invalid')
   // An agent that was confirmed before belongs to the organisation and stays active.
   expect(await acme.query('agents.get', { agentId: used.agentId })).toMatchObject({ state: 'active' })
+})
+
+test('what a member issued is void after the member became a person: the tokens of a grant and of a registration', async () => {
+  const mallory = await registry.join(await invite(acme, 'member'), 'Mallory')
+  const [grant, unused, used] = [await issueGrant(registry, mallory, { uses: 3 }), await register(mallory), await register(mallory)]
+  const registering = () => registerAgent(registry, grant.initialAccessToken, { client_name: aName('worker') })
+  const registered = await registering()
+  expect([registered.status, await confirm(used)]).toEqual([201, 'done'])
+  await acme.mutate('members.changeRole', { memberId: mallory.clientId, role: 'person' })
+  expect((await registering()).status).toBe(401)
+  expect(await confirm(unused)).toBe('code_invalid')
+  // So is the first assertion of a client that registered before
+  expect((await requestToken(registry, registered)).status).toBe(401)
+  await acme.mutate('members.changeRole', { memberId: mallory.clientId, role: 'member' })
+  expect([(await registering()).status, await confirm(unused)]).toEqual([201, 'done'])
 })
 
 /** Puts a code into the store that depends on nothing, as an attacker with access to the store may. */

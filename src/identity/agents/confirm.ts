@@ -1,5 +1,6 @@
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
+import { ACTING_ROLES, type InviterDeps, isStillAuthorised } from '../../http/caller.js'
 import { equalTexts } from '../../lib/bytes.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
@@ -9,6 +10,7 @@ import { codeStands } from '../keys/one-time-code.js'
 import { type KeyRegistered, type RegisterKeyDeps, requireOfferedKey, saveRegisteredKey } from '../keys/register.js'
 import type { FindAgentDeps } from './find.js'
 import { findIntroductionTarget } from './find.js'
+import type { Agent, Registration } from './store.js'
 
 const MAX_ATTEMPTS = 5
 
@@ -24,7 +26,7 @@ interface Confirmation {
  * Every fault in the registration token gets the same refusal, and a registration allows MAX_ATTEMPTS attempts, right or wrong.
  */
 export async function confirmAgent(
-  deps: FindAgentDeps & RegisterKeyDeps & { readonly storage: Storage },
+  deps: FindAgentDeps & RegisterKeyDeps & InviterDeps & { readonly storage: Storage },
   { agentId, registrationToken, jwk, proof }: Confirmation,
 ): Promise<KeyRegistered & { readonly agentId: AgentId; readonly state: 'active' }> {
   const { now } = await deps.trustLog.readBarrier()
@@ -41,12 +43,11 @@ export async function confirmAgent(
   if (registration.tokenHash === undefined || !equalTexts(tokenHash, registration.tokenHash)) return deny()
   const agent = await deps.agents.get(agentId)
   const { orgId } = target
-  // A confirmed agent outlives the member or agent that registered it; an unconfirmed registration does not.
-  if (!stands(deps.trustLog.ended, identitiesOf(agent?.grantedBy ?? []))) return deny()
+  if (!agent || !(await mayConfirm(deps, agent, registration))) return deny()
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId })
   const registered = await saveRegisteredKey(
     deps,
-    { owner: agentId, orgId, use: 'client', key, grantedBy: agent?.grantedBy ?? [], registeredAt: now, registeredBy: agentId },
+    { owner: agentId, orgId, use: 'client', key, grantedBy: agent.grantedBy, registeredAt: now, registeredBy: agentId },
     {
       dependsOn: target.dependencies.handles,
       also: [
@@ -56,4 +57,19 @@ export async function confirmAgent(
     },
   )
   return registered ? { agentId, state: 'active', ...registered } : deny()
+}
+
+/**
+ * True while the member or agent that registered an agent may still register one. A confirmed agent outlives it; an unconfirmed registration does not.
+ */
+export async function mayConfirm(
+  deps: InviterDeps & Pick<RegisterKeyDeps, 'trustLog'>,
+  { orgId, grantedBy }: Agent,
+  { registeredBy }: Registration,
+): Promise<boolean> {
+  if (!stands(deps.trustLog.ended, identitiesOf(grantedBy))) return false
+  return (
+    registeredBy === undefined ||
+    isStillAuthorised(deps, registeredBy, ({ role, ...client }) => client.orgId === orgId && ACTING_ROLES.includes(role))
+  )
 }

@@ -90,6 +90,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
         ...(bound ? [bound.using] : []),
         deps.agents.registrations.inserting({
           agentId: agent.id,
+          registeredBy: caller.id,
           epoch: deps.trustLog.epoch,
           tokenHash: digestOfText(registrationToken),
           expiresAt,

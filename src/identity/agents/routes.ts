@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ACTING_ROLES } from '../../http/caller.js'
+import { ACTING_ROLES, type InviterDeps } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
@@ -36,7 +36,7 @@ const Name = z.string().trim().min(1).max(128)
 const RedirectUris = z.array(z.string().min(1).max(2048)).min(1).max(16)
 const Description = z.string().trim().min(1).max(1024)
 
-export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & { readonly storage: Storage }) =>
+export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & InviterDeps & { readonly storage: Storage }) =>
   router({
     register: creationFor('agents:write', ACTING_ROLES)
       .input(

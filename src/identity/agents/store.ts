@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, AgentType, ClientUri, OrgId } from '../../protocol/ids.js'
+import { AgentId, AgentType, ClientId, ClientUri, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { Ceiling, Restrictions } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
@@ -49,8 +49,15 @@ export type Agent = z.infer<typeof Agent>
 /**
  * An unconfirmed registration. `tokenHash` is the digest of the registration token; without it, the first client assertion confirms (identity/clients).
  */
-const Registration = z.strictObject({ agentId: AgentId, epoch: Handle, tokenHash: z.string().length(43).optional(), expiresAt: z.int() })
-type Registration = z.infer<typeof Registration>
+const Registration = z.strictObject({
+  agentId: AgentId,
+  /** The member or agent that allowed the registration. It must still be authorised when the agent confirms. Absent in one of an earlier build. */
+  registeredBy: ClientId.optional(),
+  epoch: Handle,
+  tokenHash: z.string().length(43).optional(),
+  expiresAt: z.int(),
+})
+export type Registration = z.infer<typeof Registration>
 
 /** The cards of these agents must be indexed again: those of one agent and the agents below it, or of an organisation. */
 const CardsToIndex = z.strictObject({

@@ -1,10 +1,12 @@
 import { readPublicJwk } from '../../credentials/jose/jwk.js'
 import { isRefusal } from '../../errors.js'
+import type { InviterDeps } from '../../http/caller.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
+import { mayConfirm } from '../agents/confirm.js'
 import { isCompromised } from '../keys/quota-slots.js'
 import { type RegisterKeyDeps, saveRegisteredKey } from '../keys/register.js'
 import { type AdmissionsDeps, findAdmission } from './admissions.js'
@@ -12,7 +14,7 @@ import type { Client, ClientKey, ExternalClient } from './client.js'
 import { keysOfMetadata } from './metadata/metadata-keys.js'
 import type { SelfRegisteredDeps } from './self-registered.js'
 
-type ProveKeyDeps = SelfRegisteredDeps & RegisterKeyDeps
+type ProveKeyDeps = SelfRegisteredDeps & RegisterKeyDeps & InviterDeps
 
 /**
  * Registers a key that the agent listed in its metadata, after a valid assertion by this key was consumed. The first one makes the agent active, as
@@ -33,9 +35,9 @@ export async function registerProvedKey(deps: ProveKeyDeps, client: Client, { jw
   const { tokenHash } = registered
   if (tokenHash === undefined) return false
   const isFirst = registered.expiresAt !== undefined
-  // As with agents.confirm: an unconfirmed registration does not outlive the member that allowed it.
   const granting = isFirst ? [...identitiesOf(agent.grantedBy), registered.epoch] : []
-  if ((isFirst && !registration) || !stands(deps.trustLog.ended, granting)) return false
+  if (isFirst && !(registration && (await mayConfirm(deps, agent, registration)))) return false
+  if (!stands(deps.trustLog.ended, granting)) return false
   try {
     const saved = await saveRegisteredKey(
       deps,
@@ -65,7 +67,7 @@ export async function registerProvedKey(deps: ProveKeyDeps, client: Client, { jw
 
 /** The first valid assertion of an agent that was admitted by the URL of its metadata makes it active. */
 export async function confirmAdmitted(
-  deps: ProveKeyDeps & AdmissionsDeps & { readonly storage: Storage },
+  deps: SelfRegisteredDeps & Pick<RegisterKeyDeps, 'audit' | 'trustLog'> & AdmissionsDeps & { readonly storage: Storage },
   client: Client,
 ): Promise<boolean> {
   const { agents, audit, storage, trustLog } = deps

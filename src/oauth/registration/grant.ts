@@ -1,11 +1,12 @@
 import { refuse } from '../../errors.js'
+import { type InviterDeps, isMemberOf, isStillAuthorised } from '../../http/caller.js'
 import type { HttpRequest } from '../../http/route.js'
 import { codeStands, findByCode } from '../../identity/keys/one-time-code.js'
 import type { RegistrationGrant, RegistrationGrantsStore } from '../../identity/registrations/store.js'
 import type { Operation } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
-export interface UseGrantDeps {
+export interface UseGrantDeps extends InviterDeps {
   readonly registrationGrants: RegistrationGrantsStore
   readonly trustLog: TrustLog
 }
@@ -21,11 +22,14 @@ export const denyBearer = (text: string): never =>
 const denyGrant = (): never =>
   denyBearer('the initial access token is missing, wrong, used up, withdrawn or expired (send it as Authorization: Bearer …)')
 
-/** Returns the grant of an initial access token. It stands as long as its member, the member's key and the organisation. Call after a read barrier. */
+/**
+ * Returns the grant of an initial access token. It stands as long as its member, the member's key and the organisation, and while the member may issue
+ * grants. Call after a read barrier.
+ */
 export async function requireGrant(deps: UseGrantDeps, token: string | undefined, now: number): Promise<RegistrationGrant> {
   const grant = token === undefined ? undefined : await findByCode(token, deps.registrationGrants.get)
   if (!grant || grant.usesLeft === 0 || grant.expiresAt <= now || !codeStands(deps.trustLog, grant.dependsOn)) return denyGrant()
-  return grant
+  return (await isStillAuthorised(deps, grant.issuer, (issuer) => isMemberOf(issuer, grant.orgId))) ? grant : denyGrant()
 }
 
 /** The operation of a registration that uses the grant up by one. Of several registrations with the same number left, one commit succeeds. */

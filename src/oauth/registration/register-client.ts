@@ -105,7 +105,12 @@ async function saveAgent(
         usingGrant(deps, grant),
         deps.agents.inserting(agent),
         ...naming,
-        deps.agents.registrations.inserting({ agentId: agent.id, epoch, expiresAt: createdAt + REGISTRATION_SECONDS }),
+        deps.agents.registrations.inserting({
+          agentId: agent.id,
+          registeredBy: grant.issuer,
+          epoch,
+          expiresAt: createdAt + REGISTRATION_SECONDS,
+        }),
         deps.registeredClients.inserting(client),
         deps.audit.recording({ orgId, actor: agent.id, action: 'oauth.register', outcome: 'done', subject: grant.id }),
       ],

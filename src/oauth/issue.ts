@@ -29,6 +29,7 @@ import type { TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth/client-auth.js'
 import { personFieldsOf, TOKEN_RECORD_RETENTION_SECONDS, type TokenRecord, type TokensStore } from './store.js'
 import type { TokenDecision } from './token-decision.js'
+import { auditedAudience } from './verification/task-history.js'
 
 export interface IssueDeps {
   readonly tokens: TokensStore
@@ -202,7 +203,7 @@ async function saveRecord(
     actor: client.id,
     action: 'oauth.token',
     outcome: 'done',
-    subject: claims.aud.slice(0, 128),
+    subject: auditedAudience(claims.aud),
     tokenId: claims.jti,
     ...(claims.task_id && { taskId: claims.task_id }),
     facts: {

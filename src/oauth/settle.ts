@@ -1,6 +1,7 @@
 import type { Audit } from '../audit/audit.js'
 import { auditDraft } from '../audit/audit-draft.js'
 import { settling } from '../delegation/budgets/store.js'
+import type { ResourcesStore } from '../delegation/resources/store.js'
 import type { TasksStore } from '../delegation/tasks/store.js'
 import { budgetsOf } from '../delegation/tasks/task-dependencies.js'
 import { type Fault, refuse } from '../errors.js'
@@ -8,12 +9,13 @@ import type { Caller } from '../http/caller.js'
 import type { TokenId } from '../protocol/ids.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { endingOfToken } from './revoke.js'
-import type { TokensStore } from './store.js'
+import type { TokenRecord, TokensStore } from './store.js'
 import { type AudienceDeps, isAudience } from './verification/find-token.js'
 
 export interface SettleDeps extends AudienceDeps {
   readonly tokens: TokensStore
   readonly tasks: TasksStore
+  readonly resources: Pick<ResourcesStore, 'find'>
   readonly trustLog: TrustLog
   readonly audit: Audit
 }
@@ -36,7 +38,7 @@ export interface Settlement {
 export async function settleToken(deps: SettleDeps, caller: Caller, { tokenId, calls, units }: Settlement): Promise<Required<Settlement>> {
   const { now } = caller.barrier
   const token = await deps.tokens.get(tokenId)
-  if (!token || !(await isAudience(deps, caller, { aud: token.audience, standing: token }))) return refuse('not_found', 'no such token')
+  if (!token || !(await maySettle(deps, caller, token))) return refuse('not_found', 'no such token')
   const { maxCalls, callCost = 0 } = token
   if (maxCalls === undefined) return refuse('bad_input', 'the token does not limit calls, so there is nothing to settle')
   if (token.settledAt !== undefined) refuse('conflict', 'the token was settled before')
@@ -66,4 +68,11 @@ export async function settleToken(deps: SettleDeps, caller: Caller, { tokenId, c
     ],
   })
   return { tokenId, ...used }
+}
+
+/** The audience, and the operator agent of a resource that is frozen or was revoked since the token was issued. */
+async function maySettle(deps: SettleDeps, caller: Caller, token: TokenRecord): Promise<boolean> {
+  if (await isAudience(deps, caller, { aud: token.audience, standing: token })) return true
+  const { items } = await deps.resources.find('uri', { where: { uri: token.audience }, order: 'down', limit: 100 })
+  return items.some(({ handle, operatorAgentId }) => operatorAgentId === caller.id && token.dependsOn.includes(handle))
 }

@@ -56,6 +56,16 @@ test('the audience sees the task, its chain, and events of its own; the owner an
   }
 })
 
+test('an audience with a long URI sees its events', async () => {
+  const { acme, globex, ocr, planner } = pair
+  const uri = `http://127.0.0.1:9/${'p'.repeat(150)}`
+  const scopes = [{ scope: 'files', words: 'Read' }]
+  await acme.mutate('resources.register', { uri, name: 'Long', scopes, policy: { mode: 'open' }, operatorAgentId: ocr.agentId })
+  await globex.mutate('agents.change', { agentId: planner.agentId, addRights: [{ audience: uri, scope: 'files' }] })
+  const history = await historyOf(ocr, await aToken(uri))
+  expect(history?.execution_logs).toEqual([expect.objectContaining({ event: 'oauth.token', audience: uri.slice(0, 128) })])
+})
+
 test('at most 50 events are listed', async () => {
   const token = await aToken(pair.ocr.audience)
   for (let i = 0; i < 50; i++) await aToken(pair.ocr.audience)

@@ -88,13 +88,7 @@ export const MUTANTS = [
     '',
     BUDGETS,
   ],
-  [
-    'only the audience settles a token',
-    'src/oauth/settle.ts',
-    ' || !(await isAudience(deps, caller, { aud: token.audience, standing: token }))',
-    '',
-    BUDGETS,
-  ],
+  ['only the audience settles a token', 'src/oauth/settle.ts', ' || !(await maySettle(deps, caller, token))', '', BUDGETS],
   ['a token is settled once', 'src/oauth/settle.ts', '{ settledAt: null }, {', '{}, {', BUDGETS],
   ['no more is settled than was taken', 'src/oauth/settle.ts', 'used[kind] > taken[kind]', 'used[kind] > taken[kind] * 99', BUDGETS],
   [
@@ -720,7 +714,7 @@ export const MUTANTS = [
   [
     'a narrowing parameter that a grant does not serve is refused',
     'src/oauth/grants/narrowing.ts',
-    'NARROWING.test(folded(name)) && !served.includes(name)',
+    'isNarrowing(name) && !served.includes(name)',
     'false',
     NARROWING,
   ],

@@ -15,7 +15,7 @@ export interface ExchangeRequest extends Narrowing {
 }
 
 export function parseExchange(form: OAuthForm): ExchangeRequest {
-  const narrowing = parseNarrowing(form, [...AUDIENCE_PARAMETERS, 'actor_token', 'actor_token_type'])
+  const narrowing = parseNarrowing(form, [...AUDIENCE_PARAMETERS, ...EXCHANGE_PARAMETERS])
   const subjectToken = form.get('subject_token') ?? refuse('invalid_request', 'subject_token is missing')
   requireType(form, 'subject_token_type', true)
   const actorToken = form.get('actor_token')
@@ -28,6 +28,9 @@ export function parseExchange(form: OAuthForm): ExchangeRequest {
   if (scope !== undefined && parseScope(scope) === undefined) refuse('invalid_scope', 'the scope is malformed')
   return { ...narrowing, subjectToken, actorToken, ...parseAudienceParameters(form) }
 }
+
+/** Parameters of RFC 8693 that no other grant has. */
+const EXCHANGE_PARAMETERS = ['subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'requested_token_type']
 
 /** Parameters of every request for an audience, besides those of every grant. */
 export const AUDIENCE_PARAMETERS = ['delegation', 'max_calls', 'approval_id']

@@ -23,19 +23,38 @@ const SERVED = [
   'expires_in',
 ]
 
+/** The parameters that some grants serve, and the others refuse. */
+const SERVED_BY_SOME = [
+  'delegation',
+  'max_calls',
+  'approval_id',
+  'exchange_rights',
+  'subject_token',
+  'subject_token_type',
+  'actor_token',
+  'actor_token_type',
+  'requested_token_type',
+]
+
 /** Names of narrowing parameters: those of Credence and of the standards, those with the same beginnings, and their likely misspellings. */
 const NARROWING =
   /^(?:(?:allowed|required|denied|deny|excluded|max|not|expires?|expiry|exp|lifetime|ttl|valid|task|parent_task|parent_token|token_lifetime|requested_(?:expires|scope|lifetime|token_use)|single|one_time|delegation|exchange|authorization|actor|approval)(?:_[a-z_]{1,32})?|scopes?|tools?|resources?|audiences?|permissions?|claims|cnf|req_cnf|dpop_jkt)$/
-/** Parameters that RFC 6749, RFC 8693 and RFC 8707 define; the grant that serves one parses it. */
-const DEFINED = ['scope', 'resource', 'audience']
+/** Parameters of every grant that are parsed elsewhere. */
+const DEFINED = ['scope', 'resource', 'audience', 'agent_id']
 
-/** `taskId`, `task-id`, `TASK_ID` and `task_id[]` all become `task_id`. */
+/** `taskId`, `task-id`, `task.id`, `TASK_ID` and `task_id[0]` all become `task_id`. */
 const folded = (name: string): string =>
   name
-    .replace(/\[\]$/, '')
+    .replace(/\[.*$/s, '')
     .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .replaceAll('-', '_')
+    .replace(/[-.]/g, '_')
     .toLowerCase()
+
+const withoutSeparators = (name: string): string => folded(name).replaceAll('_', '')
+const KNOWN = new Set([...SERVED, ...SERVED_BY_SOME, ...DEFINED].map(withoutSeparators))
+
+/** True for a name of a narrowing parameter, also with other separators or none, such as `taskid`. */
+const isNarrowing = (name: string): boolean => NARROWING.test(folded(name)) || KNOWN.has(withoutSeparators(name))
 
 /** The id of a task, or a reference. */
 const TaskName = z.union([TaskId, TaskReference], 'neither the id of a task nor printable text of at most 128 characters')
@@ -86,7 +105,7 @@ export function parseLifetime(form: OAuthForm): number | undefined {
 }
 
 function refuseUnless(form: OAuthForm, served: readonly string[]): void {
-  for (const name of form.names) if (NARROWING.test(folded(name)) && !served.includes(name) && !DEFINED.includes(name)) refuseUnserved(name)
+  for (const name of form.names) if (isNarrowing(name) && !served.includes(name) && !DEFINED.includes(name)) refuseUnserved(name)
 }
 
 /** RFC 9396 §5 has a reason of its own for `authorization_details`. */

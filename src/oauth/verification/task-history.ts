@@ -48,7 +48,7 @@ async function eventsOf({ audit }: TaskHistoryDeps, { id, isOwn, task }: TokenTa
   const rows = (await Promise.all(orgIds.map((orgId) => rowsOf(audit.store, orgId, id)))).flat()
   const distinct = [...new Map(rows.map((row) => [row.id, row])).values()]
   return distinct
-    .filter((row) => isOwn || audienceOfRow(row) === claims.aud)
+    .filter((row) => isOwn || audienceOfRow(row) === auditedAudience(claims.aud))
     .sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
     .slice(0, MAX_EVENTS)
     .map((row) => ({ event: row.action, time: row.createdAt, audience: audienceOfRow(row) ?? null, outcome: row.outcome }))
@@ -56,5 +56,8 @@ async function eventsOf({ audit }: TaskHistoryDeps, { id, isOwn, task }: TokenTa
 
 const rowsOf = async (store: Pick<AuditStore, 'rows'>, orgId: OrgId, taskId: TaskId): Promise<readonly AuditRow[]> =>
   (await store.rows.find('taskId', { where: { orgIds: orgId, taskId }, order: 'down', limit: MAX_READ })).items
+
+/** An audience as the audit row of its token names it: the URI of a resource may be longer than a subject. */
+export const auditedAudience = (audience: string): string => audience.slice(0, 128)
 
 const audienceOfRow = ({ action, subject }: AuditRow): string | undefined => (action === 'oauth.token' ? subject : undefined)

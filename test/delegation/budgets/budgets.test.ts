@@ -1,7 +1,9 @@
 // What tokens take from the budgets of their tasks, what audiences return, and how a guard counts.
+
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Task } from '../../../src/client/index.js'
 import { createVerifier, memoryStores } from '../../../src/verifier/index.js'
+import { claimsOf } from '../../claims-of.js'
 import { proofOf, tokenRequest } from '../../oauth/requests.js'
 import { aPair, type Pair, reasonOf } from '../../stories/actors.js'
 import { type Answer, type BudgetSite, startSite, uri } from './site.js'
@@ -217,6 +219,18 @@ describe('settle', () => {
     const task: Task = await client.tasks.get(taskId)
     expect([task.state, task.budget?.used]).toEqual(['ended', { calls: 1 }])
   })
+})
+
+test('the operator agent of a resource settles a token also after the resource was revoked', async () => {
+  const own = `${uri}-revoked`
+  const settings = { uri: own, name: 'Own', scopes: [{ scope: 'ai', words: 'Ask' }], policy: { mode: 'open' }, understands: ['max_calls'] }
+  const registered = await acme.mutate<{ resourceId: string }>('resources.register', { ...settings, operatorAgentId: operator.agentId })
+  const agent = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: own, scope: 'ai' }] } })
+  const { accessToken } = await agent.exchange({ audience: own, maxCalls: 5 })
+  const { jti } = claimsOf(accessToken)
+  await acme.mutate('resources.revoke', { resourceId: registered.resourceId, reason: 'policy' })
+  expect(await reasonOf(agent.settleToken(jti, { calls: 0 }))).toBe('not_found')
+  expect(await operator.settleToken(jti, { calls: 2 })).toMatchObject({ calls: 2 })
 })
 
 describe('the guard of a resource', () => {

@@ -39,6 +39,8 @@ export interface AgentOptions {
   readonly issuer: string
   /** The agent id or member id. */
   readonly clientId: string
+  /** The agent as which a client acts whose id is the URL of its metadata, if several organisations have admitted it. */
+  readonly agentId?: string | undefined
   /** Signs with the registered key. */
   readonly signer: Signer
   /** Signs cards with the organisation's publisher key. Default: the client signs cards with its own key. */
@@ -60,6 +62,7 @@ export interface AgentOptions {
 const AGENT_OPTIONS: OptionNames<AgentOptions> = {
   issuer: true,
   clientId: true,
+  agentId: true,
   signer: true,
   publisher: true,
   pins: true,
@@ -124,7 +127,7 @@ export interface Agent extends Calls, Cards {
 /** Creates the client of one agent or member. The client sends nothing until a method is called. */
 export function createAgent(options: AgentOptions): Agent {
   requireOptions('createAgent', options, AGENT_OPTIONS)
-  const { clientId, tokenStore, onError } = options
+  const { clientId, agentId, tokenStore, onError } = options
   const signer = replaceableSigner(options.signer)
   const publisher = options.publisher && replaceableSigner(options.publisher)
   const issuer = issuerOf(options.issuer)
@@ -134,7 +137,7 @@ export function createAgent(options: AgentOptions): Agent {
   const http = { fetch, clock }
   const metadata = cached((): Promise<RegistryMetadata> => fetchMetadata(http, issuer))
   const pins = newPins(options.pins, () => fetchKeys(http, issuer), clock)
-  const deps = { ...http, issuer, clientId, signer, clock, random, metadata, tokenStore }
+  const deps = { ...http, issuer, clientId, agentId, signer, clock, random, metadata, tokenStore }
   const tokens = newTokens(deps)
   const calls = newCalls(deps, tokens)
   let feed: Feed | undefined

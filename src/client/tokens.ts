@@ -19,6 +19,7 @@ export interface TokenDeps extends HttpDeps {
   readonly tokenStore?: TokenStore | undefined
   readonly issuer: string
   readonly clientId: string
+  readonly agentId?: string | undefined
   readonly signer: Signer
   readonly clock: Clock
   readonly random: Random
@@ -116,7 +117,7 @@ export interface Tokens {
 
 /** The OAuth client: `private_key_jwt`, and DPoP with server nonces. */
 export function newTokens(deps: TokenDeps): Tokens {
-  const { clock, issuer, clientId } = deps
+  const { clock, issuer, clientId, agentId } = deps
   const roots = new Map<string, AccessToken>()
   const stored = deps.tokenStore?.load()
   if (stored) roots.set(UNBOUNDED, stored)
@@ -125,6 +126,7 @@ export function newTokens(deps: TokenDeps): Tokens {
   const form = async (parameters: Readonly<Record<string, string>>) =>
     new URLSearchParams({
       ...parameters,
+      ...(agentId !== undefined && { agent_id: agentId }),
       client_assertion_type: JWT_BEARER,
       client_assertion: await assertClient(deps, { clientId, issuer }),
     })

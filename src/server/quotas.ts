@@ -6,7 +6,7 @@ import { resourcesQuota } from '../delegation/resources/find.js'
 import { countOpenTasks, tasksQuota } from '../delegation/tasks/find.js'
 import type { Caller } from '../http/caller.js'
 import { agentsQuota, countAgents } from '../identity/agents/find.js'
-import { clientDocumentsQuota, externalClientsQuota } from '../identity/clients/self-registered.js'
+import { clientDocumentQuotas, externalClientsQuota } from '../identity/clients/self-registered.js'
 import { levelsQuota } from '../identity/levels/find.js'
 import type { LimitsInForce } from '../identity/limits/in-force.js'
 import { type CountedCommit, commitWithinQuotas } from '../identity/limits/quota.js'
@@ -17,7 +17,7 @@ import type { ClientId, OrgId } from '../protocol/ids.js'
 type QuotaStores = Parameters<typeof commitWithinQuotas>[0] &
   Parameters<typeof agentsQuota>[0] &
   Parameters<typeof externalClientsQuota>[0] &
-  Parameters<typeof clientDocumentsQuota>[0] &
+  Parameters<typeof clientDocumentQuotas>[0] &
   Parameters<typeof levelsQuota>[0] &
   Parameters<typeof namespacesQuota>[0] &
   Parameters<typeof resourcesQuota>[0] &
@@ -36,7 +36,7 @@ export function newQuotas(stores: QuotaStores) {
     commitExternalClient: async (orgId: OrgId, commit: CountedCommit) =>
       commitWithinQuotas(stores, [externalClientsQuota(stores, orgId)], commit),
     commitClientDocument: async (orgId: OrgId, commit: CountedCommit) =>
-      commitWithinQuotas(stores, [clientDocumentsQuota(stores, orgId)], commit),
+      commitWithinQuotas(stores, clientDocumentQuotas(stores, orgId), commit),
     commitLevel: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [levelsQuota(stores, orgId)], commit),
     commitClaim: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [namespacesQuota(stores, orgId)], commit),
     commitResource: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [resourcesQuota(stores, orgId)], commit),

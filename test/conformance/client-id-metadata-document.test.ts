@@ -3,10 +3,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { redeemKeyCode } from '../../src/client/index.js'
 import { newEs256Signer, proveKey, type Signer } from '../../src/credentials/jose/sign.js'
 import { AGENTS } from '../../src/identity/agents/store.js'
-import { CLIENT_DOCUMENTS } from '../../src/identity/clients/store.js'
+import { CLIENT_DOCUMENTS, CLIENT_USES } from '../../src/identity/clients/store.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { JWT_BEARER } from '../../src/oauth/client-auth/client-auth.js'
-import { ClientUri } from '../../src/protocol/ids.js'
+import { ClientUri, newId } from '../../src/protocol/ids.js'
 import { type HostileServer, startHostile } from '../lib/guarded-fetch/hostile-server.js'
 import { assertionOf, exchangeForm, freshNonce, postForm, tokenRequest } from '../oauth/requests.js'
 import { type Actor, aCard, aName, type Registry, startRegistry } from '../registry.js'
@@ -414,7 +414,8 @@ test('an organisation admits a URL once, until its agent is revoked; of 20 admis
 })
 
 const subjectOf = async (client: Published, form: object = {}) => {
-  const { body } = await request(client, form)
+  const nonce = await freshNonce(registry, acme)
+  const { body } = await tokenRequest(registry, client as unknown as Actor, { grant_type: 'client_credentials', ...form }, { nonce })
   return body.access_token ? JSON.parse(Buffer.from(body.access_token.split('.')[1], 'base64url').toString()).sub : body.error
 }
 
@@ -424,45 +425,70 @@ test('several organisations admit one URL: none keeps another out, and the reque
   const mallory = await admit(client, {}, globex)
   registry.clock.advance(1)
   const mine = await admit(client)
-  expect(await subjectOf(client)).toBe(mallory.agentId)
+  const { status, body } = await request(client, { task_description: 'secret' })
+  expect([status, body.error, body.error_description]).toEqual([400, 'invalid_request', expect.stringContaining('agent_id')])
+  expect(await globex.query('tasks.list')).toMatchObject({ items: [] })
+  // Without a valid assertion nobody learns how many organisations have admitted the client
+  expect(await outcomeOf({ ...client, signer: await newEs256Signer() })).toBe('401 invalid_client')
   expect(await subjectOf(client, { agent_id: mine.agentId })).toBe(mine.agentId)
   expect(await subjectOf(client, { agent_id: 'agt_AAAAAAAAAAAAAAAAAAAAAA' })).toBe('invalid_client')
   const other = await admit(await publish())
   expect(await subjectOf(client, { agent_id: other.agentId })).toBe('invalid_client')
   // Without a name, the agent that is introduced to the audience acts
-  const target = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })
+  const target = await registry.agent({ registeredBy: acme })
   await target.publish({ card: aCard(registry) })
   await acme.mutate('agents.change', { agentId: mine.agentId, addRights: [{ audience: target.audience, scope: 'ocr:read' }] })
   const agent = registry.as({ ...acme, ...client } as Actor)
   await globex.mutate('agents.suspend', { agentId: mallory.agentId })
-  await agent.introductions.request({ to: target.agentId, purpose: 'x', scopes: ['ocr:read'] })
+  const { introductionId } = await agent.introductions.request({ to: target.agentId, purpose: 'x', scopes: ['ocr:read'] })
+  await target.introductions.approve(introductionId)
   await globex.mutate('agents.reinstate', { agentId: mallory.agentId })
   expect(await subjectOf(client, { resource: target.audience })).toBe(mine.agentId)
+  // An open policy introduces every agent
+  await acme.mutate('agents.change', { agentId: target.agentId, introductionPolicy: { mode: 'open' } })
+  expect(await subjectOf(client, { resource: target.audience })).toBe('invalid_request')
   await globex.mutate('agents.revoke', { agentId: mallory.agentId })
   expect(await subjectOf(client)).toBe(mine.agentId)
 })
 
+test('the 102nd organisation that uses a URL admits it once, and its agent acts', async () => {
+  const client = await publish()
+  await admit(client)
+  const { id: clientId } = (await registry.storage.collection(CLIENT_DOCUMENTS).get(client.clientId)) ?? expect.unreachable()
+  const uses = registry.storage.collection(CLIENT_USES)
+  for (let i = 0; i < 100; i++) {
+    const orgId = newId(systemRandom, 'org')
+    await uses.insert({ id: `${orgId} ${clientId}`, orgId, clientId, createdAt: registry.clock.now() })
+  }
+  registry.clock.advance(1)
+  const late = await registry.organisation('Late')
+  const { agentId } = await admit(client, {}, late)
+  expect(await outcomeOf(client, { agent_id: agentId })).toBe('issued')
+  expect(await reasonOf(admit(client, {}, late))).toBe('already_exists')
+  expect(await late.query('clients.get', { clientId })).toMatchObject({ agents: [agentId] })
+})
+
 test('an assertion counts once for all agents of a URL', async () => {
   const client = await publish()
-  const [{ agentId }] = [await admit(client), await admit(client, {}, await registry.organisation('Globex'))]
+  const [first, second] = [await admit(client), await admit(client, {}, await registry.organisation('Globex'))]
   const assertion = await assertionOf(registry, client)
   const use = async (form: object) =>
     (await tokenRequest(registry, client as unknown as Actor, { grant_type: 'client_credentials', ...form }, { assertion })).status
-  expect([await use({}), await use({ agent_id: agentId })]).toEqual([200, 401])
+  expect([await use({ agent_id: first.agentId }), await use({ agent_id: second.agentId })]).toEqual([200, 401])
 })
 
 test('each fetch of a stored document is an audit row of the organisations that use it', async () => {
   const client = await publish()
   const globex = await registry.organisation('Globex')
-  await admit(client)
+  const { agentId } = await admit(client)
   await admit(client, {}, globex)
-  expect(await outcomeOf(client)).toBe('issued')
+  expect(await outcomeOf(client, { agent_id: agentId })).toBe('issued')
   registry.clock.advance(301)
   documents.delete(new URL(client.clientId).pathname)
   expect(await outcomeOf(client)).toBe('401 invalid_client')
   serve(new URL(client.clientId).pathname, client.document)
   registry.clock.advance(11)
-  expect(await outcomeOf(client)).toBe('issued')
+  expect(await outcomeOf(client, { agent_id: agentId })).toBe('issued')
   for (const member of [acme, globex]) {
     const { items } = await member.query<{ items: { outcome: string; subject: string }[] }>('audit.list', { action: 'clients.fetch' })
     const rows = items.filter(({ subject }) => subject === client.clientId.slice(0, 128))

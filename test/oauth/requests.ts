@@ -81,8 +81,8 @@ const strings = (form: Claims): Record<string, string> =>
   Object.fromEntries(Object.entries(form).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])))
 
 /** A current server nonce, taken from the response to a request without one. */
-export async function freshNonce(registry: Registry, actor: Actor): Promise<string> {
-  const response = await tokenRequest(registry, actor, { grant_type: 'client_credentials' }, { nonce: undefined })
+export async function freshNonce(registry: Registry, actor: Actor, more: Claims = {}): Promise<string> {
+  const response = await tokenRequest(registry, actor, { grant_type: 'client_credentials', ...more }, { nonce: undefined })
   return response.headers.get('dpop-nonce') ?? ''
 }
 
@@ -93,7 +93,8 @@ export async function tokenRequest(
   form: Claims,
   options: { nonce?: string | undefined; assertion?: string; proof?: string; signer?: Signer } = {},
 ): Promise<OAuthResponse> {
-  const nonce = 'nonce' in options || options.proof !== undefined ? options.nonce : await freshNonce(registry, actor)
+  const nonce =
+    'nonce' in options || options.proof !== undefined ? options.nonce : await freshNonce(registry, actor, { agent_id: form.agent_id })
   const assertion = options.assertion ?? (await assertionOf(registry, actor))
   const proof =
     options.proof ??

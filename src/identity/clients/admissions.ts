@@ -36,9 +36,11 @@ export const newDocument = (
   usedAt: fetched.fetchedAt,
 })
 
+const useId = (orgId: OrgId, clientId: ExternalClientId): string => `${orgId} ${clientId}`
+
 /** Records that an organisation uses a client, or admits it in place of an earlier admission. Of two at once, one fails. */
 export async function usingClient({ clientUses }: Pick<AdmissionsDeps, 'clientUses'>, use: Omit<ClientUse, 'id'>): Promise<Operation> {
-  const id = `${use.orgId} ${use.clientId}`
+  const id = useId(use.orgId, use.clientId)
   const earlier = await clientUses.get(id)
   const { agentId } = use
   return earlier
@@ -50,42 +52,35 @@ export async function usingClient({ clientUses }: Pick<AdmissionsDeps, 'clientUs
 export const usesOf = async ({ clientUses }: Pick<AdmissionsDeps, 'clientUses'>, id: ExternalClientId): Promise<readonly ClientUse[]> =>
   (await clientUses.find('client', { where: { clientId: id }, limit: MAX_READ })).items
 
-/** The admissions of a client, oldest first, whether or not their agents stand. Each organisation has at most one. */
+/** The admissions of a client, oldest first, whether or not their agents stand. Only of the first MAX_READ organisations that use the client. */
 export async function admissionsOf(deps: AdmissionsDeps, document: ClientDocument): Promise<readonly Admission[]> {
+  return [...earlierAdmission(deps, document), ...(await usesOf(deps, document.id)).flatMap((use) => admissionOf(deps, use))]
+}
+
+/** The admissions by one organisation, whether or not their agents stand: at most one, and one that an earlier build stored. */
+export async function admissionsBy(deps: AdmissionsDeps, document: ClientDocument, orgId: OrgId): Promise<readonly Admission[]> {
+  const use = await deps.clientUses.get(useId(orgId, document.id))
+  return [...earlierAdmission(deps, document).filter((admission) => admission.orgId === orgId), ...(use ? admissionOf(deps, use) : [])]
+}
+
+function earlierAdmission({ clientDocuments }: AdmissionsDeps, document: ClientDocument): readonly Admission[] {
   const { uri, ver, agentId, orgId, confirmedAt } = document
-  const uses = await usesOf(deps, document.id)
-  return [
-    ...(agentId && orgId
-      ? [
-          {
-            agentId,
-            orgId,
-            confirmedAt,
-            confirming: (at: number) => deps.clientDocuments.changing(uri, { ver, confirmedAt: null }, { confirmedAt: at }),
-          },
-        ]
-      : []),
-    ...uses.flatMap((use) =>
-      use.agentId === undefined
-        ? []
-        : [
-            {
-              agentId: use.agentId,
-              orgId: use.orgId,
-              confirmedAt: use.confirmedAt,
-              confirming: (at: number) =>
-                deps.clientUses.changing(use.id, { agentId: use.agentId ?? null, confirmedAt: null }, { confirmedAt: at }),
-            },
-          ],
-    ),
-  ]
+  if (agentId === undefined || orgId === undefined) return []
+  const confirming = (at: number) => clientDocuments.changing(uri, { ver, confirmedAt: null }, { confirmedAt: at })
+  return [{ agentId, orgId, confirmedAt, confirming }]
+}
+
+function admissionOf({ clientUses }: AdmissionsDeps, { id, orgId, agentId, confirmedAt }: ClientUse): readonly Admission[] {
+  if (agentId === undefined) return []
+  const confirming = (at: number) => clientUses.changing(id, { agentId, confirmedAt: null }, { confirmedAt: at })
+  return [{ agentId, orgId, confirmedAt, confirming }]
 }
 
 /** Finds how an agent was admitted. */
 export async function findAdmission(
   deps: AdmissionsDeps,
-  { id, clientUri }: { readonly id: string; readonly clientUri?: ClientDocument['uri'] | undefined },
+  { id, orgId, clientUri }: { readonly id: string; readonly orgId: OrgId; readonly clientUri?: ClientDocument['uri'] | undefined },
 ): Promise<Admission | undefined> {
   const document = clientUri && (await deps.clientDocuments.get(clientUri))
-  return document && (await admissionsOf(deps, document)).find(({ agentId }) => agentId === id)
+  return document && (await admissionsBy(deps, document, orgId)).find(({ agentId }) => agentId === id)
 }

@@ -9,7 +9,7 @@ import type { AgentsDeps } from '../agents/authority.js'
 import { isRevoked } from '../agents/end-agent.js'
 import { newAgent } from '../agents/register.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
-import { admissionsOf, newDocument, usingClient } from './admissions.js'
+import { admissionsBy, newDocument, usingClient } from './admissions.js'
 import type { ClientMetadata } from './metadata/metadata.js'
 import type { ClientDocument } from './store.js'
 
@@ -85,8 +85,8 @@ async function tryAdmit(deps: AdmitDeps, caller: Caller, input: AdmitInput, fetc
   const known = await deps.clientDocuments.get(uri)
   const document = known ?? fetched
   if (deps.trustLog.ended.has(document.handle)) refuse('conflict', 'an operator of the registry revoked this client')
-  for (const admission of await admissionsOf(deps, document))
-    if (admission.orgId === orgId && !(await isRevoked(deps, admission.agentId)))
+  for (const admission of await admissionsBy(deps, document, orgId))
+    if (!(await isRevoked(deps, admission.agentId)))
       refuse('already_exists', 'another agent of this organisation has this client id; it is free once that agent is revoked')
   const { outcome } = await deps.commitAgent(orgId, async (counting) =>
     deps.trustLog.commit({

@@ -51,6 +51,8 @@ export interface ExternalClient extends Pick<Client, 'dependencies' | 'keys' | '
   readonly id: ExternalClientId | ClientUri
   /** It has no key: it sends its id alone, and may act for people only. */
   readonly isPublic?: boolean | undefined
+  /** Several organisations have admitted it, and the request does not tell as which agent it acts (`agent_id`). */
+  readonly mustNameAgent?: boolean | undefined
   /** The organisation whose registration grant it used. */
   readonly orgId?: OrgId | undefined
 }

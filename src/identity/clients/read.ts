@@ -4,7 +4,7 @@ import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { AgentId, ClientUri, ExternalClientId, Jkt, OrgId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import { type AdmissionsDeps, admissionsOf } from './admissions.js'
+import { type Admission, type AdmissionsDeps, admissionsBy, admissionsOf } from './admissions.js'
 import type { ClientMetadata, GrantType } from './metadata/metadata.js'
 import { keysOfMetadata } from './metadata/metadata-keys.js'
 import type { ClientDocument, RegisteredClient, RegisteredClientsStore } from './store.js'
@@ -85,7 +85,7 @@ export const listClients = (
 async function viewOf(deps: ReadClientsDeps, caller: Caller, { kind, client }: StoredClient): Promise<ClientView> {
   const { id, handle, metadata } = client
   const isConfirmed = kind === 'document' || client.expiresAt === undefined
-  const admissions = kind === 'document' ? await admissionsOf(deps, client) : []
+  const admissions = kind === 'document' ? await admissionsSeen(deps, caller, client) : []
   return {
     clientId: id,
     ...(kind === 'document' && { clientUri: client.uri }),
@@ -96,7 +96,12 @@ async function viewOf(deps: ReadClientsDeps, caller: Caller, { kind, client }: S
     redirectUris: metadata.redirect_uris,
     keys: keysOfMetadata(metadata, handle).map(({ jkt }) => jkt),
     ...(kind === 'registered' && { orgId: client.orgId, registeredAt: client.createdAt }),
-    agents: admissions.filter(({ orgId }) => maySee(caller, orgId)).map(({ agentId }) => agentId),
+    agents: admissions.map(({ agentId }) => agentId),
     ...(kind === 'document' && { lastUsedAt: client.usedAt }),
   }
+}
+
+async function admissionsSeen(deps: ReadClientsDeps, caller: Caller, document: ClientDocument): Promise<readonly Admission[]> {
+  if (caller.role === 'operator') return admissionsOf(deps, document)
+  return maySee(caller, caller.orgId) ? admissionsBy(deps, document, caller.orgId) : []
 }

@@ -10,7 +10,7 @@ import { countNewest, type Quota } from '../limits/quota.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
 import { askingPartOf } from './metadata/metadata.js'
 import { keysOfMetadata } from './metadata/metadata-keys.js'
-import type { ClientDocumentsStore, RegisteredClientsStore } from './store.js'
+import type { ClientDocumentsStore, ClientUsesStore, RegisteredClientsStore } from './store.js'
 
 export interface SelfRegisteredDeps {
   readonly agents: AgentsStore
@@ -58,13 +58,36 @@ export async function readExternalClient(
   return { value, dependsOn: dependencies.handles }
 }
 
-/** Maximum number of metadata documents that strangers have stored: a resource lets them in. */
+/** Maximum number of metadata documents in the registry that are stored because a resource or a person let a stranger in, and for one organisation. */
 const MAX_DOCUMENTS = 10_000
+const MAX_DOCUMENTS_OF_ORGANISATION = 1000
 
-export const clientDocumentsQuota = (
-  { clientDocuments, trustLog }: { readonly clientDocuments: ClientDocumentsStore; readonly trustLog: Pick<TrustLog, 'ended'> },
-  orgId: OrgId,
-): Quota => ({
+interface CountDocumentsDeps {
+  readonly clientDocuments: ClientDocumentsStore
+  readonly clientUses: ClientUsesStore
+  readonly trustLog: Pick<TrustLog, 'ended'>
+}
+
+/** So that one organisation with an open resource, or its people, cannot use up the documents of the registry. */
+export const clientDocumentQuotas = (deps: CountDocumentsDeps, orgId: OrgId): readonly Quota[] => [
+  documentsQuota(deps, orgId),
+  documentsOfOrganisationQuota(deps, orgId),
+]
+
+const documentsOfOrganisationQuota = ({ clientUses }: CountDocumentsDeps, orgId: OrgId): Quota => ({
+  id: `client-documents ${orgId}`,
+  orgId,
+  limit: MAX_DOCUMENTS_OF_ORGANISATION,
+  refusalText: `the organisation uses ${MAX_DOCUMENTS_OF_ORGANISATION} clients that it knows by the URL of their metadata, the maximum`,
+  count: (atMost) =>
+    countNewest(
+      (after) => clientUses.find('organisation', { where: { orgId }, order: 'down', limit: 100, ...(after && { after }) }),
+      ({ uri, agentId }) => uri !== undefined && agentId === undefined,
+      atMost,
+    ),
+})
+
+const documentsQuota = ({ clientDocuments, trustLog }: CountDocumentsDeps, orgId: OrgId): Quota => ({
   id: 'client-documents',
   orgId,
   limit: MAX_DOCUMENTS,

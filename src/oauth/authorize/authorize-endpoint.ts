@@ -14,7 +14,7 @@ import { ConsentForm, type ConsentPageDeps, describeClient } from './consent-pag
 import { type Asked, allow, consentsCovering, type DecisionDeps, deny, rightsOf } from './decision.js'
 import { allowedIn, DECISION_PATH, DECISION_PURPOSE } from './decision-form.js'
 import { type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
-import { audienceOf, type PendingDeps, pathOf, requirePending, savePending, showPending } from './pending.js'
+import { type PendingDeps, pathOf, requirePending, savePending, seenIn, showPending } from './pending.js'
 import { errorToClient, formActionOf, toClient } from './redirect.js'
 import { parseAuthorizationRequest, REPEATABLE, stateOf } from './request.js'
 import type { PendingAuthorization } from './store.js'
@@ -52,8 +52,8 @@ async function authorize(deps: AuthorizeDeps, request: HttpRequest): Promise<Htt
   const form = parseQuery(request, REPEATABLE)
   const barrier = await deps.trustLog.readBarrier()
   const requestUri = form.get('request_uri')
-  const audience = requestUri === undefined ? form.getAll('resource')[0] : await audienceOf(deps, requestUri)
-  const client = await requireAuthorizationClient(deps, form.get('client_id'), { address: request.address, audience })
+  const seen = requestUri === undefined ? { audience: form.getAll('resource')[0] } : await seenIn(deps, requestUri)
+  const client = await requireAuthorizationClient(deps, form.get('client_id'), { address: request.address, ...seen })
   if (requestUri === undefined) return authorizePlain(deps, request, form, { client, barrier })
   const found = await requirePending(deps, client, requestUri, barrier.now)
   requireRegistered(client, found)
@@ -170,10 +170,12 @@ async function stored(deps: AuthorizeDeps, client: AuthorizationClient, { orgId 
 async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm, request: HttpRequest): Promise<HttpResponse> {
   const { now } = person.barrier
   const requestUri = form.get('request') ?? ''
-  const seen = { address: request.address, audience: await audienceOf(deps, requestUri) }
+  const seen = { address: request.address, ...(await seenIn(deps, requestUri)) }
   const known = await requireAuthorizationClient(deps, form.get('client_id'), seen)
   const pending = await requirePending(deps, known, requestUri, now)
-  const client = await stored(deps, known, person)
+  const isDenied = form.get('decision') === 'deny'
+  // A denial stores no client
+  const client = isDenied ? known : await stored(deps, known, person)
   requireRegistered(client, pending)
   if (mustSignInAgain(pending, person)) refuse('access_denied', 'sign in again: the application asks for it')
   return orToClient(deps, pending.request, async () => {
@@ -182,7 +184,7 @@ async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm
       requireTaskOf(deps, client, pending.request, person),
     ])
     const asked: Asked = { client, person, pending, task, now }
-    if (form.get('decision') === 'deny') {
+    if (isDenied) {
       await deny(deps, asked)
       return errorToClient(deps.issuer, pending.request, { reason: 'access_denied', message: 'the person has denied the request' })
     }

@@ -1,6 +1,6 @@
 import { refuse } from '../../errors.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
-import type { Clients } from '../../identity/clients/clients.js'
+import type { Clients, SeenAssertion } from '../../identity/clients/clients.js'
 import { isRegisteredRedirectUri } from '../../identity/clients/metadata/redirect-uris.js'
 import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
@@ -20,18 +20,18 @@ export type AuthorizationClient = AskingAgent | ExternalClient
 export const requesterOf = (client: AuthorizationClient): AuthorizationClient['id'] =>
   client.kind === 'agent' ? client.id : (client.clientUri ?? client.id)
 
-/** The same refusal for a client that is unknown, revoked, or has no redirect URIs. */
+/** The same refusal for a client that is unknown, revoked, has no redirect URIs, or acts for several organisations. */
 const refuseClient = (): never =>
   refuse(
     'invalid_request',
-    'client_id: no client with this id may ask for authorization here; it is unknown, revoked or has no redirect URI',
+    'client_id: no client with this id may ask for authorization here; it is unknown, revoked, has no redirect URI, or must push its request and name its agent (agent_id)',
   )
 
 /** Finds the client that a request names. Call after the read barrier. */
 export async function requireAuthorizationClient(
   { clients, trustLog }: AuthorizationClientDeps,
   id: string | undefined,
-  seen: { readonly address: string; readonly audience: string | undefined },
+  seen: SeenAssertion,
 ): Promise<AuthorizationClient> {
   const found = id === undefined ? refuse('invalid_request', 'client_id is missing') : await clients.findAny(id, seen)
   if (!found || !stands(trustLog.ended, found.dependencies.handles)) return refuseClient()
@@ -40,7 +40,8 @@ export async function requireAuthorizationClient(
 
 /** Refuses a client that may not send authorization requests. Members act for themselves, so they need none. */
 export function requireMayAsk(client: Client | ExternalClient): AuthorizationClient {
-  if (client.kind === 'member' || (client.redirectUris ?? []).length === 0) return refuseClient()
+  if (client.kind === 'member' || (client.redirectUris ?? []).length === 0 || (client.kind === 'external' && client.mustNameAgent))
+    return refuseClient()
   const { grantTypes } = client
   if (grantTypes && !grantTypes.includes('authorization_code'))
     refuse('unauthorized_client', 'the client registered other grant types than authorization_code')

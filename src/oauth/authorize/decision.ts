@@ -266,7 +266,7 @@ export async function deny(
   },
   { client, person, pending, now }: Asked,
 ): Promise<void> {
-  const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id })
+  const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id.slice(0, 128) })
   const { ok } = await deps.storage.commit([
     deps.authorizations.changing(pending.id, { decidedAt: null }, { decidedAt: now, memberId: person.id }),
     deps.audit.recording({ ...draft, outcome: 'refused', reason: 'access_denied' }),

@@ -1,6 +1,7 @@
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import type { Random } from '../../lib/random.js'
+import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { type AuthorizationClient, requesterOf } from './client.js'
@@ -61,9 +62,15 @@ export async function requirePending(
       )
 }
 
-/** The audience of a request, before its client is known: one with several roles acts in that which fits the audience. */
-export const audienceOf = async ({ authorizations }: PendingDeps, requestUri: string): Promise<string | undefined> =>
-  (await authorizations.get(digestOfText(requestUri)))?.request.audiences[0]
+/** The audience and the agent of a request, before its client is known: they decide as which of its agents a client with a metadata document acts. */
+export async function seenIn(
+  { authorizations }: PendingDeps,
+  requestUri: string,
+): Promise<{ readonly audience?: string | undefined; readonly agentId?: string | undefined }> {
+  const pending = await authorizations.get(digestOfText(requestUri))
+  const agentId = AgentId.safeParse(pending?.clientId)
+  return { audience: pending?.request.audiences[0], ...(agentId.success && { agentId: agentId.data }) }
+}
 
 /** Extends a request to SHOWN_SECONDS when a browser first comes with it, so that the person has time to sign in and to decide. */
 export async function showPending(

@@ -144,6 +144,11 @@ export async function confirmAnyClient(
   const isSame = (await deps.clients.findAny(assertion.clientId, assertion)) === verified.client
   const isCurrent = isSame && isStanding(deps, verified.client) && isUsable(deps, verified.key)
   const { client, key } = isCurrent ? verified : await verifyWithCurrentKeys(deps, assertion)
+  if (client.kind === 'external' && client.mustNameAgent)
+    return refuse(
+      'invalid_request',
+      'agent_id is missing: several organisations have admitted this client, so name the agent as which it acts',
+    )
   await deps.noteUse(client)
   if (client.kind === 'external') return { client, key }
   return key.isUnproved ? proveKey(deps, assertion, client, key) : { client, key }

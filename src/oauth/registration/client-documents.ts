@@ -13,7 +13,8 @@ import { digestOfJson } from '../../credentials/jose/digest.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
 import { isRefusal } from '../../errors.js'
 import { addressPrefix } from '../../http/limits/address-prefix.js'
-import { type Admission, admissionsOf, newDocument, usesOf } from '../../identity/clients/admissions.js'
+import type { IntroductionTarget } from '../../identity/agents/agent.js'
+import { type Admission, admissionsOf, findAdmission, newDocument, usesOf, usingClient } from '../../identity/clients/admissions.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import type { SeenAssertion } from '../../identity/clients/clients.js'
 import { askingPartOf, type ClientMetadata } from '../../identity/clients/metadata/metadata.js'
@@ -36,6 +37,7 @@ interface ClientDocumentsDeps {
   readonly guardedFetch: GuardedFetch
   readonly findAgent: (id: AgentId) => Promise<Client | undefined>
   readonly findResource: (uri: string) => Promise<ResourceAudience | undefined>
+  readonly findTarget: (id: TargetId) => Promise<Pick<IntroductionTarget, 'introductionPolicy'> | undefined>
   readonly findGranted: (from: AgentId, to: TargetId) => Promise<readonly unknown[]>
   /** Commits a document that counts for the registry. */
   readonly commitClientDocument: (orgId: OrgId, commit: CountedCommit) => Promise<Committed>
@@ -144,6 +146,7 @@ export function newClientDocuments(deps: ClientDocumentsDeps): ClientsByDocument
           operations: [
             ...counting,
             clientDocuments.inserting(document),
+            await usingClient(deps, { orgId, clientId: id, uri, createdAt: known.fetchedAt }),
             deps.audit.recording({ orgId, actor: id, action: 'oauth.register', outcome: 'done', subject: id }),
           ],
         }),
@@ -169,24 +172,39 @@ const knownOf = ({ metadata, freshSeconds }: FetchedDocument, now: number): Know
 })
 
 /**
- * The client as it acts in a request: as the agent that `agent_id` names; by itself towards a resource that lets any client in; otherwise as its agent that
- * is introduced to the audience, or else the one that was admitted first. A client without agent acts by itself.
+ * The client as it acts in a request: as the agent that `agent_id` names; by itself towards a resource that lets any client in; otherwise as its only agent,
+ * or as the only one that is introduced to the audience. A client without agent acts by itself. One whose agent is not certain must name it: an organisation
+ * that admits the URL must not get the requests that are meant for another.
  */
 async function actingAs(
   deps: ClientDocumentsDeps,
   document: ClientDocument,
   { agentId, audience }: SeenAssertion,
 ): Promise<Client | ExternalClient | undefined> {
+  if (agentId !== undefined) return namedAgent(deps, document, agentId)
+  const resource = audience === undefined ? undefined : (await deps.findResource(audience))?.resource
+  if (resource?.policy.externalClients === 'any') return externalOf(document)
   const admissions = await admissionsOf(deps, document)
   const found = await Promise.all(admissions.map((admission) => admittedClient(deps, document, admission)))
   const agents = found.filter((agent) => agent !== undefined)
-  if (agentId !== undefined) return agents.find(({ id }) => id === agentId)
-  const resource = audience === undefined ? undefined : (await deps.findResource(audience))?.resource
-  if (resource?.policy.externalClients === 'any') return externalOf(document)
+  if (agents.length <= 1) return agents[0] ?? externalOf(document)
   const target = resource?.id ?? (audience === undefined ? undefined : agentOfAudience(deps.issuer, audience))
-  if (target !== undefined && agents.length > 1)
-    for (const agent of agents) if ((await deps.findGranted(AgentId.parse(agent.id), target)).length > 0) return agent
-  return agents[0] ?? externalOf(document)
+  const introduced = target === undefined ? [] : await introducedTo(deps, agents, target)
+  return introduced.length === 1 ? introduced[0] : { ...externalOf(document), mustNameAgent: true }
+}
+
+async function namedAgent(deps: ClientDocumentsDeps, document: ClientDocument, id: string): Promise<Client | undefined> {
+  const agentId = AgentId.safeParse(id)
+  const agent = agentId.success ? await deps.findAgent(agentId.data) : undefined
+  const admission = agent && (await findAdmission(deps, { id: agent.id, orgId: agent.orgId, clientUri: document.uri }))
+  return admission && admittedClient(deps, document, admission)
+}
+
+/** The agents that were introduced to a target by a decision. An open policy introduces every agent, so it does not tell for which one a request is meant. */
+async function introducedTo(deps: ClientDocumentsDeps, agents: readonly Client[], target: TargetId): Promise<readonly Client[]> {
+  if ((await deps.findTarget(target))?.introductionPolicy.mode === 'open') return []
+  const granted = await Promise.all(agents.map(({ id }) => deps.findGranted(AgentId.parse(id), target)))
+  return agents.filter((_, i) => (granted[i] ?? []).length > 0)
 }
 
 /** An admitted client: the agent, with the keys of the document, which stand as long as the version of the record. Undefined if the agent does not stand. */
@@ -230,6 +248,8 @@ async function recordFetch(deps: ClientDocumentsDeps, uri: ClientUri, outcome: '
     await deps.audit.record({ orgId, actor: document.id, action: 'clients.fetch', outcome, subject: uri.slice(0, 128) })
 }
 
+const authMethodOf = ({ metadata }: Pick<Known, 'metadata'>) => metadata.token_endpoint_auth_method
+
 /** What decides about a client. Prose does not. */
 const decisionOf = ({
   redirect_uris,
@@ -244,8 +264,8 @@ const decisionOf = ({
 /** Saves a fetched document. Undefined if it may not replace the old one. Of several instances one saves a change, and the others read it. */
 async function saveFetched(deps: ClientDocumentsDeps, document: ClientDocument, fetched: Known): Promise<ClientDocument | undefined> {
   const { uri, ver, handle, id } = document
-  // The organisations let in a client that authenticates
-  if (fetched.metadata.token_endpoint_auth_method !== 'private_key_jwt') return undefined
+  // Organisations and people let in a client that authenticates
+  if (authMethodOf(document) === 'private_key_jwt' && authMethodOf(fetched) === 'none') return undefined
   if (decisionOf(fetched.metadata) === decisionOf(document.metadata) && !deps.trustLog.ended.has(ver))
     return (await deps.clientDocuments.change(uri, { ver }, fetched)) ?? deps.clientDocuments.get(uri)
   const next = { ...fetched, ver: newHandle(deps.random, 'ver') }

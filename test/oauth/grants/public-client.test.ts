@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { digestOfText } from '../../../src/credentials/jose/digest.js'
+import { CLIENT_DOCUMENTS } from '../../../src/identity/clients/store.js'
 import { claimsOf } from '../../claims-of.js'
-import { register } from '../../conformance/registration.js'
+import { aPublicClient, register } from '../../conformance/registration.js'
 import { type Browser, signedIn } from '../../identity/people/browser.js'
+import { startHostile } from '../../lib/guarded-fetch/hostile-server.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { decide, returned, VERIFIER } from '../authorize/person-world.js'
 import { postForm } from '../requests.js'
@@ -142,4 +144,25 @@ test('the policy of the resource decides at each refresh: whose people, and the 
   await set({ people: 'any', organisations: [acme.orgId] })
   expect(await refreshed()).toBe('files:read')
   await set({})
+})
+
+test('a public client that is known by its URL is stored by a consent, not by a denial, and its document may be fetched again', async () => {
+  let served: object = {}
+  await using host = await startHostile(
+    (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(served)),
+    { tls: false },
+  )
+  const uri = `http://127.0.0.1:${host.port}/editor.json`
+  served = { ...aPublicClient({ redirect_uris: ['http://127.0.0.1/callback'] }), client_id: uri }
+  const asUrl = { client_id: uri, scope: 'files:read offline_access' }
+  const stored = () => registry.storage.collection(CLIENT_DOCUMENTS).get(uri)
+  const denied = await decide(browser, await browser.get(authorizeUrl(asUrl)), { decision: 'deny' })
+  expect([returned(denied).error, await stored()]).toEqual(['access_denied', undefined])
+  const code = await codeFor(asUrl, month())
+  const first = await redeem(code, { client_id: uri, resource: RESOURCE })
+  expect(first).toMatchObject({ status: 200, body: { scope: 'files:read' } })
+  registry.clock.advance(301)
+  const again = await token({ client_id: uri, grant_type: 'refresh_token', refresh_token: first.body.refresh_token })
+  expect(again).toMatchObject({ status: 200, body: { scope: 'files:read' } })
+  expect((await stored())?.fetchedAt).toBe(registry.clock.now())
 })

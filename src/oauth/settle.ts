@@ -70,7 +70,7 @@ export async function settleToken(deps: SettleDeps, caller: Caller, { tokenId, c
   return { tokenId, ...used }
 }
 
-/** The audience, and the operator agent of a resource that is frozen or was revoked since the token was issued. */
+/** The audience, and the operator agent of a resource that was frozen since the token was issued. */
 async function maySettle(deps: SettleDeps, caller: Caller, token: TokenRecord): Promise<boolean> {
   if (await isAudience(deps, caller, { aud: token.audience, standing: token })) return true
   const { items } = await deps.resources.find('uri', { where: { uri: token.audience }, order: 'down', limit: 100 })

@@ -784,6 +784,27 @@ export const MUTANTS = [
     EXTERNAL_CLIENTS,
   ],
   [
+    'a client with several agents names one',
+    CLIENT_AUTH,
+    "client.kind === 'external' && client.mustNameAgent",
+    "client.kind === 'external' && client.mustNameAgent && client.isPublic",
+    DOCUMENTS,
+  ],
+  [
+    'an initial access token is void while its member may not issue grants',
+    'src/oauth/registration/grant.ts',
+    'isMemberOf(issuer, grant.orgId)',
+    'issuer.orgId === grant.orgId',
+    ['test/identity/one-time-codes.test.ts'],
+  ],
+  [
+    'a registration is void while its member may not register agents',
+    'src/identity/agents/confirm.ts',
+    ' && ACTING_ROLES.includes(role)',
+    '',
+    ['test/identity/one-time-codes.test.ts'],
+  ],
+  [
     'an assertion counts once for all agents of a URL',
     CLIENT_AUTH,
     'client.clientUri ? digestOfText(client.clientUri) : client.id',
@@ -793,8 +814,8 @@ export const MUTANTS = [
   [
     'a client with a URL acts only as an agent that it was admitted as',
     'src/oauth/registration/client-documents.ts',
-    'if (agentId !== undefined) return agents.find(({ id }) => id === agentId)',
-    '',
+    'const admission = agent && (await findAdmission(deps, { id: agent.id, orgId: agent.orgId, clientUri: document.uri }))',
+    'const admission = agent && (await admissionsOf(deps, document))[0]',
     DOCUMENTS,
   ],
   [

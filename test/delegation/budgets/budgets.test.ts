@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Task } from '../../../src/client/index.js'
+import { RESOURCES } from '../../../src/delegation/resources/store.js'
 import { createVerifier, memoryStores } from '../../../src/verifier/index.js'
 import { claimsOf } from '../../claims-of.js'
 import { proofOf, tokenRequest } from '../../oauth/requests.js'
@@ -221,14 +222,15 @@ describe('settle', () => {
   })
 })
 
-test('the operator agent of a resource settles a token also after the resource was revoked', async () => {
-  const own = `${uri}-revoked`
+test('the operator agent of a resource settles a token also while the resource is frozen', async () => {
+  const own = `${uri}-frozen`
   const settings = { uri: own, name: 'Own', scopes: [{ scope: 'ai', words: 'Ask' }], policy: { mode: 'open' }, understands: ['max_calls'] }
   const registered = await acme.mutate<{ resourceId: string }>('resources.register', { ...settings, operatorAgentId: operator.agentId })
   const agent = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: own, scope: 'ai' }] } })
   const { accessToken } = await agent.exchange({ audience: own, maxCalls: 5 })
   const { jti } = claimsOf(accessToken)
-  await acme.mutate('resources.revoke', { resourceId: registered.resourceId, reason: 'policy' })
+  const { ver } = (await registry.storage.collection(RESOURCES).get(registered.resourceId)) ?? expect.unreachable()
+  await registry.servers[0]?.trustLog.end({ type: 'record.changed', ends: [{ handle: ver }], operations: [] })
   expect(await reasonOf(agent.settleToken(jti, { calls: 0 }))).toBe('not_found')
   expect(await operator.settleToken(jti, { calls: 2 })).toMatchObject({ calls: 2 })
 })

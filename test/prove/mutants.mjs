@@ -1183,6 +1183,13 @@ export const MUTANTS = [
   ['a binding token is for its client only', BINDING, 'claims.sub !== expected.clientId &&', 'false &&', APPROVALS],
   ['a binding token is valid for ten minutes', BINDING, '    timeFault(times, expected.now, BINDING_SECONDS),\n', '', APPROVALS],
   [
+    'an approval is for one person',
+    'src/oauth/grants/approval.ts',
+    '      subject: sub,\n',
+    '      subject: presenter,\n',
+    ['test/stories/person.test.ts'],
+  ],
+  [
     'the policy of a resource says whose people a token may be for',
     'src/oauth/grants/token-exchange.ts',
     'if (person && target.resource)',
@@ -1208,7 +1215,7 @@ export const MUTANTS = [
     'src/oauth/grants/target.ts',
     'byFirstRequest && ',
     'byPolicy && ',
-    ['test/oauth/grants/resources.test.ts'],
+    ['test/delegation/resources/resources.test.ts'],
   ],
   [
     'a resource that adds a part of a scope gives its settings a new version',

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { claimsOf } from '../claims-of.js'
+import { signedIn } from '../identity/people/browser.js'
 import { codeFor, type PersonWorld, personWorld, redeem } from '../oauth/authorize/person-world.js'
-import { exchangeForm, tokenRequest } from '../oauth/requests.js'
+import { exchangeForm, type OAuthResponse, tokenRequest } from '../oauth/requests.js'
 import { type Registry, startRegistry } from '../registry.js'
 
 let registry: Registry
@@ -58,4 +59,33 @@ test('a person consents, an agent acts and passes on, the called agents see for 
   expect(await ocr.introspect(forOcr.body.access_token)).toEqual({ active: false })
   const again = await tokenRequest(registry, client, exchangeForm(root.body.access_token, ocr.audience, { scope: 'ocr:read' }))
   expect(again).toMatchObject({ status: 400, body: { error: 'invalid_target' } })
+})
+
+test('an approval for one person is not good for another, nor for the agent itself; its audience sees for whom', async () => {
+  const { client, person, admin } = world
+  const uri = 'http://127.0.0.1:9/approved'
+  const scopes = [{ scope: 'files', words: 'Files', approval: 'organisation' }]
+  const resource = await registry.organisation('Files')
+  await resource.mutate('resources.register', { uri, name: 'Files', scopes, policy: { mode: 'open', people: 'any' } })
+  await admin.mutate('agents.change', { agentId: client.agentId, addRights: [{ audience: uri, scope: 'files' }] })
+  const { code: invitation } = await admin.mutate<{ code: string }>('members.invite', { orgId: admin.orgId, role: 'member' })
+  const other = { ...world, browser: await signedIn(registry, await registry.join(invitation, 'Pat')) }
+  const ask = async (request: () => Promise<OAuthResponse>): Promise<{ approvalId: string; subject: string }> => {
+    const { body } = await request()
+    const bindingToken = body.access_request.binding_token
+    const { approvalId } = await client.mutate<{ approvalId: string }>('approvals.request', { bindingToken, purpose: 'x' })
+    const { subject } = await resource.query<{ subject: string }>('approvals.get', { approvalId })
+    await resource.mutate('approvals.approve', { approvalId })
+    return { approvalId, subject }
+  }
+  const redeemed = async (of: PersonWorld, more: object = {}) =>
+    redeem(registry, of, await codeFor(registry, of, { resource: uri, scope: 'files' }), { resource: uri, ...more })
+  const forPetra = await ask(() => redeemed(world))
+  const forAgent = await ask(() => tokenRequest(registry, client, { grant_type: 'client_credentials', resource: uri }))
+  expect(forAgent.subject).toBe(client.agentId)
+  for (const { approvalId } of [forPetra, forAgent])
+    expect(await redeemed(other, { approval_id: approvalId })).toMatchObject({ body: { error: 'conflict' } })
+  const issued = await redeemed(world, { approval_id: forPetra.approvalId })
+  expect(claimsOf(issued.body.access_token).sub).toBe(forPetra.subject)
+  expect(JSON.stringify(forPetra)).not.toContain(person.clientId)
 })

@@ -7,9 +7,10 @@ import type { Random } from '../../lib/random.js'
 import { MemberId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { SessionDeps } from './session.js'
 import type { PeopleStore, SignInGrant } from './store.js'
 
-export interface TicketDeps {
+export interface TicketDeps extends Pick<SessionDeps, 'findClient'> {
   readonly people: PeopleStore
   readonly storage: Pick<Storage, 'commit'>
   readonly trustLog: TrustLog
@@ -27,8 +28,17 @@ export interface TicketIssued {
   readonly expiresAt: number
 }
 
-/** Issues a ticket with which the calling member signs in with a browser, once. The session ends with the key of the caller's token. */
+/**
+ * Issues a ticket with which the calling member signs in with a browser, once. The session may do all that the member may, so the caller's token needs
+ * all of the member's scopes. The session ends with the key of the token.
+ */
 export async function issueTicket(deps: TicketDeps, caller: Caller): Promise<TicketIssued> {
+  const client = await deps.findClient(MemberId.parse(caller.id))
+  if (!client?.ceiling.rights.every(({ scope }) => caller.scopes.includes(scope)))
+    refuse(
+      'insufficient_scope',
+      'a session may do all that you may: use a token with all of your scopes (a root token requested without scope)',
+    )
   const ticket = deps.random.token(16)
   const expiresAt = caller.barrier.now + TICKET_SECONDS
   const dependsOn = [...caller.identities, deps.trustLog.epoch]

@@ -41,7 +41,7 @@ export const Family = z.strictObject({
   taskId: TaskId.optional(),
   /** When the person signed in. */
   authAt: z.int(),
-  redirectUri: z.string().max(512),
+  redirectUri: z.string().max(2048),
   /** PKCE, always S256. */
   challenge: Digest,
   /** The key that the code, and later the refresh tokens, are bound to. */

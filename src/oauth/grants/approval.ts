@@ -2,7 +2,7 @@ import { reasonsFor } from '../../delegation/approvals/approval.js'
 import { type RequireApprovalDeps, requireApproval, type TakenApproval } from '../../delegation/approvals/require.js'
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
-import { type AgentId, type ApprovalId, ClientId } from '../../protocol/ids.js'
+import { type AgentId, type ApprovalId, ClientId, type SubjectId } from '../../protocol/ids.js'
 import type { Delegation, Scope } from '../../protocol/rights.js'
 import type { GrantRequest } from '../issue.js'
 import type { Subject } from './subject.js'
@@ -29,7 +29,9 @@ export const candidatesOf = (introductions: readonly GrantedIntroduction[], dele
 interface DecidedToken {
   readonly presenter: AgentId
   readonly target: Target
-  readonly subject: Subject
+  readonly subject: Pick<Subject, 'kind' | 'chain' | 'person'>
+  /** The `sub` of the token. */
+  readonly sub: SubjectId
   readonly introduction: Candidate
   readonly scopes: readonly Scope[]
   readonly tools?: readonly string[] | undefined
@@ -44,7 +46,7 @@ interface DecidedToken {
 export function approvalFor(
   deps: RequireApprovalDeps,
   { barrier, jkt, attempt }: Pick<GrantRequest, 'barrier' | 'jkt' | 'attempt'>,
-  { presenter, target, subject, introduction, scopes, tools, resources, task, creation, delegation, approvalId }: DecidedToken,
+  { presenter, target, subject, sub, introduction, scopes, tools, resources, task, creation, delegation, approvalId }: DecidedToken,
 ): Promise<TakenApproval | undefined> {
   const { isBeyondPolicy = false } = introduction
   return requireApproval(deps, barrier, {
@@ -55,8 +57,9 @@ export function approvalFor(
       from: presenter,
       to: target.id,
       audience: target.audience,
-      subject: subject.claims.sub,
-      actors: subject.chain.slice(1).map((actor) => ClientId.parse(actor)),
+      subject: sub,
+      // Without a person the first agent of the chain is the subject
+      actors: subject.chain.slice(subject.person && subject.kind === 'introduced' ? 0 : 1).map((actor) => ClientId.parse(actor)),
       bounds: {
         scopes: [...scopes],
         ...(tools && { tools: [...tools] }),

@@ -121,14 +121,15 @@ export async function tryGrantForAudience(
   const presenter = AgentId.parse(authenticated.client.id)
   const { delegation, approvalId } = request
   const creation = requestedTask?.creation && { ...requestedTask.creation, by: authenticated }
-  const decided = { ...decision, presenter, target, subject, introduction, task, creation, delegation, approvalId }
+  const sub = subject.person ? await deps.pairwiseIds(subject.person.memberId, target.orgId) : subject.claims.sub
+  const decided = { ...decision, presenter, target, subject, sub, introduction, task, creation, delegation, approvalId }
   const approval = await approvalFor(deps, { barrier, jkt, attempt }, decided)
   if (target.prospective) return introduceFirst(deps, authenticated.client, target.prospective, barrier)
   return issueToken(deps, barrier, {
     kind: 'introduced',
     authenticated,
     jkt,
-    sub: subject.person ? await deps.pairwiseIds(subject.person.memberId, target.orgId) : subject.claims.sub,
+    sub,
     audience: request.audience,
     ...decision,
     calls,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { requiringSession } from '../../../src/identity/people/session.js'
 import { peopleStore } from '../../../src/identity/people/store.js'
 import { MemberId, type SessionId } from '../../../src/protocol/ids.js'
+import { proofOf, tokenRequest } from '../../oauth/requests.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 import { type Browser, hiddenFieldsOf, newBrowser, type Shown, signedIn } from './browser.js'
@@ -199,4 +200,15 @@ describe('the page of a person', () => {
     expect(await browser.submit(you, '/you/sessions/end-all')).toMatchObject({ status: 303, location: '/sign-in' })
     expect(await isSignedIn(browser)).toBe(false)
   })
+})
+
+test('a token that lacks a scope of the member gets no ticket, because the session would have it', async () => {
+  const issued = await tokenRequest(registry, acme, { grant_type: 'client_credentials', scope: 'discovery:read' })
+  const accessToken: string = issued.body.access_token
+  const proof = await proofOf(registry, acme.signer, { path: '/trpc/sessions.ticket', accessToken })
+  const response = await registry.fetch('/trpc/sessions.ticket', {
+    method: 'POST',
+    headers: { authorization: `DPoP ${accessToken}`, dpop: proof, 'content-type': 'application/json' },
+  })
+  expect([response.status, (await response.json()).error.data.reason]).toEqual([403, 'insufficient_scope'])
 })

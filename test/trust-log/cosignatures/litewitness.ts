@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from '@photostructure/sqlite'
+import { vi } from 'vitest'
 import { freePort } from '../../free-port.mjs'
 
 /** A later version needs Go 1.27. */
@@ -64,6 +65,8 @@ export async function startLitewitness(
   const args = ['-db', file, '-name', 'litewitness.test/w1', '-key', fingerprint, '-listen', listen, '-ssh-agent', socket]
   const witness = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const verifierKey = await vkeyIn(witness)
+  // It says that it listens before it does
+  await vi.waitFor(() => fetch(`http://${listen}/`), { timeout: 10_000 })
   return {
     url: `http://${listen}`,
     verifierKey,

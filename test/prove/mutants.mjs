@@ -1184,7 +1184,7 @@ export const MUTANTS = [
   ['a binding token is valid for ten minutes', BINDING, '    timeFault(times, expected.now, BINDING_SECONDS),\n', '', APPROVALS],
   [
     'an approval is for one person',
-    'src/oauth/grants/approval.ts',
+    'src/oauth/grants/take-approval.ts',
     '      subject: sub,\n',
     '      subject: presenter,\n',
     ['test/stories/person.test.ts'],

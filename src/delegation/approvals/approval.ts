@@ -7,8 +7,6 @@ import { scopesTouchedBy } from '../resources/granted-scopes.js'
 import type { Resource } from '../resources/store.js'
 import type { Approval } from './store.js'
 
-/** An approval that is not decided within this time expires. */
-export const PENDING_SECONDS = 7 * 86_400
 /** An approval that is not used within this time after it was given expires. */
 export const APPROVED_SECONDS = 3600
 /** Maximum number of pending approvals of one requester. */

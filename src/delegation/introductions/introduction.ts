@@ -8,7 +8,7 @@ import type { Introduction, PendingReason } from './store.js'
 
 /** Lifetime of an introduction whose request names none. */
 export const DEFAULT_SECONDS = 30 * 86_400
-/** A request that is not decided within this time expires. */
+/** A request for an introduction, or for an approval, that is not decided within this time expires. */
 export const PENDING_SECONDS = 7 * 86_400
 /** Maximum number of pending requests of one agent. A further request is refused with `conflict`. */
 export const MAX_PENDING = 50

@@ -13,7 +13,7 @@ import type { Log } from '../../lib/log.js'
 import type { Handle } from '../../protocol/handles.js'
 import { ActorId, AgentId, type ConsentId, type IntroductionId, type OrgId, type TaskId, type TokenId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
-import { added, DAY_SECONDS, unitOf } from './counts.js'
+import { added, DAY_SECONDS, unitOf } from './periods.js'
 import { newProfile, type ProfiledToken, withRefusal, withToken } from './profile.js'
 import {
   MAX_PREVIOUS_TASKS,

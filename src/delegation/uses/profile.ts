@@ -1,7 +1,7 @@
 import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
 import type { AgentId, Audience, Jkt, OrgId, TaskId } from '../../protocol/ids.js'
 import { parseScope, type Scope } from '../../protocol/rights.js'
-import { added, DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, unitOf } from './counts.js'
+import { added, DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, unitOf } from './periods.js'
 import {
   type AgentProfile,
   MAX_PROFILE_KEYS,

@@ -1,6 +1,6 @@
 import type { RiskLevel } from '../../protocol/claims.js'
 import { coveredBySome, parseScope } from '../../protocol/rights.js'
-import { HOUR_SECONDS, MINUTE_SECONDS, unitOf, usesIn } from './counts.js'
+import { HOUR_SECONDS, MINUTE_SECONDS, unitOf, usesIn } from './periods.js'
 import type { ProfiledToken } from './profile.js'
 import { type AgentProfile, type Counts, PROFILE_SECONDS, type UsedRight } from './store.js'
 

@@ -29,12 +29,12 @@ import { type Bounds, MAX_TOKEN_SECONDS, type Scope } from '../../protocol/right
 import { type Barrier, dependenciesOf } from '../../protocol/standing.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
 import type { TokenDecision } from '../token-decision.js'
-import { approvalFor, type Candidate, candidatesOf } from './approval.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
 import { limitCalls } from './limit-calls.js'
 import type { Narrowing } from './narrowing.js'
 import { decideRights, requireDepth, requireNoCycle } from './rights.js'
 import { requireActor, requireSubject, type Subject } from './subject.js'
+import { approvalFor, type Candidate, candidatesOf } from './take-approval.js'
 import { audienceIn, refuseTarget, requirePeople, requireTarget, type Target, type TargetDeps } from './target.js'
 import { findRequestedTask, requireTask, withRetries } from './task.js'
 

@@ -28,8 +28,8 @@ import { newHandle } from '../../protocol/handles.js'
 import { AgentId, agentOfAudience, type ClientUri, type OrgId, type TargetId } from '../../protocol/ids.js'
 import { dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
-import { type FetchedDocument, fetchClientDocument } from './client-document.js'
 import { readClientUri } from './client-uri.js'
+import { type FetchedDocument, fetchClientDocument } from './fetch-document.js'
 
 interface ClientDocumentsDeps {
   readonly clientDocuments: ClientDocumentsStore
@@ -235,7 +235,7 @@ const externalOf = ({ id, uri, handle, ver, metadata }: ClientDocument): Externa
   ...askingPartOf(metadata),
 })
 
-async function organisationsOf(deps: ClientDocumentsDeps, { id, orgId }: ClientDocument): Promise<readonly OrgId[]> {
+async function organisationsUsing(deps: ClientDocumentsDeps, { id, orgId }: ClientDocument): Promise<readonly OrgId[]> {
   const uses = await usesOf(deps, id)
   return [...new Set([...(orgId ? [orgId] : []), ...uses.map((use) => use.orgId)])]
 }
@@ -244,7 +244,7 @@ async function organisationsOf(deps: ClientDocumentsDeps, { id, orgId }: ClientD
 async function recordFetch(deps: ClientDocumentsDeps, uri: ClientUri, outcome: 'done' | 'refused'): Promise<void> {
   const document = await deps.clientDocuments.get(uri)
   if (document === undefined) return
-  for (const orgId of await organisationsOf(deps, document))
+  for (const orgId of await organisationsUsing(deps, document))
     await deps.audit.record({ orgId, actor: document.id, action: 'clients.fetch', outcome, subject: uri.slice(0, 128) })
 }
 
@@ -269,7 +269,7 @@ async function saveFetched(deps: ClientDocumentsDeps, document: ClientDocument, 
   if (decisionOf(fetched.metadata) === decisionOf(document.metadata) && !deps.trustLog.ended.has(ver))
     return (await deps.clientDocuments.change(uri, { ver }, fetched)) ?? deps.clientDocuments.get(uri)
   const next = { ...fetched, ver: newHandle(deps.random, 'ver') }
-  const orgIds = await organisationsOf(deps, document)
+  const orgIds = await organisationsUsing(deps, document)
   await deps.trustLog.commit({
     type: 'record.changed',
     ends: [{ handle: ver }],

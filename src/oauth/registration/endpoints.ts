@@ -4,8 +4,9 @@ import type { RateLimits } from '../../http/limits/rate-limit.js'
 import { type HttpRequest, type HttpResponse, json, type Route } from '../../http/route.js'
 import type { Registration } from '../../identity/registrations/store.js'
 import { type JsonValue, readJson } from '../../lib/json.js'
+import { bearerTokenOf } from '../../protocol/dpop.js'
 import type { Barrier } from '../../protocol/standing.js'
-import { bearerTokenOf, requireGrant } from './grant.js'
+import { requireGrant } from './grant.js'
 import { deleteClient, type ManageClientDeps, type ManagedClient, requireManaged, updateClient } from './manage-client.js'
 import { readMetadata } from './read-metadata.js'
 import { type ClientRegistered, registerClient } from './register-client.js'
@@ -64,7 +65,7 @@ async function register(deps: RegistrationDeps, request: HttpRequest): Promise<H
   const address = addressPrefix(request.address)
   requireRate(registrationsOfAddress.refusalFor(address))
   const { now } = await deps.trustLog.readBarrier()
-  const token = request.headers.authorization === undefined ? undefined : (bearerTokenOf(request) ?? '')
+  const token = request.headers.authorization === undefined ? undefined : (bearerTokenOf(request.headers.authorization) ?? '')
   const grant = deps.registration === 'open' && token === undefined ? undefined : await requireGrant(deps, token, now)
   const { grantTypes, redirectHosts } = grant ?? {}
   const metadata = await readMetadata(jsonOf(request), { grantTypes, redirectHosts, mayFetchKeys: false })
@@ -90,7 +91,7 @@ async function managing(
   work: (managed: ManagedClient, token: string, barrier: Barrier) => Promise<HttpResponse>,
 ): Promise<HttpResponse> {
   const barrier = await deps.trustLog.readBarrier()
-  const token = bearerTokenOf(request)
+  const token = bearerTokenOf(request.headers.authorization)
   const managed = await requireManaged(deps, request.params.clientId ?? '', token)
   await request.enterAs?.(managed.client.id)
   return work(managed, token ?? '', barrier)

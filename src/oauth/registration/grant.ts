@@ -1,6 +1,5 @@
 import { refuse } from '../../errors.js'
 import { type InviterDeps, isMemberOf, isStillAuthorised } from '../../http/caller.js'
-import type { HttpRequest } from '../../http/route.js'
 import { codeStands, findByCode } from '../../identity/keys/one-time-code.js'
 import type { RegistrationGrant, RegistrationGrantsStore } from '../../identity/registrations/store.js'
 import type { Operation } from '../../storage/storage.js'
@@ -10,10 +9,6 @@ export interface UseGrantDeps extends InviterDeps {
   readonly registrationGrants: RegistrationGrantsStore
   readonly trustLog: TrustLog
 }
-
-/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1); undefined for another scheme or a repeated header. */
-export const bearerTokenOf = ({ headers: { authorization } }: Pick<HttpRequest, 'headers'>): string | undefined =>
-  typeof authorization === 'string' ? /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1] : undefined
 
 /** One refusal for every fault of a token, so that its sender does not learn what exists (RFC 6750 §3.1). */
 export const denyBearer = (text: string): never =>

@@ -1,15 +1,13 @@
 import { isIP } from 'node:net'
-import {
-  type AuthenticationResponseJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server'
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
 import { z } from 'zod'
 import { refuse } from '../../../errors.js'
 import { base64url, fromBase64url, utf8 } from '../../../lib/bytes.js'
 import { readJson } from '../../../lib/json.js'
 import type { Passkey } from '../store.js'
+
+/** Loaded for the first passkey: it would double the time of a start. */
+const webAuthn = () => import('@simplewebauthn/server')
 
 /** ES256, EdDSA and RS256 (COSE). */
 const ALGORITHMS = [-7, -8, -257]
@@ -72,9 +70,9 @@ export async function verifyRegistration(
   text: string | undefined,
 ): Promise<Pick<Passkey, 'credentialId' | 'publicKey' | 'counter'>> {
   const response = { ...parseCredential(Registration, text), clientExtensionResults: {} } satisfies RegistrationResponseJSON
-  const verified = await verifyRegistrationResponse({ response, ...expected(issuer, challenge), supportedAlgorithmIDs: ALGORITHMS }).catch(
-    deny,
-  )
+  const { verifyRegistrationResponse } = await webAuthn()
+  const options = { response, ...expected(issuer, challenge), supportedAlgorithmIDs: ALGORITHMS }
+  const verified = await verifyRegistrationResponse(options).catch(deny)
   if (!verified.verified) return deny()
   const { id, publicKey, counter } = verified.registrationInfo.credential
   return { credentialId: id, publicKey: base64url(publicKey), counter }
@@ -91,6 +89,7 @@ export async function verifyAuthentication(issuer: string, challenge: string, te
   const response = { ...credential, response: others, clientExtensionResults: {} } satisfies AuthenticationResponseJSON
   const publicKey = Uint8Array.from(fromBase64url(passkey.publicKey) ?? [])
   const known = { id: passkey.credentialId, publicKey, counter: passkey.counter }
+  const { verifyAuthenticationResponse } = await webAuthn()
   const verified = await verifyAuthenticationResponse({ response, ...expected(issuer, challenge), credential: known }).catch(deny)
   return verified.verified ? verified.authenticationInfo.newCounter : deny()
 }

@@ -14,7 +14,7 @@ import {
 } from '../context.js'
 import { callEnding } from '../endings/confirm.js'
 import { endingOfTask } from '../endings/describe.js'
-import { type ListView, printList, readOf } from '../lists/list.js'
+import { type ListView, printList, readOf, showOne } from '../lists/list.js'
 import { mapped } from '../lists/merged.js'
 import { newNames } from '../names.js'
 import { print } from '../output.js'
@@ -90,10 +90,7 @@ export function taskCommands(program: Command, common: (command: Command) => Com
     })
   showOptions(task.command('show <taskId>'))
     .description('show one task')
-    .action(async (taskId: string, flags: CommonFlags) => {
-      const { agent } = await openAgent(flags)
-      print(flags, await agent.query<TaskView>('tasks.get', { taskId }), Object.keys(TASKS.fields))
-    })
+    .action((taskId: string, flags: CommonFlags) => showOne(flags, 'tasks.get', { taskId }, TASKS))
   common(task.command('pause <taskId>'))
     .description('end the tokens of a task and of its child tasks, and issue no new ones until it is resumed')
     .action((taskId: string, flags: CommonFlags) => call(flags, 'mutate', 'tasks.pause', { taskId }))

@@ -30,6 +30,12 @@ const PAGE = 20
 /** The most that a procedure returns at once. */
 const MAX_PAGE = 100
 
+/** Prints the one item that a procedure returns. `--json` selects among the fields of the list. */
+export async function showOne<T extends object>(flags: CommonFlags, path: string, input: object, { fields }: ListView<T>): Promise<void> {
+  const { agent } = await openAgent(flags)
+  print(flags, await agent.query<T>(path, input), Object.keys(fields))
+}
+
 /** Prints a list of a procedure. */
 export async function list<T extends object>(flags: ListFlags, view: ListView<T>, input: object = {}): Promise<void> {
   const { agent } = await openAgent(flags)

@@ -1,10 +1,9 @@
 import { type Command, Option } from 'commander'
 import type { Approval } from '../../../client/index.js'
 import { type CommonFlags, call, collect, definedIn, type ListFlags, listOptions, openAgent, showOptions } from '../../context.js'
-import { type ListView, printList, readOf } from '../../lists/list.js'
+import { type ListView, printList, readOf, showOne } from '../../lists/list.js'
 import { mapped } from '../../lists/merged.js'
 import { newNames } from '../../names.js'
-import { print } from '../../output.js'
 
 interface ListedApproval extends Approval {
   readonly fromName?: string | undefined
@@ -85,10 +84,7 @@ export function approvalCommands(program: Command, common: (command: Command) =>
     })
   showOptions(approval.command('show <approvalId>'))
     .description('show one approval, or a requested introduction, with everything that the approver has to know')
-    .action(async (approvalId: string, flags: CommonFlags) => {
-      const { agent } = await openAgent(flags)
-      print(flags, await agent.query<Approval>('approvals.get', { approvalId }), Object.keys(APPROVALS.fields))
-    })
+    .action((approvalId: string, flags: CommonFlags) => showOne(flags, 'approvals.get', { approvalId }, APPROVALS))
   common(approval.command('approve <approvalId>'))
     .description('approve what waits, as requested or narrower; an approval of a token is good for one token, within an hour')
     .option('--scope <scope>', 'approve only this scope (repeatable)', collect)

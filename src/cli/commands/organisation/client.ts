@@ -3,9 +3,8 @@ import type { ClientView } from '../../../identity/clients/read.js'
 import { type CommonFlags, endingOptions, type ListFlags, listOptions, openAgent, showOptions } from '../../context.js'
 import { callEnding } from '../../endings/confirm.js'
 import { endingOfClient } from '../../endings/describe.js'
-import { type ListView, list } from '../../lists/list.js'
+import { type ListView, list, showOne } from '../../lists/list.js'
 import { orgIdOf } from '../../names.js'
-import { print } from '../../output.js'
 
 const CLIENTS: ListView<ClientView> = {
   path: 'clients.list',
@@ -48,10 +47,7 @@ export function clientCommands(program: Command, common: (command: Command) => C
     )
   showOptions(client.command('show <clientId>'))
     .description('show one external client')
-    .action(async (clientId: string, flags: CommonFlags) => {
-      const { agent } = await openAgent(flags)
-      print(flags, await agent.query<ClientView>('clients.get', { clientId }), Object.keys(CLIENTS.fields))
-    })
+    .action((clientId: string, flags: CommonFlags) => showOne(flags, 'clients.get', { clientId }, CLIENTS))
   endingOptions(common(client.command('revoke <clientId>')))
     .description('permanently revoke an external client with all of its tokens (one with a URL: operators)')
     .action((clientId: string, flags: CommonFlags) =>

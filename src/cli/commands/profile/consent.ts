@@ -14,9 +14,8 @@ import {
 import { callEnding } from '../../endings/confirm.js'
 import { endingOfConsent } from '../../endings/describe.js'
 import { refuseUsage } from '../../errors.js'
-import { type ListView, list } from '../../lists/list.js'
+import { type ListView, list, showOne } from '../../lists/list.js'
 import { agentIdOf, memberIdOf } from '../../names.js'
-import { print } from '../../output.js'
 
 const CONSENTS: ListView<ConsentView> = {
   path: 'consents.list',
@@ -85,10 +84,7 @@ export function consentCommands(program: Command, common: (command: Command) => 
     })
   showOptions(consent.command('show <consent>'))
     .description('show one consent, with its last use')
-    .action(async (consentId: string, flags: CommonFlags) => {
-      const { agent } = await openAgent(flags)
-      print(flags, await agent.query<ConsentView>('consents.get', { consentId }), Object.keys(CONSENTS.fields))
-    })
+    .action((consentId: string, flags: CommonFlags) => showOne(flags, 'consents.get', { consentId }, CONSENTS))
   common(consent.command('narrow <consent>'))
     .description('keep only a part of a consent; tokens that were issued under it end')
     .option('--scope <scope>', 'a scope to keep (repeatable)', collect)

@@ -1,7 +1,7 @@
 import { CredenceError } from '../../errors.js'
 import type { Bounds } from '../../protocol/rights.js'
 
-/** A decision that waits or was made: about one token (`apr_…`), or about a requested introduction (`int_…`). Times are in epoch seconds. */
+/** A request for a decision, pending or decided: about one token (`apr_…`), or about a requested introduction (`int_…`). Times are in epoch seconds. */
 export interface Approval {
   readonly approvalId: string
   /** `capability`: an introduction that was requested by a capability. */

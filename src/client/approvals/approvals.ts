@@ -8,9 +8,9 @@ import { PAGE_OPTIONS, type PageOptions } from '../tasks.js'
 import type { Approval } from './approval.js'
 
 interface ApprovalListOptions extends PageOptions {
-  /** `to` (the default): what this agent or organisation is asked. `from`: what it has asked for. */
+  /** `to` (the default): requests to this agent or organisation. `from`: requests that it made. */
   readonly role?: 'from' | 'to'
-  /** `pending` (the default): what waits for a decision. `all`: also what was decided. */
+  /** `pending` (the default): requests without a decision. `all`: decided ones too. */
   readonly state?: 'pending' | 'all'
 }
 const LIST_OPTIONS: OptionNames<ApprovalListOptions> = { ...PAGE_OPTIONS, role: true, state: true }
@@ -43,7 +43,7 @@ export interface Approvals {
   /** Approves as requested or narrower. An approval of a token is good for one token, within an hour. */
   approve(approvalId: string, narrow?: Narrowing): Promise<Approval>
   deny(approvalId: string, note?: string): Promise<Approval>
-  /** Cancels what this agent or organisation has asked for. */
+  /** Cancels a request of this agent or organisation, or its unused approval. */
   cancel(approvalId: string): Promise<Approval>
   /** Takes back an approval that was not used. */
   withdraw(approvalId: string, note?: string): Promise<Approval>

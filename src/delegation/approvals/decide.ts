@@ -16,7 +16,7 @@ import { type ApprovalView, notifyingOf, viewOf, viewOfIntroduction } from './vi
 
 type Bounds = Omit<Narrowing, 'seconds'>
 
-/** Approves what waits, as requested or narrower. Of several decisions at once one succeeds; the others get `not_pending`. */
+/** Approves a pending request, as requested or narrower. Of several decisions at once one succeeds; the others get `not_pending`. */
 export async function approve(deps: ApprovalDeps, caller: Caller, id: ApprovalId | IntroductionId, narrow: Bounds): Promise<ApprovalView> {
   const introductionId = IntroductionId.safeParse(id)
   if (introductionId.success) return viewOfIntroduction(await approveIntroduction(deps, caller, introductionId.data, narrow))
@@ -41,7 +41,7 @@ export async function approve(deps: ApprovalDeps, caller: Caller, id: ApprovalId
 
 const isNarrower = (narrow: Bounds): boolean => Object.values(narrow).some((value) => value !== undefined)
 
-/** Denies what waits. The requester can read the note. */
+/** Denies a pending request. The requester can read the note. */
 export async function deny(deps: ApprovalDeps, caller: Caller, id: ApprovalId | IntroductionId, note?: string): Promise<ApprovalView> {
   const introductionId = IntroductionId.safeParse(id)
   if (introductionId.success) return viewOfIntroduction(await denyIntroduction(deps, caller, introductionId.data, note))

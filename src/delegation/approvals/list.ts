@@ -12,9 +12,9 @@ import type { Approval } from './store.js'
 import { type ApprovalView, viewOf, viewOfIntroduction } from './view.js'
 
 interface ListInput extends PageInput {
-  /** `to`: what the caller or its organisation is asked. `from`: what it has asked for. */
+  /** `to`: requests to the caller or its organisation. `from`: requests that they made. */
   readonly role: 'from' | 'to'
-  /** `pending`: what waits for a decision. `all`: also what was decided. */
+  /** `pending`: requests without a decision. `all`: decided ones too. */
   readonly state: 'pending' | 'all'
 }
 

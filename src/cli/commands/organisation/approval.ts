@@ -66,7 +66,7 @@ interface ApproveFlags extends CommonFlags {
 export function approvalCommands(program: Command, common: (command: Command) => Command): void {
   const approval = program
     .command('approval')
-    .description('list, show, approve and deny what waits for a decision: approvals of tokens, requested introductions')
+    .description('list, show, approve and deny requests that need a decision: approvals of tokens, and introductions')
   listOptions(approval.command('list'))
     .description('list the pending decisions of this agent or organisation, newest first')
     .addOption(new Option('--role <role>', 'requests to this side (to) or by this side (from)').choices(['to', 'from']).default('to'))
@@ -86,7 +86,7 @@ export function approvalCommands(program: Command, common: (command: Command) =>
     .description('show one approval, or a requested introduction, with everything that the approver has to know')
     .action((approvalId: string, flags: CommonFlags) => showOne(flags, 'approvals.get', { approvalId }, APPROVALS))
   common(approval.command('approve <approvalId>'))
-    .description('approve what waits, as requested or narrower; an approval of a token is good for one token, within an hour')
+    .description('approve a pending request, as requested or narrower; an approval of a token is good for one token, within an hour')
     .option('--scope <scope>', 'approve only this scope (repeatable)', collect)
     .option('--tool <name>', 'approve only this tool (repeatable)', collect)
     .option('--resource <name>', 'approve only this resource (repeatable)', collect)
@@ -98,13 +98,13 @@ export function approvalCommands(program: Command, common: (command: Command) =>
       }),
     )
   common(approval.command('deny <approvalId>'))
-    .description('deny what waits')
+    .description('deny a pending request')
     .option('--note <text>', 'explanation for the requester, at most 512 characters')
     .action(async (approvalId: string, flags: CommonFlags) =>
       call(flags, 'mutate', 'approvals.deny', definedIn({ approvalId, note: flags.note })),
     )
   common(approval.command('cancel <approvalId>'))
-    .description('cancel what this agent or organisation has asked for, before it is used')
+    .description('cancel a request of this agent or organisation, or its approval that was not used')
     .action((approvalId: string, flags: CommonFlags) => call(flags, 'mutate', 'approvals.cancel', { approvalId }))
   common(approval.command('withdraw <approvalId>'))
     .description('take back an approval before it is used')

@@ -27,11 +27,11 @@ export function issuerCommands(program: Command, common: (command: Command) => C
       list(flags, ISSUERS, named === undefined ? {} : { orgId: await orgIdOf((await openAgent(flags)).agent, named) }),
     )
   endingOptions(common(issuer.command('revoke <issuer>')))
-    .description('revoke an OpenID Provider, the links of its people and their sessions; the members stay')
+    .description('revoke an OpenID Provider and the sessions that it opened; members, their links and their consents stay')
     .action((issuerId: string, flags: CommonFlags) =>
       callEnding(flags, 'issuers.revoke', {
         inputOf: async () => ({ issuerId }),
-        describe: async () => ({ revokes: issuerId, endsWithIt: { links: 'all', sessions: 'those that it opened' } }),
+        describe: async () => ({ revokes: issuerId, endsWithIt: { sessions: 'those that it opened' } }),
       }),
     )
 }

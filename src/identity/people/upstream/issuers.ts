@@ -77,7 +77,7 @@ export const listIssuers = (
     return { items: (await issuersOf(deps, orgId)).map((issuer) => viewOf(deps, issuer)) }
   })
 
-/** Revokes an issuer: with it end the links of its people and their sessions. Members stay, and may sign in by other means. */
+/** Revokes an issuer: nobody can sign in with it, and the sessions that it opened end. Members, their links and their consents stay. */
 export async function revokeIssuer(
   deps: IssuersDeps,
   caller: Caller,

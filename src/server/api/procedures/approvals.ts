@@ -14,10 +14,11 @@ export const APPROVAL_PROCEDURES = {
     caller: 'agents see their own, members those of their organisation',
   },
   'approvals.approve': {
-    summary: 'Approve what waits, as requested or narrower (`narrow`). An approval of a token is good for one token, within an hour.',
+    summary:
+      'Approve a pending request, as requested or narrower (`narrow`). An approval of a token is good for one token, within an hour.',
     caller: 'members of the organisation of the audience; also its agent, except for a scope that requires a person; never the requester',
   },
-  'approvals.deny': { summary: 'Deny what waits.', caller: 'as approvals.approve' },
+  'approvals.deny': { summary: 'Deny a pending request.', caller: 'as approvals.approve' },
   'approvals.cancel': { summary: 'Cancel an approval that is pending or was not used.', caller: 'the requester, its organisation' },
   'approvals.withdraw': { summary: 'Take back an approval that was not used.', caller: 'as approvals.approve' },
   'approvals.watch': {

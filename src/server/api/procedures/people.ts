@@ -22,7 +22,8 @@ export const PEOPLE_PROCEDURES = {
   },
   'issuers.list': { summary: 'List the OpenID Providers of an organisation.', caller: 'members of the organisation, operators' },
   'issuers.revoke': {
-    summary: 'Revoke an OpenID Provider, the links of its people and their sessions. The members stay.',
+    summary:
+      'Revoke an OpenID Provider: nobody can sign in with it, and the sessions that it opened end. Members, their links and their consents stay.',
     caller: 'administrators, operators',
   },
   'links.list': { summary: "List the caller's accounts at OpenID Providers, or those of `memberId`.", caller: 'as sessions.list' },

@@ -26,7 +26,6 @@ export async function tryExternalToken(
   { family, operations }: FamilyUse,
   { audience, bounds }: FamilyGrant,
   narrowing: Narrowing,
-  isRetry: boolean,
 ): Promise<IssuedToken | 'retry'> {
   const { client, key } = authenticated
   for (const name of ['delegation', 'approval_id'])
@@ -52,7 +51,7 @@ export async function tryExternalToken(
     refuse('invalid_request', 'task_id: must be the task that the person was asked for')
   const understands = { restrictions: resource.understands ?? [], handles: [resource.ver] }
   const { maxCalls } = narrowing
-  const calls = await limitCalls(deps, { maxCalls, target: { resource, understands }, scopes, task, readsBudgets: isRetry })
+  const calls = await limitCalls(deps, { maxCalls, target: { resource, understands }, scopes, task })
   const id = ExternalClientId.parse(client.id)
   await deps.noteUse(client)
   return issueToken(deps, barrier, {

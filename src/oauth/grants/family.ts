@@ -28,17 +28,17 @@ export const grantByFamily = (
   request: FamilyRequest,
   use: (deps: FamilyDeps, request: FamilyRequest) => Promise<FamilyUse>,
 ): Promise<IssuedToken> =>
-  withRetries(async (isRetry) => {
+  withRetries(async () => {
     deps.requireRoom('token')
     const used = await use(deps, request)
     const narrowing = parseNarrowing(request.form, AUDIENCE_PARAMETERS)
     const grant = grantFor(used, request)
     const { authenticated } = request
     const issued = isExternal(authenticated)
-      ? await tryExternalToken(deps, { ...request, authenticated }, used, grant, narrowing, isRetry)
+      ? await tryExternalToken(deps, { ...request, authenticated }, used, grant, narrowing)
       : grant.audience === deps.issuer
         ? await tryRootToken(deps, { ...request, authenticated }, used, grant, narrowing)
-        : await tryToken(deps, { ...request, authenticated }, used, grant, narrowing, isRetry)
+        : await tryToken(deps, { ...request, authenticated }, used, grant, narrowing)
     return issued === 'retry' ? issued : { ...issued, refreshToken: used.refreshToken }
   })
 
@@ -71,14 +71,13 @@ async function tryToken(
   used: FamilyUse,
   { audience, bounds }: FamilyGrant,
   narrowing: Narrowing,
-  isRetry: boolean,
 ): Promise<IssuedToken | 'retry'> {
   const { clientId } = used.family
   await requireConsent(deps, used, audience)
   const parameters = parseAudienceParameters(request.form)
   const subject = subjectOf(used, request, AgentId.parse(clientId))
   const parties = { subject, within: bounds, alongside: used.operations }
-  return tryGrantForAudience(deps, request, { ...narrowing, ...parameters, audience }, parties, isRetry)
+  return tryGrantForAudience(deps, request, { ...narrowing, ...parameters, audience }, parties)
 }
 
 /** Without the consent of the person there are no tokens: the client must ask again. */

@@ -1,4 +1,4 @@
-import { limitsOf, maxCallsWithin, needsMaxCalls } from '../../delegation/budgets/budget.js'
+import { type Amounts, limitsOf, maxCallsWithin, needsMaxCalls } from '../../delegation/budgets/budget.js'
 import { readLeft, taking } from '../../delegation/budgets/store.js'
 import { scopesTouchedBy } from '../../delegation/resources/granted-scopes.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
@@ -14,8 +14,6 @@ interface LimitedRequest {
   readonly target: Pick<Target, 'resource' | 'understands'>
   readonly scopes: readonly Scope[]
   readonly task?: TaskDependencies | undefined
-  /** False if the commit is tried first, which fails if a budget has too little left. */
-  readonly readsBudgets: boolean
 }
 
 /**
@@ -23,7 +21,7 @@ interface LimitedRequest {
  */
 export async function limitCalls(
   { storage }: { readonly storage: Pick<Storage, 'count'> },
-  { maxCalls, target, scopes, task, readsBudgets }: LimitedRequest,
+  { maxCalls, target, scopes, task }: LimitedRequest,
 ): Promise<CallLimit | undefined> {
   const budgets = task?.budgets ?? []
   const cost = Math.max(0, ...(target.resource ? scopesTouchedBy(target.resource, scopes) : []).map((scope) => scope.cost ?? 0))
@@ -33,20 +31,16 @@ export async function limitCalls(
       'invalid_target',
       'this audience does not count calls, so no token for it can limit them: its organisation can register that it does (`--understands max_calls`)',
     )
-  const limits = limitsOf(budgets)
-  const decided = (readsBudgets ? undefined : maxCallsWithin({ limits, left: limits }, cost, maxCalls)) ?? (await maxCallsOfRest())
+  const left = await readLeft(storage, budgets)
+  const decided = maxCallsWithin({ limits: limitsOf(budgets), left }, cost, maxCalls) ?? refuseBeyond(left, cost)
   return { maxCalls: decided, cost, taking: taking(budgets, { calls: decided, units: decided * cost }) }
+}
 
-  async function maxCallsOfRest(): Promise<number> {
-    const available = await readLeft(storage, budgets)
-    const { calls, units } = available
-    const rest = [
-      ...(calls === undefined ? [] : [`${calls} calls`]),
-      ...(units === undefined ? [] : [`${units} units (a call costs ${cost})`]),
-    ]
-    return (
-      maxCallsWithin({ limits, left: available }, cost, maxCalls) ??
-      refuse('insufficient_budget', `the budget of the task or of a parent has ${rest.join(' and ')} left`, { available })
-    )
-  }
+function refuseBeyond(available: Partial<Amounts>, cost: number): never {
+  const { calls, units } = available
+  const rest = [
+    ...(calls === undefined ? [] : [`${calls} calls`]),
+    ...(units === undefined ? [] : [`${units} units (a call costs ${cost})`]),
+  ]
+  return refuse('insufficient_budget', `the budget of the task or of a parent has ${rest.join(' and ')} left`, { available })
 }

@@ -144,9 +144,9 @@ const MAX_ATTEMPTS = 20
  * Repeats a grant that a concurrent request has overtaken: by a task with the same reference, which the next attempt finds, or by taking a part of
  * the budget, of which the next attempt takes the rest.
  */
-export async function withRetries<T>(attempt: (isRetry: boolean) => Promise<T | 'retry'>): Promise<T> {
+export async function withRetries<T>(attempt: () => Promise<T | 'retry'>): Promise<T> {
   for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
-    const outcome = await attempt(attempts > 0)
+    const outcome = await attempt()
     if (outcome !== 'retry') return outcome
   }
   return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })

@@ -85,7 +85,7 @@ interface Parties {
 /** Decides the token for an audience, by every grant that issues one. */
 export const grantForAudience = (
   ...request: [deps: ExchangeDeps, request: GrantRequest, requested: AudienceRequest, parties: Parties]
-): Promise<IssuedToken> => withRetries((isRetry) => tryGrantForAudience(...request, isRetry))
+): Promise<IssuedToken> => withRetries(() => tryGrantForAudience(...request))
 
 /** Makes one attempt of `grantForAudience`. Returns `retry` if a concurrent request took something that the token needs. */
 export async function tryGrantForAudience(
@@ -93,7 +93,6 @@ export async function tryGrantForAudience(
   { barrier, authenticated, jkt, form, attempt }: GrantRequest,
   requested: AudienceRequest,
   { subject, actor, within, alongside }: Parties,
-  isRetry = false,
 ): Promise<IssuedToken | 'retry'> {
   const target = await requireTarget(deps, authenticated.client, barrier.now, requested.audience)
   const request = { ...requested, target, audience: target.audience }
@@ -115,8 +114,7 @@ export async function tryGrantForAudience(
     return { ...rights, task }
   })
   // A request that is refused creates nothing, so budgets and approval come before the introduction of an open policy
-  const readsBudgets = isRetry || target.prospective !== undefined
-  const calls = await limitCalls(deps, { ...decision, maxCalls: request.maxCalls, target, readsBudgets })
+  const calls = await limitCalls(deps, { ...decision, maxCalls: request.maxCalls, target })
   const { task, scopes } = decision
   const presenter = AgentId.parse(authenticated.client.id)
   const { delegation, approvalId } = request

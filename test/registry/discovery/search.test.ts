@@ -9,6 +9,15 @@ const skill = (id: string, tags: string[] = ['ocr']) => ({ id, name: `Skill ${id
 const searchAnonymously = async (registry: Registry, input: object) =>
   (await registry.fetch(`/trpc/discovery.search?input=${encodeURIComponent(JSON.stringify(input))}`)).text()
 
+/** The JSON that the bytes are when inflated, or undefined. */
+function readable(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(inflateRawSync(bytes).toString())
+  } catch {
+    return undefined
+  }
+}
+
 /** One agent for each secret: its card has a non-public skill of that name, or none for the empty text. */
 async function populate(registry: Registry, organisation: Actor, secrets: readonly string[]): Promise<AgentActor[]> {
   const agents: AgentActor[] = []
@@ -126,7 +135,8 @@ describe('search', () => {
       expect((await search({ text, limit: 1 })).result.data.cursor).toBe(first.cursor)
       const payload = Buffer.from(first.cursor.split('.')[1], 'base64url')
       expect(payload.length % 64).toBe(28)
-      for (let i = 0; i < 64; i++) expect(() => JSON.parse(inflateRawSync(payload.subarray(i)).toString())).toThrow()
+      // Random bytes can be a compressed digit by chance, never an object
+      for (let i = 0; i < 64; i++) expect(typeof readable(payload.subarray(i))).not.toBe('object')
     }
   })
 

@@ -14,7 +14,7 @@ import type { Handle } from '../../protocol/handles.js'
 import { ActorId, AgentId, type ConsentId, type IntroductionId, type OrgId, type TaskId, type TokenId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
 import { added, DAY_SECONDS, unitOf } from './periods.js'
-import { newProfile, type ProfiledToken, withRefusal, withToken } from './profile.js'
+import { newProfile, type ProfiledToken, withRefusals, withTokens } from './profile.js'
 import {
   MAX_PREVIOUS_TASKS,
   PROFILE_DAYS,
@@ -66,7 +66,7 @@ async function countLink(deps: CountDeps, link: AuditLink): Promise<boolean> {
   const rows = await rowsOfLink(audit.store, link)
   if (rows.length < link.count)
     log.warn('audit rows were removed before the uses in them were counted', { 'audit.link': link.id, rows: link.count - rows.length })
-  const requests = await requestsIn(deps, rows)
+  const requests = counted(await requestsIn(deps, rows))
   const records = await changesOf(
     requests.flatMap(({ used }) => used.map(useId)),
     (id) => uses.records.get(id),
@@ -75,15 +75,15 @@ async function countLink(deps: CountDeps, link: AuditLink): Promise<boolean> {
     requests.flatMap(({ agentId }) => agentId ?? []),
     (id) => uses.profiles.get(id),
   )
-  for (const { row, orgId, agentId, token, used } of requests) {
+  for (const { row, orgId, agentId, token, used, uses: count } of requests) {
     const isUncounted = token === undefined && row.outcome === 'done'
     for (const one of used)
       records.change(useId(one), (before) =>
-        token ? withUse(before, one, token) : isUncounted ? withUncounted(before, row, orgId) : before,
+        token ? withUses(before, one, token, count) : isUncounted ? withUncounted(before, row, orgId, count) : before,
       )
     if (agentId === undefined || isUncounted) continue
     profiles.change(agentId, (before = newProfile(agentId, orgId)) =>
-      token ? withToken(before, token) : withRefusal(before, row.createdAt),
+      token ? withTokens(before, token, count) : withRefusals(before, row.createdAt, count),
     )
   }
   const { ok } = await storage.commit([
@@ -107,7 +107,7 @@ async function countLink(deps: CountDeps, link: AuditLink): Promise<boolean> {
 }
 
 /** A token request, and the token that it got if the record is still stored. */
-interface CountedRequest {
+interface TokenRequest {
   readonly row: AuditRow
   readonly orgId: OrgId
   readonly agentId: AgentId | undefined
@@ -115,14 +115,28 @@ interface CountedRequest {
   readonly used: readonly Used[]
 }
 
-const requestsIn = ({ findTokenRecord }: CountDeps, rows: readonly AuditRow[]): Promise<readonly CountedRequest[]> =>
+/** One of each kind of request, with their number. A busy agent repeats the same request many times a second, and a profile is long. */
+function counted(requests: readonly TokenRequest[]): readonly (TokenRequest & { readonly uses: number })[] {
+  const kinds = new Map<string, TokenRequest & { uses: number }>()
+  for (const request of requests) {
+    const { row, orgId, token, used } = request
+    const { issuedAt, scope, taskId, tools, actors, jkt } = token ?? { issuedAt: row.createdAt }
+    const kind = JSON.stringify([row.actor, row.outcome, orgId, used.map(useId), issuedAt, scope, taskId, tools, actors?.length, jkt])
+    const first = kinds.get(kind)
+    if (first) first.uses++
+    else kinds.set(kind, { ...request, uses: 1 })
+  }
+  return [...kinds.values()]
+}
+
+const requestsIn = ({ findTokenRecord }: CountDeps, rows: readonly AuditRow[]): Promise<readonly TokenRequest[]> =>
   Promise.all(
     rows.flatMap((row) => {
       const [orgId] = row.orgIds
       const agent = AgentId.safeParse(row.actor)
       const client = ActorId.safeParse(row.actor)
       if (row.action !== 'oauth.token' || orgId === undefined || !client.success) return []
-      const request = async (): Promise<CountedRequest> => {
+      const request = async (): Promise<TokenRequest> => {
         const token = row.tokenId && (await findTokenRecord(row.tokenId))
         const used = token ? usedBy(token) : [{ kind: 'client' as const, id: client.data }]
         return { row, orgId, agentId: agent.data, token, used }
@@ -154,12 +168,12 @@ const usedBy = ({ clientId, audience, dependsOn, taskId, introductionId, consent
   ...(consentId ? [{ kind: 'consent' as const, id: consentId }] : []),
 ]
 
-function withUse(before: UseRecord | undefined, used: Used, { orgId, taskId, issuedAt }: CountedToken): UseRecord {
+function withUses(before: UseRecord | undefined, used: Used, { orgId, taskId, issuedAt }: CountedToken, uses: number): UseRecord {
   const record = before ?? newRecord(used, orgId, issuedAt)
   return {
     ...lastUsed(record, issuedAt),
-    count: record.count + 1,
-    days: added(record.days, unitOf(issuedAt, DAY_SECONDS), 1, PROFILE_DAYS),
+    count: record.count + uses,
+    days: added(record.days, unitOf(issuedAt, DAY_SECONDS), uses, PROFILE_DAYS),
     ...(used.kind === 'audience' && { tasks: withTask(record.tasks ?? [], taskId) }),
   }
 }
@@ -167,9 +181,9 @@ function withUse(before: UseRecord | undefined, used: Used, { orgId, taskId, iss
 const withTask = (tasks: readonly TaskId[], taskId: TaskId | undefined): TaskId[] =>
   [...new Set([...(taskId ? [taskId] : []), ...tasks])].slice(0, MAX_PREVIOUS_TASKS)
 
-function withUncounted(before: UseRecord | undefined, { actor, createdAt }: AuditRow, orgId: OrgId): UseRecord {
+function withUncounted(before: UseRecord | undefined, { actor, createdAt }: AuditRow, orgId: OrgId, uses: number): UseRecord {
   const record = before ?? newRecord({ kind: 'client', id: ActorId.parse(actor) }, orgId, createdAt)
-  return { ...lastUsed(record, createdAt), uncounted: (record.uncounted ?? 0) + 1 }
+  return { ...lastUsed(record, createdAt), uncounted: (record.uncounted ?? 0) + uses }
 }
 
 const newRecord = (used: Used, orgId: OrgId, at: number): UseRecord => ({

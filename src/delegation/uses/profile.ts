@@ -49,24 +49,24 @@ export const newProfile = (agentId: AgentId, orgId: OrgId): AgentProfile => ({
   purgeAt: 0,
 })
 
-/** The profile with one more token. Everything that was last used more than PROFILE_DAYS before is dropped. */
-export function withToken(profile: AgentProfile, token: ProfiledToken): AgentProfile {
+/** The profile with `count` more tokens like this one. Everything that was last used more than PROFILE_DAYS before is dropped. */
+export function withTokens(profile: AgentProfile, token: ProfiledToken, count: number): AgentProfile {
   const at = token.issuedAt
   const scopes = parseScope(token.scope) ?? []
   return {
     ...profile,
     rights: scopes.reduce((rights, scope) => withRight(rights, scope, token), profile.rights),
-    hours: added(profile.hours, unitOf(at, HOUR_SECONDS), 1, PROFILE_DAYS * 24),
-    minutes: added(profile.minutes, unitOf(at, MINUTE_SECONDS), 1, MAX_RECENT_MINUTES),
+    hours: added(profile.hours, unitOf(at, HOUR_SECONDS), count, PROFILE_DAYS * 24),
+    minutes: added(profile.minutes, unitOf(at, MINUTE_SECONDS), count, MAX_RECENT_MINUTES),
     depths: withUse(profile.depths, { depth: token.actors.length }, at, 9),
     keys: token.jkt === undefined ? profile.keys : withUse(profile.keys, { jkt: token.jkt }, at, MAX_PROFILE_KEYS),
     purgeAt: Math.max(profile.purgeAt, at + PROFILE_SECONDS),
   }
 }
 
-export const withRefusal = (profile: AgentProfile, at: number): AgentProfile => ({
+export const withRefusals = (profile: AgentProfile, at: number, count: number): AgentProfile => ({
   ...profile,
-  refusals: added(profile.refusals, unitOf(at, DAY_SECONDS), 1, PROFILE_DAYS),
+  refusals: added(profile.refusals, unitOf(at, DAY_SECONDS), count, PROFILE_DAYS),
   purgeAt: Math.max(profile.purgeAt, at + PROFILE_SECONDS),
 })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { newProfile, type ProfiledToken, withToken } from '../../../src/delegation/uses/profile.js'
+import { newProfile, type ProfiledToken, withTokens } from '../../../src/delegation/uses/profile.js'
 import { hasUsedBefore, riskOf } from '../../../src/delegation/uses/risk.js'
 import { AgentProfile } from '../../../src/delegation/uses/store.js'
 import { systemRandom } from '../../../src/lib/random.js'
@@ -22,7 +22,7 @@ const aToken = (changes: Partial<ProfiledToken> = {}): ProfiledToken => ({
   ...changes,
 })
 const profileOf = (tokens: readonly ProfiledToken[]): AgentProfile =>
-  tokens.reduce(withToken, newProfile(newId(systemRandom, 'agt'), newId(systemRandom, 'org')))
+  tokens.reduce((profile, token) => withTokens(profile, token, 1), newProfile(newId(systemRandom, 'agt'), newId(systemRandom, 'org')))
 /** Tokens of ten days, `perHour` in one hour of each. */
 const steady = (perHour = 6, changes: Partial<ProfiledToken> = {}): ProfiledToken[] =>
   Array.from({ length: 10 * perHour }, (_, i) =>

@@ -15,9 +15,18 @@ import { membersGrantedBy } from '../identity/members/find.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
 import { signInsGrantedBy } from '../identity/people/granted.js'
 import type { People } from '../identity/people/people.js'
+import { endingsOfFamilies } from '../oauth/families/end.js'
 import type { RevocationReason } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
-import { type AgentId, type IntroductionId, isResourceId, type TargetId, type TaskId, type TokenId } from '../protocol/ids.js'
+import {
+  type AgentId,
+  type ConsentId,
+  type IntroductionId,
+  isResourceId,
+  type TargetId,
+  type TaskId,
+  type TokenId,
+} from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
 import { cachedReliance, findReliance } from '../registry/cards/reliance/find.js'
 import type { CardTier } from '../storage/storage.js'
@@ -39,6 +48,7 @@ export const newFinders = (stores: Stores) => ({
   endingsOfConsents: (people: People) => endingsWithPeople(stores, people),
   endRemainingConsents: (caller: Caller, people: People, because: RevocationReason) =>
     endRemainingConsents(stores, caller, people, because),
+  endingsOfFamilies: (ended: readonly ConsentId[]) => endingsOfFamilies(stores, ended),
   findTask: (id: TaskId) => findTask(stores, id),
   findTokenRecord: (id: TokenId) => stores.tokens.get(id),
   orgOfOwner: (owner: KeyOwner) => orgOfOwner(stores, owner),

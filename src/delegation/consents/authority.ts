@@ -4,6 +4,7 @@ import { type Caller, mayOversee } from '../../http/caller.js'
 import type { PairwiseIds } from '../../identity/people/pairwise.js'
 import type { Random } from '../../lib/random.js'
 import type { ConsentId } from '../../protocol/ids.js'
+import type { Ending } from '../../protocol/log/entry.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { UsesStore } from '../uses/store.js'
 import type { FindConsentDeps } from './find.js'
@@ -15,6 +16,8 @@ export interface ConsentDeps extends FindConsentDeps {
   readonly audit: Audit
   readonly uses: UsesStore
   readonly pairwiseIds: PairwiseIds
+  /** Endings of the refresh families that have no consent left once these have ended. */
+  readonly endingsOfFamilies: (ended: readonly ConsentId[]) => Promise<readonly Ending[]>
 }
 
 /** True for the person and administrators of its organisation. The client's side sees the pairwise id only. */

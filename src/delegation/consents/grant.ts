@@ -1,13 +1,12 @@
 import type { Random } from '../../lib/random.js'
 import { type Handle, newHandle } from '../../protocol/handles.js'
 import { type Audience, type MemberId, newId, type OrgId } from '../../protocol/ids.js'
-import type { Ending } from '../../protocol/log/entry.js'
 import { type Bounds, coveredBySome, coversRight } from '../../protocol/rights.js'
 import { type Dependencies, joinDependencies } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
 import type { TaskDependencies } from '../tasks/task-dependencies.js'
-import { endingOfConsent, type FindConsentDeps, findConsent, grantedOf, slotOf, stateOf } from './find.js'
+import { type FindConsentDeps, findConsent, grantedOf, slotOf, stateOf } from './find.js'
 import { type Consent, type ConsentClientId, type GrantedConsent, RETENTION_SECONDS } from './store.js'
 
 interface GrantDeps extends FindConsentDeps {
@@ -32,7 +31,8 @@ export interface ConsentDecision {
 interface PreparedConsent {
   readonly consent: GrantedConsent
   readonly operations: readonly Operation[]
-  readonly ends: readonly Ending[]
+  /** An earlier consent, which the new one replaces: the commit must end it. */
+  readonly replaced?: Consent | undefined
 }
 
 /** Prepares the one consent of the person, the client and the audience. A consent that allows less is replaced by a new one. */
@@ -44,7 +44,7 @@ export async function prepareConsent(
 ): Promise<PreparedConsent> {
   const consented = { memberId: person.memberId, clientId: client.id, audience }
   const known = await findConsent(deps, consented)
-  if (known && covers(known, { bounds, taskId: task?.id, expiresAt })) return { consent: known, operations: [], ends: [] }
+  if (known && covers(known, { bounds, taskId: task?.id, expiresAt })) return { consent: known, operations: [] }
   const dependencies = joinDependencies(person.identities, client.identities, ...(task ? [task.dependencies] : []))
   const consent: Consent = {
     id: newId(deps.random, 'cns'),
@@ -77,7 +77,7 @@ export async function prepareConsent(
         : deps.consents.slots.inserting({ id, memberId: person.memberId, ...fields }),
       ...(replaced ? [deps.consents.changing(replaced.id, { ver: replaced.ver }, { revokedAt: now })] : []),
     ],
-    ends: replaced ? [endingOfConsent(replaced)] : [],
+    replaced,
   }
 }
 

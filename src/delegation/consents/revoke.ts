@@ -17,7 +17,7 @@ export async function revokeConsent(
 ): Promise<{ readonly position: Position }> {
   const consent = await requireConsent(deps, caller, id)
   if (stateOf(deps, consent, caller.barrier.now) !== 'valid') refuse('already_revoked', 'the consent was revoked, or has expired')
-  const ends = [endingOfConsent(consent)]
+  const ends = [endingOfConsent(consent), ...(await deps.endingsOfFamilies([id]))]
   const draft = auditDraft(caller, 'consents.revoke', { subject: id, ...otherSide(caller, consent) })
   return deps.trustLog.end({
     type: 'consent.revoked',

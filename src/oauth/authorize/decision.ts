@@ -1,6 +1,6 @@
 import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
-import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
+import { endingOfConsent, type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
 import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
 import type { Consent, GrantedConsent } from '../../delegation/consents/store.js'
 import { type PreparedGrant, prepareGrant } from '../../delegation/introductions/decide/grant.js'
@@ -19,6 +19,7 @@ import { type Dependencies, dependenciesOf, joinDependencies } from '../../proto
 import type { Operation } from '../../storage/storage.js'
 import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
+import { endingsOfFamilies } from '../families/end.js'
 import { newSecret } from '../families/secret.js'
 import { CODE_SECONDS, FAMILY_SECONDS, type FamiliesStore, type Family, type FamilyGrant } from '../families/store.js'
 import type { AuthorizationClient } from './client.js'
@@ -111,7 +112,14 @@ async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOff
     rights.map(async ({ audience, bounds }) => ({ audience, bounds, ...(await prepareConsent(deps, decision, audience, bounds)) })),
   )
   const introductions = await introductionsFor(deps, asked, rights, introduce, until)
-  const ends = prepared.flatMap((one) => one.ends)
+  const replaced = prepared.flatMap((one) => one.replaced ?? [])
+  const ends = [
+    ...replaced.map(endingOfConsent),
+    ...(await endingsOfFamilies(
+      deps,
+      replaced.map(({ id }) => id),
+    )),
+  ]
   const consents = prepared.map(({ audience, bounds, consent }) => ({ audience, bounds, consent }))
   const { family, code } = newFamily(deps, asked, consents, isOffline)
   const facts = { scope: formatScope([...new Set(rights.flatMap(({ bounds }) => bounds.scopes))]).slice(0, 512), until, offline: isOffline }
@@ -224,6 +232,7 @@ function newFamily(
     clientId: client.id,
     clientVersions: client.dependencies.handles.filter(isVersion),
     grants: consents.map(({ audience, bounds, consent }) => ({ audience, bounds, consentId: consent.id })),
+    consentIds: consents.map(({ consent }) => consent.id),
     ...(task && { taskId: task.id }),
     authAt: person.authAt,
     redirectUri,

@@ -5,7 +5,7 @@ import { Audience, ConsentId, FamilyId, Jkt, MemberId, OrgId, TaskId } from '../
 import { Bounds } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
-/** The rights at one audience that a person allowed with this authorization. The consent may allow more, and bounds it as it is at each use. */
+/** The rights at one audience that a person allowed with this authorization. The consent may allow more, and bounds it as it is at each use. A later consent does not replace it. */
 const FamilyGrant = z.strictObject({ audience: Audience, consentId: ConsentId, bounds: Bounds })
 export type FamilyGrant = z.infer<typeof FamilyGrant>
 
@@ -38,6 +38,8 @@ export const Family = z.strictObject({
   /** Versions of the client when the person decided. The code is void once one has ended. */
   clientVersions: z.array(Handle).max(16),
   grants: z.array(FamilyGrant).min(1).max(8),
+  /** The consents of the grants, for an index. */
+  consentIds: z.array(ConsentId).max(8).optional(),
   taskId: TaskId.optional(),
   /** When the person signed in. */
   authAt: z.int(),
@@ -70,7 +72,7 @@ export const FAMILIES: OwnedSpec<Family> = {
   name: 'refresh-families',
   schema: Family,
   key: 'id',
-  indexes: { member: { fields: ['memberId', 'createdAt'] } },
+  indexes: { member: { fields: ['memberId', 'createdAt'] }, consent: { fields: ['consentIds', 'createdAt'] } },
   expires: 'purgeAt',
   ownedBy: ['orgId'],
 }

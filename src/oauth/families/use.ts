@@ -12,7 +12,6 @@ import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import { isRegisteredRedirectUri } from '../../identity/clients/metadata/redirect-uris.js'
 import { equalTexts } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
-import { SKEW_SECONDS } from '../../protocol/claims.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
 import { ActorId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
@@ -20,6 +19,7 @@ import type { Operation } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient, AuthenticatedExternal } from '../client-auth/client-auth.js'
 import type { GrantRequest } from '../issue.js'
+import { endingOfFamily } from './end.js'
 import { newSecret, parseSecret, type Secret, seal, unseal } from './secret.js'
 import type { FamiliesStore, Family } from './store.js'
 
@@ -166,8 +166,3 @@ async function endFamily({ trustLog, audit }: FamilyDeps, client: Client | Exter
   }
   await trustLog.end({ type: 'family.revoked', ends, operations: audit.recordingEnd(draft, { ends, reason: 'compromised' }) })
 }
-
-const endingOfFamily = ({ handle, expiresAt }: Pick<Family, 'handle' | 'expiresAt'>) => ({
-  handle,
-  horizon: expiresAt + SKEW_SECONDS,
-})

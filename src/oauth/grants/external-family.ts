@@ -6,6 +6,7 @@ import { ExternalClientId } from '../../protocol/ids.js'
 import { intersectNames, type Scope } from '../../protocol/rights.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { AuthenticatedExternal, ClientAuthDeps } from '../client-auth/client-auth.js'
+import { requireConsent } from '../families/grant.js'
 import type { FamilyGrant } from '../families/store.js'
 import type { FamilyUse } from '../families/use.js'
 import { type GrantRequest, type IssuedToken, issueToken } from '../issue.js'
@@ -24,15 +25,15 @@ export async function tryExternalToken(
   deps: ExternalFamilyDeps,
   { barrier, authenticated, jkt, form }: Omit<GrantRequest, 'authenticated'> & { readonly authenticated: AuthenticatedExternal },
   { family, operations }: FamilyUse,
-  { audience, bounds }: FamilyGrant,
+  grant: FamilyGrant,
   narrowing: Narrowing,
 ): Promise<IssuedToken | 'retry'> {
+  const { audience, bounds } = grant
   const { client, key } = authenticated
   for (const name of ['delegation', 'approval_id'])
     if (form.get(name) !== undefined) refuse('invalid_request', `${name}: only agents can use it`)
   if (narrowing.taskDescription !== undefined) refuse('invalid_request', 'task_description: only agents create tasks')
-  const [consent, found] = await Promise.all([deps.findConsent({ ...family, audience }), deps.findResource(audience)])
-  if (!consent) return refuse('invalid_grant', 'the person has revoked the consent, or it has expired')
+  const [consent, found] = await Promise.all([requireConsent(deps, family, grant), deps.findResource(audience)])
   if (!found) return refuseTarget()
   const { resource, target, offer } = found
   if (!letsInForPeople(resource, client.orgId)) return refuseTarget()

@@ -6,6 +6,7 @@ import { intersectNames, scopesFor } from '../../protocol/rights.js'
 import { dependenciesOf } from '../../protocol/standing.js'
 import { personScopes } from '../authorize/offer.js'
 import { isExternal } from '../client-auth/client-auth.js'
+import { requireConsent } from '../families/grant.js'
 import type { FamilyGrant } from '../families/store.js'
 import type { FamilyDeps, FamilyRequest, FamilyUse } from '../families/use.js'
 import { type GrantRequest, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
@@ -69,35 +70,33 @@ async function tryToken(
   deps: FamilyGrantDeps,
   request: GrantRequest,
   used: FamilyUse,
-  { audience, bounds }: FamilyGrant,
+  grant: FamilyGrant,
   narrowing: Narrowing,
 ): Promise<IssuedToken | 'retry'> {
   const { clientId } = used.family
-  await requireConsent(deps, used, audience)
+  const { audience, bounds } = grant
+  await requireConsent(deps, used.family, grant)
   const parameters = parseAudienceParameters(request.form)
   const subject = subjectOf(used, request, AgentId.parse(clientId))
   const parties = { subject, within: bounds, alongside: used.operations }
   return tryGrantForAudience(deps, request, { ...narrowing, ...parameters, audience }, parties)
 }
 
-/** Without the consent of the person there are no tokens: the client must ask again. */
-const requireConsent = async ({ findConsent }: FamilyGrantDeps, { family: { memberId, clientId } }: FamilyUse, audience: string) =>
-  (await findConsent({ memberId, clientId, audience })) ?? refuse('invalid_grant', 'the person has revoked the consent, or it has expired')
-
 /** A token for the registry itself: the agent acts there for the person, with few scopes and never with the person's role. */
 async function tryRootToken(
   deps: FamilyGrantDeps,
   { barrier, authenticated, jkt, form }: GrantRequest,
   used: FamilyUse,
-  { audience, bounds }: FamilyGrant,
+  grant: FamilyGrant,
   narrowing: Narrowing,
 ): Promise<IssuedToken | 'retry'> {
+  const { audience, bounds } = grant
   if (jkt === undefined) return refuseWithoutProof()
   const forAudiences = AUDIENCE_PARAMETERS.find((name) => form.get(name) !== undefined)
   if (forAudiences) refuse('invalid_request', `${forAudiences}: not for a token for the registry itself, which is exchanged`)
   const { family } = used
   const { client } = authenticated
-  const consent = await requireConsent(deps, used, audience)
+  const consent = await requireConsent(deps, used.family, grant)
   const allowed = [personScopes(scopesFor(client.ceiling.rights, Audience.parse(deps.issuer))), consent.bounds.scopes, bounds.scopes]
   const scopes = requestedScopes(form, allowed.reduce(intersectNames))
   const tools = narrowNamesTo([client.ceiling.tools, consent.bounds.tools, bounds.tools], narrowing.tools, narrowing.requiredTools, 'tools')

@@ -1,0 +1,48 @@
+import { type FindConsentDeps, stateOf } from '../../delegation/consents/find.js'
+import { SKEW_SECONDS } from '../../protocol/claims.js'
+import type { ConsentId } from '../../protocol/ids.js'
+import type { Ending } from '../../protocol/log/entry.js'
+import type { Cursor } from '../../storage/storage.js'
+import { FAMILY_SECONDS, type FamiliesStore, type Family } from './store.js'
+
+interface EndFamiliesDeps extends FindConsentDeps {
+  readonly families: FamiliesStore
+}
+
+export const endingOfFamily = ({ handle, expiresAt }: Pick<Family, 'handle' | 'expiresAt'>): Ending => ({
+  handle,
+  horizon: expiresAt + SKEW_SECONDS,
+})
+
+/**
+ * Endings of the families that have no consent left once these consents have ended, for the commit that ends the consents. A family with one consent needs
+ * none, because it depends on that consent. A family that is created after this list is useless too: each use requires the consent.
+ */
+export async function endingsOfFamilies(deps: EndFamiliesDeps, ended: readonly ConsentId[]): Promise<readonly Ending[]> {
+  const families = (await Promise.all(ended.map((id) => familiesUnder(deps, id)))).flat()
+  const withoutConsent = await Promise.all(
+    families.map(async (family) => {
+      const others = family.grants.filter(({ consentId }) => !ended.includes(consentId))
+      return (await Promise.all(others.map(({ consentId }) => isValid(deps, consentId)))).includes(true) ? [] : [endingOfFamily(family)]
+    }),
+  )
+  return [...new Map(withoutConsent.flat().map((ending) => [ending.handle, ending])).values()]
+}
+
+/** The families under a consent that are not over and have other consents too. */
+async function familiesUnder({ families, trustLog }: EndFamiliesDeps, consentIds: ConsentId): Promise<readonly Family[]> {
+  const now = trustLog.now()
+  const found: Family[] = []
+  for (let after: Cursor | undefined; ; ) {
+    const page = await families.find('consent', { where: { consentIds }, order: 'down', limit: 100, ...(after && { after }) })
+    found.push(...page.items.filter((family) => family.grants.length > 1 && family.expiresAt > now && !trustLog.ended.has(family.handle)))
+    const oldest = page.items.at(-1)
+    if (page.next === undefined || oldest === undefined || oldest.createdAt + FAMILY_SECONDS < now) return found
+    after = page.next
+  }
+}
+
+async function isValid(deps: EndFamiliesDeps, id: ConsentId): Promise<boolean> {
+  const consent = await deps.consents.get(id)
+  return consent !== undefined && stateOf(deps, consent, deps.trustLog.now()) === 'valid'
+}

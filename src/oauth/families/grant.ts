@@ -1,0 +1,18 @@
+import type { Consented } from '../../delegation/consents/find.js'
+import type { GrantedConsent } from '../../delegation/consents/store.js'
+import { refuse } from '../../errors.js'
+import type { Family, FamilyGrant } from './store.js'
+
+interface ConsentFinder {
+  readonly findConsent: (consented: Consented) => Promise<GrantedConsent | undefined>
+}
+
+/** The consent under which the person allowed the grant. A later consent does not bring the grant back: the client must ask again. */
+export async function requireConsent(
+  { findConsent }: ConsentFinder,
+  { memberId, clientId }: Family,
+  { audience, consentId }: FamilyGrant,
+): Promise<GrantedConsent> {
+  const consent = await findConsent({ memberId, clientId, audience })
+  return consent?.id === consentId ? consent : refuse('invalid_grant', 'the person has revoked or replaced the consent, or it has expired')
+}

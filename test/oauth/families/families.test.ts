@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Registry, startRegistry } from '../../registry.js'
+import { codeFor, type PersonWorld, personWorld, redeem, refresh } from '../authorize/person-world.js'
+
+let registry: Registry
+let world: PersonWorld
+beforeAll(async () => {
+  registry = await startRegistry()
+  world = await personWorld(registry)
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+const invalidGrant = { status: 400, body: { error: 'invalid_grant' } }
+const day = (days: number) => new Date((registry.clock.now() + days * 86_400) * 1000).toISOString().slice(0, 10)
+const month = () => ({ duration: 'until', until: day(20) })
+const OCR = () => ({ resource: world.ocr.audience })
+const both = () => ({ resource: [registry.issuer, world.ocr.audience], scope: 'discovery:read ocr:read offline_access', prompt: 'consent' })
+
+interface ListedConsent {
+  readonly consentId: string
+  readonly audience: string
+  readonly state: string
+}
+
+const consents = async (): Promise<readonly ListedConsent[]> =>
+  (await world.person.query<{ items: ListedConsent[] }>('consents.list', {})).items.filter(({ state }) => state === 'valid')
+
+const revokeConsents = async (isChosen: (consent: ListedConsent) => boolean = () => true) => {
+  for (const { consentId } of (await consents()).filter(isChosen)) await world.person.mutate('consents.revoke', { consentId })
+}
+
+/** The kinds of handles that the newest log entry ends. */
+const endedLast = async (): Promise<readonly string[]> => {
+  const { asOf } = (await (await registry.fetch('/log/entries?limit=0')).json()) as { asOf: string }
+  const { entries } = await (await registry.fetch(`/log/entries?from=${asOf.split('.').at(-1)}&limit=1`)).json()
+  return [...new Set<string>(entries[0].ends.map(({ handle }: { handle: string }) => handle.slice(0, 3)))].sort()
+}
+
+/** A code with refresh tokens for the registry and the OCR agent, redeemed at the OCR agent. */
+const familyOfBoth = async () => (await redeem(registry, world, await codeFor(registry, world, both(), month()), OCR())).body
+
+describe('a family with two consents', () => {
+  test('goes on with the second consent when one is revoked, and does not get the first back', async () => {
+    const { refresh_token: token } = await familyOfBoth()
+    await revokeConsents(({ audience }) => audience === world.ocr.audience)
+    expect(await refresh(registry, world, token, OCR())).toMatchObject(invalidGrant)
+    await codeFor(registry, world, { ...both(), ...OCR(), scope: 'ocr:read offline_access' }, month())
+    expect(await refresh(registry, world, token, OCR())).toMatchObject(invalidGrant)
+    expect(await refresh(registry, world, token, { resource: registry.issuer })).toMatchObject({ status: 200 })
+  })
+
+  test('ends in the log entry that revokes the last consent', async () => {
+    const { refresh_token: token } = await familyOfBoth()
+    await revokeConsents()
+    expect(await endedLast()).toEqual(['cns', 'fam'])
+    await familyOfBoth()
+    for (const resource of [registry.issuer, world.ocr.audience])
+      expect(await refresh(registry, world, token, { resource })).toMatchObject(invalidGrant)
+  })
+
+  test('ends in the commit of a decision that replaces its last consent', async () => {
+    const { refresh_token: token } = await familyOfBoth()
+    await revokeConsents(({ audience }) => audience === registry.issuer)
+    await codeFor(registry, world, { ...OCR(), prompt: 'consent' }, month())
+    expect(await endedLast()).toEqual(['cns', 'fam'])
+    expect(await refresh(registry, world, token, OCR())).toMatchObject(invalidGrant)
+  })
+})

@@ -121,7 +121,7 @@ async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOff
     )),
   ]
   const consents = prepared.map(({ audience, bounds, consent }) => ({ audience, bounds, consent }))
-  const { family, code } = newFamily(deps, asked, consents, isOffline)
+  const { family, code } = newFamily(deps, asked, consents, { isOffline, until })
   const facts = { scope: formatScope([...new Set(rights.flatMap(({ bounds }) => bounds.scopes))]).slice(0, 512), until, offline: isOffline }
   const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id, facts })
   const operations: Operation[] = [
@@ -213,7 +213,7 @@ function newFamily(
   { random, trustLog }: DecisionDeps,
   { client, person, pending, task, now }: Asked,
   consents: readonly GivenConsent[],
-  isOffline: boolean,
+  { isOffline, until }: Pick<Allowed, 'isOffline' | 'until'>,
 ): { readonly family: Family; readonly code: string } {
   const { redirectUri, challenge, jkt } = pending.request
   const id = newId(random, 'fam')
@@ -223,7 +223,8 @@ function newFamily(
     ofConsents(consents, person),
     ...(task ? [dependenciesOf(identitiesOf(task.dependencies.handles), task.dependencies.expiresAt)] : []),
   )
-  const expiresAt = Math.min(standing.expiresAt, now + (isOffline ? FAMILY_SECONDS : CODE_SECONDS + ONLINE_SECONDS))
+  // An earlier consent that covers the decision may last longer than the person has now chosen
+  const expiresAt = Math.min(standing.expiresAt, until, now + (isOffline ? FAMILY_SECONDS : CODE_SECONDS + ONLINE_SECONDS))
   const family: Family = {
     id,
     handle: newHandle(random, 'fam'),

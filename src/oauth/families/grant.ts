@@ -1,7 +1,8 @@
 import type { Consented } from '../../delegation/consents/find.js'
 import type { GrantedConsent } from '../../delegation/consents/store.js'
 import { refuse } from '../../errors.js'
-import type { Family, FamilyGrant } from './store.js'
+import type { FamilyId } from '../../protocol/ids.js'
+import type { FamiliesStore, Family, FamilyGrant } from './store.js'
 
 interface ConsentFinder {
   readonly findConsent: (consented: Consented) => Promise<GrantedConsent | undefined>
@@ -15,4 +16,14 @@ export async function requireConsent(
 ): Promise<GrantedConsent> {
   const consent = await findConsent({ memberId, clientId, audience })
   return consent?.id === consentId ? consent : refuse('invalid_grant', 'the person has revoked or replaced the consent, or it has expired')
+}
+
+/** What a person allowed at the audience with the authorization that a root token is from. */
+export async function findFamilyGrant(
+  { families }: { readonly families: Pick<FamiliesStore, 'get'> },
+  id: FamilyId | undefined,
+  audience: string,
+): Promise<FamilyGrant | undefined> {
+  const family = id && (await families.get(id))
+  return family?.grants.find((grant) => grant.audience === audience)
 }

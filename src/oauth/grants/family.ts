@@ -74,12 +74,11 @@ async function tryToken(
   narrowing: Narrowing,
 ): Promise<IssuedToken | 'retry'> {
   const { clientId } = used.family
-  const { audience, bounds } = grant
   await requireConsent(deps, used.family, grant)
   const parameters = parseAudienceParameters(request.form)
   const subject = subjectOf(used, request, AgentId.parse(clientId))
-  const parties = { subject, within: bounds, alongside: used.operations }
-  return tryGrantForAudience(deps, request, { ...narrowing, ...parameters, audience }, parties)
+  const parties = { subject, familyGrant: grant, alongside: used.operations }
+  return tryGrantForAudience(deps, request, { ...narrowing, ...parameters, audience: grant.audience }, parties)
 }
 
 /** A token for the registry itself: the agent acts there for the person, with few scopes and never with the person's role. */

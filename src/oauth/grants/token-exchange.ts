@@ -1,6 +1,6 @@
 // Token exchange. Order of the checks, all after the read barrier and after client and proof were verified:
 //  1. The presenter may exchange the subject token, and the token stands (`requireSubject`). An actor token is a root token of the presenter.
-//  2. If the chain begins with a person, the first step needs its consent to the presenter for the audience (`requireConsent`).
+//  2. If the chain begins with a person, the first step needs its consent to the presenter for the audience (`requireAllowed`).
 //  3. An introduction from the presenter to the audience stands, and what it relies on at the audience holds (`requireTarget`).
 //     Without a proof, the audience is a resource that accepts bearer tokens (`requireBearer`).
 //  4. Scopes, tools, resources and delegation rights are covered by every source and are not empty (`decideRights`).
@@ -27,6 +27,8 @@ import { type Act, actorOf, INTRODUCED_TOKEN_SECONDS } from '../../protocol/clai
 import { AgentId, type Jkt, type TaskId } from '../../protocol/ids.js'
 import { type Bounds, MAX_TOKEN_SECONDS, type Scope } from '../../protocol/rights.js'
 import { type Barrier, dependenciesOf } from '../../protocol/standing.js'
+import { findFamilyGrant } from '../families/grant.js'
+import type { FamiliesStore, FamilyGrant } from '../families/store.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken, refuseWithoutProof } from '../issue.js'
 import type { TokenDecision } from '../token-decision.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
@@ -51,6 +53,7 @@ export interface ExchangeDeps extends IssueDeps, TargetDeps, RequireApprovalDeps
   readonly tasks: TaskDeps['tasks']
   readonly isCalledFor: TaskDeps['isCalledFor']
   readonly pairwiseIds: PairwiseIds
+  readonly families: Pick<FamiliesStore, 'get'>
 }
 
 /**
@@ -77,8 +80,8 @@ type AudienceRequest = Narrowing & Pick<ExchangeRequest, 'delegation' | 'approva
 interface Parties {
   readonly subject: Subject
   readonly actor?: Pick<Subject, 'claims' | 'dependencies'> | undefined
-  /** A grant that issues the token once only: further bounds, and the operations that its commit must contain. */
-  readonly within?: Bounds | undefined
+  /** A grant that issues the token once only: what the person allowed with its authorization, and the operations that the commit must contain. */
+  readonly familyGrant?: FamilyGrant | undefined
   readonly alongside?: TokenDecision['alongside']
 }
 
@@ -92,12 +95,13 @@ export async function tryGrantForAudience(
   deps: ExchangeDeps,
   { barrier, authenticated, jkt, form, attempt }: GrantRequest,
   requested: AudienceRequest,
-  { subject, actor, within, alongside }: Parties,
+  { subject, actor, familyGrant, alongside }: Parties,
 ): Promise<IssuedToken | 'retry'> {
   const target = await requireTarget(deps, authenticated.client, barrier.now, requested.audience)
   const request = { ...requested, target, audience: target.audience }
   if (jkt === undefined) requireBearer(deps, request)
-  const consent = await requireConsent(deps, subject, target)
+  const allowed = await requireAllowed(deps, subject, target, familyGrant)
+  const consent = allowed?.consent
   const subjectTask = subject.claims.task_id
   const person = subject.person?.memberId
   if (person && target.resource) await requirePeople(deps, target.resource, person)
@@ -105,7 +109,7 @@ export async function tryGrantForAudience(
   const audiences = [request.audience, ...(request.delegation?.rights.map(({ audience }) => audience) ?? [])]
   const orgOf = await organisationsOf(deps.issuer, audiences, (id) => deps.clients.find(id))
   const { introduction, decision } = chooseIntroduction(candidatesOf(target.introductions, request.delegation), (candidate) => {
-    const granted = [candidate.bounds, ...(consent ? [consent.bounds] : []), ...(within ? [within] : [])]
+    const granted = [candidate.bounds, ...(allowed ? [allowed.consent.bounds, allowed.bounds] : [])]
     const rights = decideRights(authenticated, subject, granted, { ...request, orgOf }, form)
     const tasks = { subjectTask, introductionTask: candidate.taskId, consentTask: consent?.taskId }
     const task = requireTask(deps.trustLog.ended, requestedTask, { presenter: authenticated.client.id, person, ...tasks })
@@ -154,13 +158,25 @@ export async function tryGrantForAudience(
   })
 }
 
-/** The first step for a person needs its consent. Later steps stand on that consent (`Subject.steps`). */
-async function requireConsent(deps: ExchangeDeps, { kind, person }: Subject, { audience }: Target): Promise<GrantedConsent | undefined> {
+/**
+ * The first step for a person needs its consent, and is bounded by what the person allowed with this authorization: the consent may be an earlier one that
+ * allows more. Later steps stand on that consent (`Subject.steps`).
+ */
+async function requireAllowed(
+  deps: ExchangeDeps,
+  { kind, person }: Subject,
+  { audience }: Target,
+  familyGrant: FamilyGrant | undefined,
+): Promise<{ readonly consent: GrantedConsent; readonly bounds: Bounds } | undefined> {
   if (kind !== 'root' || !person) return undefined
-  const consent = await deps.findConsent({ ...person, audience })
-  return (
-    consent ?? refuse('invalid_target', 'the person has not consented to this audience, or has revoked the consent: ask for authorization')
-  )
+  const grant = familyGrant ?? (await findFamilyGrant(deps, person.familyId, audience))
+  const consent = grant && (await deps.findConsent({ ...person, audience }))
+  return grant && consent?.id === grant.consentId
+    ? { consent, bounds: grant.bounds }
+    : refuse(
+        'invalid_target',
+        'the person has not allowed this audience with the authorization that the root token is from, or has revoked the consent: ask for authorization',
+      )
 }
 
 /**

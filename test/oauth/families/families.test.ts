@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { claimsOf } from '../../claims-of.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { codeFor, type PersonWorld, personWorld, redeem, refresh } from '../authorize/person-world.js'
+import { exchangeForm, tokenRequest } from '../requests.js'
 
 let registry: Registry
 let world: PersonWorld
@@ -64,5 +66,49 @@ describe('a family with two consents', () => {
     await codeFor(registry, world, { ...OCR(), prompt: 'consent' }, month())
     expect(await endedLast()).toEqual(['cns', 'fam'])
     expect(await refresh(registry, world, token, OCR())).toMatchObject(invalidGrant)
+  })
+})
+
+describe('a decision that an earlier consent covers', () => {
+  const forOcr = (more: object = {}) => ({ ...OCR(), scope: 'ocr:read ocr:admin offline_access', prompt: 'consent', ...more })
+  const earlier = async () => (await redeem(registry, world, await codeFor(registry, world, forOcr(), month()))).body
+
+  test('limits its own tokens to the rights that the person ticked', async () => {
+    const { refresh_token: first } = await earlier()
+    const { body } = await redeem(registry, world, await codeFor(registry, world, forOcr({ scope: 'ocr:read offline_access' }), month()))
+    expect(body.scope).toBe('ocr:read')
+    expect(await refresh(registry, world, body.refresh_token, { scope: 'ocr:admin' })).toMatchObject({ body: { error: 'invalid_scope' } })
+    expect(await refresh(registry, world, first)).toMatchObject({ status: 200, body: { scope: 'ocr:admin ocr:read' } })
+  })
+
+  test('limits what its root token is exchanged for, to its audiences and to the rights there', async () => {
+    await earlier()
+    const rootFor = async (more: object) =>
+      (
+        await redeem(registry, world, await codeFor(registry, world, { prompt: 'consent', ...more }, month()), {
+          resource: registry.issuer,
+        })
+      ).body
+    const exchange = async ({ access_token: token }: { access_token: string }, scope: string) =>
+      tokenRequest(registry, world.client, exchangeForm(token, world.ocr.audience, { scope }))
+    const withOcr = await rootFor({ scope: 'tokens:exchange ocr:read' })
+    expect(await exchange(withOcr, 'ocr:admin')).toMatchObject({ status: 400, body: { error: 'invalid_scope' } })
+    expect(await exchange(withOcr, 'ocr:read')).toMatchObject({ status: 200 })
+    const withoutOcr = await rootFor({ resource: registry.issuer, scope: 'tokens:exchange' })
+    expect(await exchange(withoutOcr, 'ocr:read')).toMatchObject({ status: 400, body: { error: 'invalid_target' } })
+  })
+
+  test('limits its own code and refresh tokens to the duration that the person chose, and leaves those of the earlier one', async () => {
+    const { refresh_token: first } = await earlier()
+    const before = await consents()
+    const once = await redeem(registry, world, await codeFor(registry, world, forOcr(), { duration: 'once' }))
+    expect(once).toMatchObject({ status: 200, body: { scope: 'ocr:admin ocr:read' } })
+    expect(claimsOf(once.body.access_token).exp).toBeLessThanOrEqual(registry.clock.now() + 900)
+    const short = await redeem(registry, world, await codeFor(registry, world, forOcr(), { duration: 'until', until: day(2) }))
+    expect(await consents()).toEqual(before)
+    // This also ends the session of the browser
+    registry.clock.advance(3 * 86_400)
+    expect(await refresh(registry, world, short.body.refresh_token)).toMatchObject(invalidGrant)
+    expect(await refresh(registry, world, first)).toMatchObject({ status: 200 })
   })
 })

@@ -12,10 +12,12 @@ export interface OAuthForm {
 }
 
 const MAX_PARAMETERS = 64
+/** A form of a page has a box per right, tool or resource: up to four lists of 64 (MAX_NAMES). */
+export const MAX_PAGE_PARAMETERS = 320
 const MAX_VALUE_LENGTH = 16_384
 
 /** Parses a form body. Unknown parameters are ignored; a repeated one is refused unless it is `repeatable` (RFC 6749 §3.2). */
-export function parseForm(request: HttpRequest, repeatable: readonly string[] = []): OAuthForm {
+export function parseForm(request: HttpRequest, repeatable: readonly string[] = [], maxParameters = MAX_PARAMETERS): OAuthForm {
   const [mediaType = ''] = String(request.headers['content-type'] ?? '').split(';')
   if (mediaType.trim().toLowerCase() !== 'application/x-www-form-urlencoded')
     refuse('unsupported_media_type', 'send application/x-www-form-urlencoded')
@@ -24,7 +26,7 @@ export function parseForm(request: HttpRequest, repeatable: readonly string[] = 
   if (text === undefined || /%(?![0-9a-fA-F]{2})/.test(text) || /%00/.test(text))
     return refuse('invalid_request', 'the body is not a valid form: use UTF-8, valid percent-encoding and no NUL character')
   // Empty parameters count too: they take time to parse
-  if (text.split('&', MAX_PARAMETERS + 1).length > MAX_PARAMETERS) refuse('invalid_request', `more than ${MAX_PARAMETERS} parameters`)
+  if (text.split('&', maxParameters + 1).length > maxParameters) refuse('invalid_request', `more than ${maxParameters} parameters`)
   return formOf(new URLSearchParams(text), repeatable)
 }
 

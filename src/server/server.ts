@@ -1,4 +1,6 @@
 import { cosignerNameOf } from '../credentials/checkpoint.js'
+import { approvalPages } from '../delegation/approvals/account-pages.js'
+import { consentPages } from '../delegation/consents/account-pages.js'
 import { runMatching } from '../delegation/introductions/capability/match.js'
 import { taskForms } from '../delegation/tasks/account-section.js'
 import { runUseCounting } from '../delegation/uses/schedule.js'
@@ -154,6 +156,8 @@ async function serveCallers(
     youPage(services, services.accountSections),
     ...accountForms(services),
     ...taskForms(services),
+    ...consentPages(services),
+    ...approvalPages(services),
     ...oauthEndpoints(services),
     jwksEndpoint(services),
     ...cardEndpoints(services),

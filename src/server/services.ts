@@ -1,5 +1,7 @@
 // Constructs every feature and passes it the other features that it needs. No other file does so, besides those that it calls for a part of it.
 
+import { approvalsSection } from '../delegation/approvals/account-pages.js'
+import { consentsSection } from '../delegation/consents/account-pages.js'
 import type { ResourceAudience } from '../delegation/resources/find.js'
 import { introduceToOpen } from '../delegation/resources/introduce-to-open.js'
 import { tasksSection } from '../delegation/tasks/account-section.js'
@@ -104,9 +106,11 @@ export async function startServices(deps: ServiceDeps) {
     tickets: newTickets({ ...base, findClient: clients.find }),
     /** The parts of the page /you, in their order. */
     accountSections: [
-      passkeysSection(services),
-      agentsSection(services),
+      approvalsSection({ ...services, ...forTasks }),
+      consentsSection(services),
       tasksSection({ ...services, ...forTasks }),
+      agentsSection(services),
+      passkeysSection(services),
       sessionsSection(services),
     ] as readonly AccountSection[],
     close,

@@ -3,13 +3,15 @@ import { Form } from '../../http/pages/form.js'
 import { seeOther } from '../../http/pages/html.js'
 import { Time } from '../../http/pages/time.js'
 import type { Route } from '../../http/route.js'
-import { personForm } from '../../identity/people/person-routes.js'
+import { idIn, personForm } from '../../identity/people/person-routes.js'
+import type { PersonCaller } from '../../identity/people/session.js'
 import { HOME, type SignInDeps } from '../../identity/people/sign-in.js'
 import type { AccountSection } from '../../identity/people/you-page.js'
 import { TaskId } from '../../protocol/ids.js'
 import type { TaskDeps } from './authority.js'
 import { endTask } from './end.js'
 import { viewOf } from './get.js'
+import { pauseTask, resumeTask } from './pause.js'
 
 const MAX_SHOWN = 50
 
@@ -31,11 +33,18 @@ export const tasksSection =
                 <code>{taskId}</code>, until <Time at={deadline} />
               </p>
               {(state === 'active' || state === 'paused') && (
-                <Form action={`/you/tasks/${taskId}/end`} formKey={person.formKey} purpose="tasks.end" subject={taskId}>
-                  <button class="danger small" type="submit" aria-label={`End the task ${taskId}`}>
-                    End
-                  </button>
-                </Form>
+                <>
+                  <Form {...formOf(taskId, state === 'active' ? 'pause' : 'resume', person)}>
+                    <button class="quiet small" type="submit" aria-label={`${state === 'active' ? 'Pause' : 'Resume'} the task ${taskId}`}>
+                      {state === 'active' ? 'Pause' : 'Resume'}
+                    </button>
+                  </Form>
+                  <Form {...formOf(taskId, 'end', person)}>
+                    <button class="danger small" type="submit" aria-label={`End the task ${taskId}`}>
+                      End
+                    </button>
+                  </Form>
+                </>
               )}
             </li>
           ))}
@@ -44,14 +53,29 @@ export const tasksSection =
     )
   }
 
-export const taskForms = (deps: SignInDeps & TaskDeps): Route[] => [
-  personForm(
-    deps,
-    '/you/tasks/:taskId/end',
-    { purpose: 'tasks.end', subjectOf: ({ params }) => params.taskId ?? '' },
-    async (person, _, { params }) => {
-      await endTask(deps, person, TaskId.parse(params.taskId), { reason: 'user_request' })
-      return seeOther(HOME)
-    },
-  ),
-]
+const OPERATIONS = {
+  end: (deps: TaskDeps, person: PersonCaller, id: TaskId) => endTask(deps, person, id, { reason: 'user_request' }),
+  pause: pauseTask,
+  resume: resumeTask,
+} as const
+type Operation = keyof typeof OPERATIONS
+
+const formOf = (taskId: TaskId, operation: Operation, { formKey }: PersonCaller) => ({
+  action: `/you/tasks/${taskId}/${operation}`,
+  formKey,
+  purpose: `tasks.${operation}`,
+  subject: taskId,
+})
+
+export const taskForms = (deps: SignInDeps & TaskDeps): Route[] =>
+  (['end', 'pause', 'resume'] as const).map((operation) =>
+    personForm(
+      deps,
+      `/you/tasks/:taskId/${operation}`,
+      { purpose: `tasks.${operation}`, subjectOf: ({ params }) => params.taskId ?? '' },
+      async (person, _, { params }) => {
+        await OPERATIONS[operation](deps, person, idIn(TaskId, params.taskId))
+        return seeOther(HOME)
+      },
+    ),
+  )

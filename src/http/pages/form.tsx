@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { ComponentChildren } from 'preact'
 import { refuse } from '../../errors.js'
 import { equalTexts } from '../../lib/bytes.js'
-import { type OAuthForm, parseForm } from '../form.js'
+import { MAX_PAGE_PARAMETERS, type OAuthForm, parseForm } from '../form.js'
 import type { HttpRequest } from '../route.js'
 
 const TOKEN = 'form_token'
@@ -47,7 +47,7 @@ const formTokenOf = ({ formKey, purpose, subject = '' }: FormUse): string =>
  */
 export function requireForm(request: HttpRequest, issuer: string, use: FormUse, repeatable: readonly string[] = []): OAuthForm {
   requireSameOrigin(request, issuer)
-  const form = parseForm(request, repeatable)
+  const form = parseForm(request, repeatable, MAX_PAGE_PARAMETERS)
   if (!equalTexts(form.get(TOKEN) ?? '', formTokenOf(use)))
     refuse('csrf', 'the form is not from a page of this session; go back, reload the page and try again')
   return form

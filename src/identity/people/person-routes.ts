@@ -1,3 +1,5 @@
+import type { z } from 'zod'
+import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import { sessionCookie } from '../../http/pages/cookies.js'
 import { errorPage } from '../../http/pages/error-page.js'
@@ -28,6 +30,12 @@ export const personPage = (
     await deps.trustLog.requireStillStanding(person.barrier, person.dependencies.handles)
     return response
   })
+
+/** The id in the path of a page. A path without one names no page. */
+export function idIn<S extends z.ZodType>(schema: S, text: string | undefined): z.output<S> {
+  const id = schema.safeParse(text)
+  return id.success ? id.data : refuse('not_found', 'there is no page with this address')
+}
 
 /** The purpose and the subject of a form, and the parameters that it may repeat. */
 interface PersonForm {

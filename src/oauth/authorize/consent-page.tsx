@@ -1,10 +1,11 @@
 import { Foreign } from '../../http/pages/foreign.js'
 import { Form } from '../../http/pages/form.js'
+import { dayOf } from '../../http/pages/time.js'
 import type { AgentsStore } from '../../identity/agents/store.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import { isLoopback } from '../../lib/hosts/loopback.js'
 import type { Asked } from './decision.js'
-import { DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, dayOf, MAX_DAYS, rightValue } from './decision-form.js'
+import { DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, MAX_DAYS, rightValue } from './decision-form.js'
 import type { Offer } from './offer.js'
 
 export interface ConsentPageDeps {

@@ -1,5 +1,6 @@
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
+import { endOfDay } from '../../http/pages/time.js'
 import { type Allowed, type Asked, rightsOf } from './decision.js'
 import type { Offer } from './offer.js'
 
@@ -60,12 +61,3 @@ function durationIn(form: OAuthForm, deadline: number | undefined, now: number):
       return refuse('bad_input', 'duration: must be once, task or until')
   }
 }
-
-/** The last second of a day (UTC). */
-function endOfDay(day: string): number | undefined {
-  const start = /^\d{4}-\d{2}-\d{2}$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN
-  return Number.isNaN(start) ? undefined : start / 1000 + DAY_SECONDS - 1
-}
-
-/** A day as an input of type `date` has it. */
-export const dayOf = (epochSeconds: number): string => new Intl.DateTimeFormat('en-CA', { timeZone: 'UTC' }).format(epochSeconds * 1000)

@@ -1,0 +1,250 @@
+import { ACTING_ROLES } from '../../http/caller.js'
+import { Foreign } from '../../http/pages/foreign.js'
+import { Form } from '../../http/pages/form.js'
+import { seeOther } from '../../http/pages/html.js'
+import { More, pageIn } from '../../http/pages/more.js'
+import { page } from '../../http/pages/page.js'
+import { Time } from '../../http/pages/time.js'
+import type { HttpRequest, HttpResponse, Route } from '../../http/route.js'
+import { idIn, personForm, personPage } from '../../identity/people/person-routes.js'
+import type { PersonCaller } from '../../identity/people/session.js'
+import type { SignInDeps } from '../../identity/people/sign-in.js'
+import type { AccountSection } from '../../identity/people/you-page.js'
+import { ApprovalId, IntroductionId } from '../../protocol/ids.js'
+import { BOUNDS_FIELDS, BoundsBoxes, BoundsText, narrowingIn } from '../pages/bounds-form.js'
+import {
+  type AudienceParty,
+  type ClientParty,
+  describeAudience,
+  describeClient,
+  describeTarget,
+  type PartiesDeps,
+} from '../pages/parties.js'
+import { approve, deny } from './decide.js'
+import { getApproval } from './get.js'
+import { listApprovals } from './list.js'
+import type { ApprovalDeps } from './request.js'
+import type { ApprovalView } from './view.js'
+
+type ApprovalPagesDeps = ApprovalDeps & PartiesDeps
+
+const APPROVALS = '/you/approvals'
+const ASKED = { role: 'to', state: 'pending' } as const
+/** How many approvals the page /you shows. */
+const MAX_SHOWN = 5
+
+interface Described {
+  readonly view: ApprovalView
+  readonly requester: ClientParty
+  /** Absent for a capability, which any agent may have. */
+  readonly target: AudienceParty | undefined
+}
+
+async function described(deps: ApprovalPagesDeps, view: ApprovalView): Promise<Described> {
+  const audience = 'audience' in view ? describeAudience(deps, view.audience) : view.to && describeTarget(deps, view.to)
+  const [requester, target] = await Promise.all([describeClient(deps, view.from), audience])
+  return { view, requester, target }
+}
+
+const describedAll = (deps: ApprovalPagesDeps, views: readonly ApprovalView[]): Promise<readonly Described[]> =>
+  Promise.all(views.map((view) => described(deps, view)))
+
+/** What waits for a decision of the person's organisation. Nothing for the role `person`, which does not act for the organisation. */
+export const approvalsSection =
+  (deps: ApprovalPagesDeps): AccountSection =>
+  async (person) => {
+    if (!ACTING_ROLES.includes(person.role)) return null
+    const { items, cursor } = await listApprovals(deps, person, { ...ASKED, limit: MAX_SHOWN })
+    return (
+      <section aria-labelledby="approvals">
+        <h2 id="approvals">What waits for your decision</h2>
+        {items.length === 0 && <p>No request waits.</p>}
+        <Approvals items={await describedAll(deps, items)} />
+        {cursor !== undefined && (
+          <p>
+            <a href={APPROVALS}>All requests that wait</a>
+          </p>
+        )}
+      </section>
+    )
+  }
+
+function Approvals({ items }: { readonly items: readonly Described[] }) {
+  return (
+    <ul class="items">
+      {items.map(({ view, requester, target }) => (
+        <li key={view.approvalId}>
+          <Foreign text={requester.name} />{' '}
+          {target && (
+            <>
+              to <Foreign text={target.name} />
+            </>
+          )}
+          <p class="hint">
+            Requested <Time at={view.requestedAt} />, {'risk' in view && `risk ${view.risk.level}`}
+          </p>
+          <a href={`${APPROVALS}/${view.approvalId}`} aria-label={`Decide the request ${view.approvalId}`}>
+            Decide
+          </a>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** The pages of what waits, and their forms. */
+export const approvalPages = (deps: SignInDeps & ApprovalPagesDeps): Route[] => [
+  personPage(deps, APPROVALS, async (person, request) => {
+    const isActing = ACTING_ROLES.includes(person.role)
+    const { items, cursor } = isActing ? await listApprovals(deps, person, { ...ASKED, ...pageIn(request) }) : { items: [] }
+    return page(
+      { title: 'What waits for your decision', viewer: person },
+      <>
+        {items.length === 0 && <p>No request waits.</p>}
+        <Approvals items={await describedAll(deps, items)} />
+        <More path={APPROVALS} cursor={cursor}>
+          Older requests
+        </More>
+      </>,
+    )
+  }),
+  personPage(deps, `${APPROVALS}/:approvalId`, (person, request) => approvalPage(deps, person, request)),
+  personForm(
+    deps,
+    `${APPROVALS}/:approvalId/approve`,
+    { purpose: 'approvals.approve', subjectOf, repeatable: BOUNDS_FIELDS },
+    async (person, form, request) => {
+      const { requested } = await getApproval(deps, person, approvalIdIn(request))
+      await approve(deps, person, approvalIdIn(request), narrowingIn(form, requested))
+      return seeOther(APPROVALS)
+    },
+  ),
+  personForm(deps, `${APPROVALS}/:approvalId/deny`, { purpose: 'approvals.deny', subjectOf }, async (person, form, request) => {
+    await deny(deps, person, approvalIdIn(request), form.get('note')?.slice(0, MAX_NOTE))
+    return seeOther(APPROVALS)
+  }),
+]
+
+const MAX_NOTE = 512
+
+const approvalIdIn = ({ params }: HttpRequest) => idIn(ApprovalId.or(IntroductionId), params.approvalId)
+const subjectOf = ({ params }: HttpRequest): string => params.approvalId ?? ''
+
+async function approvalPage(deps: ApprovalPagesDeps, person: PersonCaller, request: HttpRequest): Promise<HttpResponse> {
+  const shown = await described(deps, await getApproval(deps, person, approvalIdIn(request)))
+  const { view } = shown
+  const { approvalId: subject, requested } = view
+  const wordsOf: AudienceParty['wordsOf'] = (scope) =>
+    ('words' in view ? view.words.find((one) => one.scope === scope)?.words : undefined) ?? shown.target?.wordsOf(scope)
+  return page(
+    { title: 'A request that waits', viewer: person },
+    <>
+      <Facts {...shown} />
+      {view.state === 'pending' ? (
+        <>
+          <Form action={`${APPROVALS}/${subject}/approve`} formKey={person.formKey} purpose="approvals.approve" subject={subject}>
+            <BoundsBoxes bounds={requested} wordsOf={wordsOf} />
+            <button type="submit">Approve what is ticked</button>
+          </Form>
+          <Form action={`${APPROVALS}/${subject}/deny`} formKey={person.formKey} purpose="approvals.deny" subject={subject}>
+            <label for="note">Reason for a denial (optional; the requester reads it)</label>
+            <input id="note" name="note" maxLength={MAX_NOTE} autoComplete="off" />
+            <button class="danger" type="submit">
+              Deny
+            </button>
+          </Form>
+        </>
+      ) : (
+        <BoundsText bounds={view.approved ?? requested} wordsOf={wordsOf} />
+      )}
+    </>,
+  )
+}
+
+function Facts({ view, requester, target }: Described) {
+  return (
+    <dl>
+      <dt>Requester</dt>
+      <dd>
+        <Foreign text={requester.name} />{' '}
+        {requester.organisation !== undefined && (
+          <>
+            of <Foreign text={requester.organisation} />
+          </>
+        )}{' '}
+        <code>{view.from}</code>
+      </dd>
+      <dt>For</dt>
+      <dd>
+        {target ? <Foreign text={target.name} /> : <Foreign text={('capability' in view && view.capability) || ''} />}{' '}
+        <code>{'audience' in view ? view.audience : view.to}</code>
+      </dd>
+      {'subject' in view && view.subject !== view.from && (
+        <>
+          <dt>On behalf of</dt>
+          <dd>
+            <code>{view.subject}</code>
+          </dd>
+        </>
+      )}
+      {'actors' in view && view.actors.length > 0 && (
+        <>
+          <dt>Passed on by</dt>
+          <dd>
+            <code>{view.actors.join(' ')}</code>
+          </dd>
+        </>
+      )}
+      <dt>Purpose</dt>
+      <dd>
+        <Foreign text={view.purpose} />
+      </dd>
+      <dt>Why it waits</dt>
+      <dd>{view.because.map((reason) => REASONS[reason]).join(' ')}</dd>
+      {'risk' in view && (
+        <>
+          <dt>Risk</dt>
+          <dd>
+            {view.risk.level} {view.risk.parts.map(({ code }) => RISKS[code] ?? code).join(' ')}
+          </dd>
+        </>
+      )}
+      {view.taskId && (
+        <>
+          <dt>Task</dt>
+          <dd>
+            <code>{view.taskId}</code>
+          </dd>
+        </>
+      )}
+      {'newTask' in view && view.newTask && (
+        <>
+          <dt>New task</dt>
+          <dd>
+            <Foreign text={view.newTask.description} />
+          </dd>
+        </>
+      )}
+      <dt>State</dt>
+      <dd>
+        {view.state}, until <Time at={view.expiresAt} />
+      </dd>
+    </dl>
+  )
+}
+
+const REASONS: Readonly<Record<ApprovalView['because'][number], string>> = {
+  scope: 'The resource wants a person to approve a scope.',
+  delegation: 'It could be passed on to others.',
+  policy: 'The target approves each introduction.',
+  scopes: 'It asks for more than the target gives without approval.',
+  capability: 'It asks for a capability that the target has.',
+}
+
+const RISKS: Readonly<Record<string, string>> = {
+  new_audience: 'The requester has not used this audience before.',
+  new_scope: 'The requester has not used this scope there before.',
+  rate: 'The requester asks for unusually many tokens.',
+  deeper: 'The token passes through more agents than before.',
+  new_key: 'The key is less than a day old.',
+}

@@ -1,5 +1,6 @@
 // Runs the examples of README and the quickstarts: every program, every block marked `sh run`, and the configuration of each proxy that is installed.
 import { execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -12,7 +13,10 @@ import { freePort, newStage } from '../../examples/demo/stage.js'
 import { createAgent, joinRegistry, newEs256Signer } from '../../src/client/index.js'
 import { END_WITH_PARENT } from '../child.mjs'
 import { MAIN, runCommand } from '../cli/command-line.js'
+import { newBrowser } from '../identity/people/browser.js'
+import { decide } from '../oauth/authorize/person-world.js'
 import { tempFolder } from '../storage/open-store.js'
+import { run } from './process.js'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -129,6 +133,7 @@ async function runPage(page: string): Promise<string> {
           })
         })
       }
+      if (language === 'sh run person') output += await runForPerson(text, folder)
       if (language === 'sh run')
         output += (await promisify(execFile)('sh', ['-ec', text], { cwd: folder.path, env: folder.env, timeout: 60_000 })).stdout
     }
@@ -136,6 +141,21 @@ async function runPage(page: string): Promise<string> {
   } finally {
     for (const child of children) child.kill('SIGKILL')
   }
+}
+
+/** Runs a program that asks a person: it prints a URL, which the member of the page opens in a browser, and allows. */
+async function runForPerson(text: string, { path: cwd, env }: { readonly path: string; readonly env: Record<string, string> }) {
+  const { stdout: signIn } = await promisify(execFile)('npx', ['credence', 'console', '--no-open'], { cwd, env })
+  const browser = newBrowser(env.REGISTRY ?? '')
+  const offered = await browser.submit(await browser.get('/sign-in'), '/sign-in/ticket', { ticket: /#(\S+)/.exec(signIn)?.[1] ?? '' })
+  await browser.submit(await browser.follow(offered), '/sign-in/confirm')
+  await using program = run('sh', ['-ec', `cd '${cwd}'\n${text}`], { ...env })
+  const ended = once(program.child, 'close')
+  const [, url = ''] = await program.wrote(/^open (\S+)$/m)
+  const { location = '' } = await decide(browser, await browser.get(url), { duration: 'once' })
+  expect((await fetch(location)).status).toBe(200)
+  await ended
+  return program.text().replace(/^open .*\n/m, '')
 }
 
 /** The line that a background program prints once it is listening. */
@@ -147,7 +167,7 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'docs/QUICKSTART-publisher.md': /401\ngranted 200 hello agt_/,
   'docs/KEYS.md': /retiresAt.*revokedCount\s+0.*revokedCount\s+0.*rotated\n.*revoked.*retired.*active/s,
   'docs/QUICKSTART-operator.md': /registrationToken.*agents\.register/s,
-  'docs/QUICKSTART-mcp.md': /^.*401\n.*no note\nStreamableHTTPError 403\nwritten\nmilk\n401\n$/s,
+  'docs/QUICKSTART-mcp.md': /^.*401\n.*no note\nStreamableHTTPError 403\nwritten\nmilk\n401\n.*no note\nposition\s+\S+\n$/s,
   'docs/QUICKSTART-orchestrator.md': /ocr:read valid\n.*\[ true, true ]\n\[ false, false ]\n$/s,
 }
 

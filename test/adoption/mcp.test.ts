@@ -1,6 +1,6 @@
 // The examples of MCP: stock clients of the MCP SDK, and a stock server behind guardMcp, with a registry on loopback.
 import { writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { PrivateKeyJwtProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -8,14 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // @ts-expect-error the example is JavaScript
 import { steppingUp } from '../../examples/mcp-client/stepping-up.js'
 import { confirmAgent, createAgent, newPrivateJwk, signerFromJwk } from '../../src/client/index.js'
-import { freePort } from '../free-port.mjs'
 import { type Actor, aName, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { tempFolder } from '../storage/open-store.js'
+import { EXAMPLES, type NotesServer, startNotesServer } from './notes-server.js'
 import { maxStaleness, register } from './peers.js'
-import { type Running, run } from './process.js'
-
-const EXAMPLES = resolve(import.meta.dirname, '../../examples')
+import { run } from './process.js'
 
 interface Site {
   readonly registry: Registry
@@ -36,42 +34,9 @@ afterAll(async () => {
   await registry[Symbol.asyncDispose]()
 })
 
-interface NotesServer extends AsyncDisposable {
-  readonly url: string
-  readonly resourceId: string
-  restart(): Promise<void>
-}
-
 /** The example server, as a resource that accepts bearer tokens or not. */
-async function notesServer(bearer: 'allowed' | 'refused', { allowBearer = bearer === 'allowed', at: { registry, acme } = site } = {}) {
-  const url = `http://127.0.0.1:${await freePort()}/mcp`
-  const operator = await register(registry, acme)
-  const scopes = ['notes:read', 'notes:write'].map((scope) => ({ scope, words: scope }))
-  const settings = {
-    uri: url,
-    name: 'Notes',
-    scopes,
-    policy: { mode: 'open' },
-    bearer,
-    operatorAgentId: operator.agentId,
-    understands: ['max_calls'],
-  }
-  const { resourceId } = await acme.mutate<{ resourceId: string }>('resources.register', settings)
-  const { agentId, registrationToken } = operator
-  const keyFile = join(folder.path, `${agentId}.json`)
-  const server = { issuer: registry.issuer, agentId, registrationToken, resource: url, resourceId, keyFile, allowBearer }
-  const start = async () => {
-    const started: Running = run(process.execPath, [join(EXAMPLES, 'mcp-server/server.js')], { AGENT: JSON.stringify(server) })
-    await started.wrote(/listening on \d+/)
-    return started
-  }
-  let running = await start()
-  const restart = async () => {
-    await running[Symbol.asyncDispose]()
-    running = await start()
-  }
-  return { url, resourceId, restart, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() } satisfies NotesServer
-}
+const notesServer = (bearer: 'allowed' | 'refused', { allowBearer = bearer === 'allowed', at = site } = {}) =>
+  startNotesServer({ ...at, folder: folder.path }, { bearer, allowBearer })
 
 /** An agent with a key file, whose ceiling allows these scopes of a server. */
 async function anAgent(server: NotesServer, { scopes = ['notes:read', 'notes:write'], at: { registry, acme } = site } = {}) {

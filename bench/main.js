@@ -1,11 +1,24 @@
-// npm run bench -- exchange verify push catch-up log-verify search relevance growth trpc fair stores core speed sizes [--check] [--quick]
+// npm run bench -- exchange verify push catch-up log-verify search relevance growth trpc fair capability stores core speed sizes [--check] [--quick]
 // Without names, all run except stores and core, which need a mongod, speed, which repeats others, and sizes.
 // Every goal is a ratio of two medians. Both are measured in this run, in several interleaved rounds.
 import { finish, newReport } from './lib/report.js'
 
 /** Benchmarks that run only if they are named. */
 const NAMED_ONLY = ['stores', 'core', 'speed', 'sizes']
-const BENCHES = ['exchange', 'verify', 'push', 'catch-up', 'log-verify', 'search', 'relevance', 'growth', 'trpc', 'fair', ...NAMED_ONLY]
+const BENCHES = [
+  'exchange',
+  'verify',
+  'push',
+  'catch-up',
+  'log-verify',
+  'search',
+  'relevance',
+  'growth',
+  'trpc',
+  'fair',
+  'capability',
+  ...NAMED_ONLY,
+]
 const args = process.argv.slice(2)
 const isQuick = args.includes('--quick')
 const isChecked = args.includes('--check')

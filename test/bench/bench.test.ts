@@ -27,6 +27,7 @@ test.each([
   'growth',
   'trpc',
   'fair',
+  'capability',
 ])('%s runs, and its last line is JSON with figures and goals', async (name) => {
   const { code, lines } = await run([name, '--quick'])
   expect(code).toBe(0)

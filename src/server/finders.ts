@@ -1,5 +1,5 @@
-import { type Consented, consentsGrantedBy, findConsent } from '../delegation/consents/find.js'
-import { endingsWithPeople, endRemainingConsents } from '../delegation/consents/revoke.js'
+import { type Consented, consentsGrantedBy, endingsOfPeople, findConsent } from '../delegation/consents/find.js'
+import { endWithConsents } from '../delegation/consents/revoke.js'
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
@@ -14,9 +14,8 @@ import { keysGrantedBy } from '../identity/keys/find.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
 import { signInsGrantedBy } from '../identity/people/granted.js'
-import type { People } from '../identity/people/people.js'
-import { endingsOfFamilies } from '../oauth/families/end.js'
-import type { RevocationReason } from '../protocol/end-reason.js'
+import type { EndingOfPeople, People } from '../identity/people/people.js'
+import { endingsOfFamilies, endingsOfFamiliesBy, familiesGrantedBy } from '../oauth/families/end.js'
 import type { Handle } from '../protocol/handles.js'
 import {
   type AgentId,
@@ -28,6 +27,7 @@ import {
   type TokenId,
 } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
+import type { Ending } from '../protocol/log/entry.js'
 import { cachedReliance, findReliance } from '../registry/cards/reliance/find.js'
 import type { CardTier } from '../storage/storage.js'
 import { newQuotas } from './quotas.js'
@@ -45,9 +45,8 @@ export const newFinders = (stores: Stores) => ({
     requireCreationRate(stores.rateLimits, creator, (await stores.limits.ofClient(creator)).creationsPerSecond)
   },
   findConsent: (consented: Consented) => findConsent(stores, consented),
-  endingsOfConsents: (people: People) => endingsWithPeople(stores, people),
-  endRemainingConsents: (caller: Caller, people: People, because: RevocationReason) =>
-    endRemainingConsents(stores, caller, people, because),
+  endWithConsents: (people: People, ending: EndingOfPeople) =>
+    endWithConsents({ ...stores, endingsOf: (of) => endingsOfConsentsAndFamilies(stores, of) }, people, ending),
   endingsOfFamilies: (ended: readonly ConsentId[]) => endingsOfFamilies(stores, ended),
   findTask: (id: TaskId) => findTask(stores, id),
   findTokenRecord: (id: TokenId) => stores.tokens.get(id),
@@ -64,10 +63,17 @@ export const newFinders = (stores: Stores) => ({
         tasksGrantedBy(stores, handle, since),
         introductionsGrantedBy(stores, handle, since),
         consentsGrantedBy(stores, handle, since),
+        familiesGrantedBy(stores, handle, since),
         resourcesGrantedBy(stores, handle, since),
       ])
     ).flat(),
 })
+
+/** A family depends on the membership, but not on how the person signed in. */
+const endingsOfConsentsAndFamilies = async (stores: Stores, people: People): Promise<readonly Ending[]> => [
+  ...(await endingsOfPeople(stores, people)),
+  ...('grantedBy' in people ? await endingsOfFamiliesBy(stores, people.grantedBy) : []),
+]
 
 /** What introductions allow, by the current cards of their targets. */
 function newIntroductionFinders(stores: Stores) {

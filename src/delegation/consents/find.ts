@@ -1,13 +1,12 @@
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { countNewest, type Quota } from '../../identity/limits/quota.js'
 import type { People } from '../../identity/people/people.js'
-import { SKEW_SECONDS } from '../../protocol/claims.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { MemberId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
-import type { Cursor } from '../../storage/storage.js'
 import { grantedSince } from '../../trust-log/granted-since.js'
+import { endingOfExpiring, standingEndings } from '../../trust-log/standing-endings.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Consent, ConsentClientId, ConsentsStore, GrantedConsent } from './store.js'
 
@@ -57,11 +56,6 @@ export function stateOf({ trustLog }: Pick<FindConsentDeps, 'trustLog'>, consent
   return stands(trustLog.ended, [consent.handle, ...consent.dependsOn]) ? 'valid' : 'revoked'
 }
 
-export const endingOfConsent = ({ handle, expiresAt }: Pick<Consent, 'handle' | 'expiresAt'>): Ending => ({
-  handle,
-  horizon: expiresAt + SKEW_SECONDS,
-})
-
 /** Maximum number of valid consents of a person. */
 const MAX_CONSENTS = 500
 
@@ -81,20 +75,9 @@ export const consentsQuota = (
     ),
 })
 
-/** Endings of the consents that stand of one person, or of all people of an organisation: at most `limit`. */
-export async function endingsOfPeople({ consents, trustLog }: FindConsentDeps, people: People, limit: number): Promise<readonly Ending[]> {
-  const endings: Ending[] = []
-  const index = 'memberId' in people ? 'member' : 'organisation'
-  for (let after: Cursor | undefined; endings.length < limit; ) {
-    const page = await consents.find(index, { where: people, order: 'down', limit: 100, ...(after && { after }) })
-    endings.push(
-      ...page.items.filter(({ expiresAt, handle }) => expiresAt > trustLog.now() && !trustLog.ended.has(handle)).map(endingOfConsent),
-    )
-    if (page.next === undefined) break
-    after = page.next
-  }
-  return endings.slice(0, limit)
-}
+/** Endings of all consents of these people that stand. */
+export const endingsOfPeople = ({ consents, trustLog }: FindConsentDeps, people: People): Promise<readonly Ending[]> =>
+  standingEndings(trustLog, consents, 'memberId' in people ? 'member' : 'orgId' in people ? 'organisation' : 'grantedBy', people)
 
 /** Endings of the consents that were granted by means of `granter` at or after `since` (epoch seconds). */
 export const consentsGrantedBy = (
@@ -102,4 +85,4 @@ export const consentsGrantedBy = (
   granter: Handle,
   since: number,
 ): Promise<readonly Ending[]> =>
-  grantedSince(consents, { grantedBy: granter, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfConsent })
+  grantedSince(consents, { grantedBy: granter, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfExpiring })

@@ -1,12 +1,14 @@
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import type { People } from '../../identity/people/people.js'
+import type { EndingOfPeople, People } from '../../identity/people/people.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { ConsentId, OrgId } from '../../protocol/ids.js'
-import type { Position } from '../../protocol/log/entry.js'
+import type { Ending, Position } from '../../protocol/log/entry.js'
+import type { Operation } from '../../storage/storage.js'
+import { endingOfExpiring } from '../../trust-log/standing-endings.js'
 import { type ConsentDeps, requireConsent } from './authority.js'
-import { endingOfConsent, endingsOfPeople, stateOf } from './find.js'
+import { stateOf } from './find.js'
 
 /** Revokes a consent with every token and refresh family that depends on it. For the person and administrators of both sides. */
 export async function revokeConsent(
@@ -17,7 +19,7 @@ export async function revokeConsent(
 ): Promise<{ readonly position: Position }> {
   const consent = await requireConsent(deps, caller, id)
   if (stateOf(deps, consent, caller.barrier.now) !== 'valid') refuse('already_revoked', 'the consent was revoked, or has expired')
-  const ends = [endingOfConsent(consent), ...(await deps.endingsOfFamilies([id]))]
+  const ends = [endingOfExpiring(consent), ...(await deps.endingsOfFamilies([id]))]
   const draft = auditDraft(caller, 'consents.revoke', { subject: id, ...otherSide(caller, consent) })
   return deps.trustLog.end({
     type: 'consent.revoked',
@@ -35,27 +37,32 @@ function otherSide(caller: Caller, { orgId, clientOrg }: { readonly orgId: OrgId
   return other === undefined || other === caller.orgId ? {} : { otherOrgId: other }
 }
 
-/** Maximum number of consents that one commit ends. */
+/** Maximum number of consents and families that one commit ends. */
 const MAX_ENDINGS = 5000
 
-/** Endings of the first consents of people who lose their membership, for the commit that revokes it. */
-export const endingsWithPeople = (deps: Pick<ConsentDeps, 'consents' | 'trustLog'>, people: People) =>
-  endingsOfPeople(deps, people, MAX_ENDINGS)
+interface EndWithConsentsDeps extends Pick<ConsentDeps, 'trustLog' | 'audit'> {
+  /** The consents of people, and the refresh families that need an ending of their own. */
+  readonly endingsOf: (people: People) => Promise<readonly Ending[]>
+}
 
 /**
- * Ends the consents that people still have after their membership has ended: those past the first commit, and those that were granted between the
- * list and the commit. No consent can be granted afterwards. Call before the revocation is acknowledged.
+ * Ends a handle and what depends on it without naming it. The first commit ends the handle and up to MAX_ENDINGS consents; further commits end the others,
+ * and those that were granted between the list and the first commit. Later no consent can be granted, because it would depend on the handle.
  */
-export async function endRemainingConsents(
-  deps: Pick<ConsentDeps, 'consents' | 'trustLog' | 'audit'>,
-  caller: Caller,
+export async function endWithConsents(
+  { trustLog, audit, endingsOf }: EndWithConsentsDeps,
   people: People,
-  because: RevocationReason,
-): Promise<void> {
-  for (;;) {
-    const ends = await endingsWithPeople(deps, people)
-    if (ends.length === 0) return
-    const draft = auditDraft(caller, 'consents.revoke', { subject: 'memberId' in people ? people.memberId : people.orgId })
-    await deps.trustLog.end({ type: 'consent.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
-  }
+  { type, handle, draft, because, operations = [] }: EndingOfPeople,
+): Promise<{ readonly position: Position }> {
+  const end = (as: Pick<EndingOfPeople, 'type' | 'draft'>, ends: readonly Ending[], further: readonly Operation[] = []) =>
+    trustLog.end({ type: as.type, ends, operations: [...further, ...audit.recordingEnd(as.draft, { ends, ...because })] })
+  const listed = await endingsOf(people)
+  const ended = await end({ type, draft }, [{ handle }, ...listed.slice(0, MAX_ENDINGS)], operations)
+  const further = { type: 'consent.revoked', draft: { ...draft, action: 'consents.revoke' } } as const
+  let left: readonly Ending[] = listed.slice(MAX_ENDINGS)
+  do {
+    for (let first = 0; first < left.length; first += MAX_ENDINGS) await end(further, left.slice(first, first + MAX_ENDINGS))
+    left = await endingsOf(people)
+  } while (left.length > 0)
+  return ended
 }

@@ -40,13 +40,11 @@ export async function requireOwner(deps: OwnerDeps, caller: Caller, owner: KeyOw
 }
 
 /** Returns the key to a caller that may revoke it. */
-export async function requireRegisteredKey(
-  deps: { readonly registeredKeys: RegisteredKeysStore },
+export const requireRegisteredKey = async (
+  { registeredKeys }: { readonly registeredKeys: RegisteredKeysStore },
   caller: Caller,
   id: RegisteredKeyId,
-): Promise<RegisteredKey> {
-  const registeredKey = await deps.registeredKeys.get(id)
-  if (!registeredKey || requireMayManage(caller, registeredKey.owner, registeredKey.orgId, 'revoke') === undefined)
-    return refuse('not_found', 'no such registered key')
-  return registeredKey
-}
+): Promise<RegisteredKey> => requireRevocable(caller, await registeredKeys.get(id))
+
+export const requireRevocable = <Key extends Pick<RegisteredKey, 'owner' | 'orgId'>>(caller: Caller, key: Key | undefined): Key =>
+  key && requireMayManage(caller, key.owner, key.orgId, 'revoke') !== undefined ? key : refuse('not_found', 'no such registered key')

@@ -28,6 +28,9 @@ export interface RevokeKeyDeps extends Pick<WithdrawDeps, 'registeredClients'> {
   readonly grantedBy: (handle: Handle, since: number) => Promise<readonly Ending[]>
 }
 
+/** A registered key, or a passkey of a member. */
+export type OwnedKey = Pick<RegisteredKey, 'id' | 'handle' | 'owner' | 'orgId'>
+
 /** Revokes a key immediately, with every token that it authenticated. */
 export async function revokeKey(
   deps: RevokeKeyDeps,
@@ -48,7 +51,7 @@ export async function revokeKey(
 }
 
 /** Operations for a commit that ends a compromised key: its thief may have read the open codes and the registration access token of its owner. */
-export async function withdrawingForOwner(deps: WithdrawDeps, { owner }: RegisteredKey): Promise<readonly Operation[]> {
+export async function withdrawingForOwner(deps: WithdrawDeps, { owner }: Pick<OwnedKey, 'owner'>): Promise<readonly Operation[]> {
   const clientId = ClientId.safeParse(owner).data
   return clientId === undefined ? [] : withdrawing(deps, clientId)
 }
@@ -58,7 +61,7 @@ export const indexingCardsOf = (deps: IndexingDeps, key: RegisteredKey): readonl
   MemberId.safeParse(key.owner).success ? [] : [indexingCardsBelow(deps, key)]
 
 /** The cards of the key's agent and of the agents below it, or of the organisation. */
-export function indexingCardsBelow({ agents, random, trustLog }: IndexingDeps, { owner, orgId }: RegisteredKey): Operation {
+export function indexingCardsBelow({ agents, random, trustLog }: IndexingDeps, { owner, orgId }: OwnedKey): Operation {
   const agentId = AgentId.safeParse(owner).data
   return agents.cardsToIndex.inserting({ id: newHandle(random, 'ver'), ...(agentId && { agentId }), orgId, createdAt: trustLog.now() })
 }
@@ -69,5 +72,5 @@ export function requireNotEnded({ trustLog }: Pick<RevokeKeyDeps, 'trustLog'>, {
   if (trustLog.ended.has(handle)) refuse('already_revoked', 'the key was revoked')
 }
 
-export const keyAuditDraft = (caller: Caller, action: string, { orgId, id }: RegisteredKey): AuditDraft =>
+export const keyAuditDraft = (caller: Caller, action: string, { orgId, id }: OwnedKey): AuditDraft =>
   auditDraft(caller, action, { orgId, subject: id })

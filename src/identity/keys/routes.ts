@@ -4,13 +4,13 @@ import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { ClientId, RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import type { OwnerDeps } from './authority.js'
-import { compromiseKey } from './compromise.js'
+import { type CompromiseDeps, compromiseKey } from './compromise.js'
 import { issueKeyCode, type KeyCodeDeps } from './issue-code.js'
 import { listRegisteredKeys, type RegisteredKeyList } from './list.js'
 import { type KeyCodeRedeemed, redeemKeyCode } from './redeem-code.js'
 import { registerKey } from './register.js'
 import { retireKey } from './retire.js'
-import { type RevokeKeyDeps, revokeKey } from './revoke.js'
+import { revokeKey } from './revoke.js'
 import { type KeyRotated, rotateKey } from './rotate.js'
 import { withdrawKeyCodes } from './withdraw-codes.js'
 
@@ -24,7 +24,7 @@ const OverlapSeconds = z
   .min(0)
   .max(90 * 86_400)
 
-export const registeredKeysRoutes = (deps: KeyCodeDeps & RevokeKeyDeps & OwnerDeps) =>
+export const registeredKeysRoutes = (deps: KeyCodeDeps & CompromiseDeps & OwnerDeps) =>
   router({
     register: creationFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner, use: KeyPurpose, jwk: OfferedJwk, proof: OfferedProof }))

@@ -16,10 +16,6 @@ export async function revokeMember(
 ): Promise<{ position: Position }> {
   const member = await requireMember(deps, caller, id)
   if (deps.trustLog.ended.has(member.handle)) refuse('already_revoked', 'the member was revoked')
-  const ends = [{ handle: member.handle }, ...(await deps.endingsOfConsents({ memberId: id }))]
   const draft = auditDraft(caller, 'members.revoke', { orgId: member.orgId, subject: id })
-  const operations = deps.audit.recordingEnd(draft, { ends, ...because })
-  const revoked = await deps.trustLog.end({ type: 'member.revoked', ends, operations })
-  await deps.endRemainingConsents(caller, { memberId: id }, because)
-  return revoked
+  return deps.endWithConsents({ memberId: id }, { type: 'member.revoked', handle: member.handle, draft, because })
 }

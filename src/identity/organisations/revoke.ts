@@ -1,4 +1,3 @@
-import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
@@ -13,7 +12,6 @@ import type { OrganisationsStore } from './store.js'
 export interface RevokeOrganisationDeps extends ConsentsOfPeople {
   readonly organisations: OrganisationsStore
   readonly trustLog: TrustLog
-  readonly audit: Audit
   readonly agents: Pick<AgentsStore, 'cardsToIndex'>
 }
 
@@ -31,16 +29,14 @@ export async function revokeOrganisation(
   if (!organisation) return refuse('not_found', 'no such organisation')
   if (organisation.role === 'operators') return refuse('forbidden', 'the organisation that runs the registry cannot be revoked')
   if (deps.trustLog.ended.has(organisation.handle)) return refuse('already_revoked', 'the organisation was revoked')
-  const ends = [{ handle: organisation.handle }, ...(await deps.endingsOfConsents({ orgId }))]
-  const draft = auditDraft(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId })
-  const revoked = await deps.trustLog.end({
-    type: 'organisation.revoked',
-    ends,
-    operations: [
-      deps.agents.cardsToIndex.inserting({ id: organisation.handle, orgId, createdAt: caller.barrier.now }),
-      ...deps.audit.recordingEnd(draft, { ends, ...because }),
-    ],
-  })
-  await deps.endRemainingConsents(caller, { orgId }, because)
-  return revoked
+  return deps.endWithConsents(
+    { orgId },
+    {
+      type: 'organisation.revoked',
+      handle: organisation.handle,
+      draft: auditDraft(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId }),
+      because,
+      operations: [deps.agents.cardsToIndex.inserting({ id: organisation.handle, orgId, createdAt: caller.barrier.now })],
+    },
+  )
 }

@@ -1,15 +1,28 @@
-import type { Caller } from '../../http/caller.js'
+import type { AuditDraft } from '../../audit/audit.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
+import type { Handle } from '../../protocol/handles.js'
 import type { MemberId, OrgId } from '../../protocol/ids.js'
-import type { Ending } from '../../protocol/log/entry.js'
+import type { EntryType, Position } from '../../protocol/log/entry.js'
+import type { Operation } from '../../storage/storage.js'
 
-/** A person, or all people of an organisation. */
-export type People = { readonly memberId: MemberId } | { readonly orgId: OrgId }
+/** A person; all people of an organisation; or all who signed in by means of a passkey, an account or an OpenID Provider. */
+export type People = { readonly memberId: MemberId } | { readonly orgId: OrgId } | { readonly grantedBy: Handle }
 
-/** Tokens for a person do not depend on its membership, because its handle would identify it. So its consents end with the membership. */
+/** The end of something that consents stand on. */
+export interface EndingOfPeople {
+  readonly type: EntryType
+  readonly handle: Handle
+  readonly draft: AuditDraft
+  readonly because: RevocationReason
+  /** Further operations of the commit. */
+  readonly operations?: readonly Operation[]
+}
+
+/**
+ * Tokens for a person depend neither on its membership nor on how it signed in, because these handles would identify it. So its consents end together with
+ * them.
+ */
 export interface ConsentsOfPeople {
-  /** For the commit that ends the membership. */
-  readonly endingsOfConsents: (people: People) => Promise<readonly Ending[]>
-  /** Ends the consents that are left after this commit. To be called before the revocation is acknowledged. */
-  readonly endRemainingConsents: (caller: Caller, people: People, because: RevocationReason) => Promise<void>
+  /** Ends the handle, and with it the consents of the people. Resolves when none is left. */
+  readonly endWithConsents: (people: People, ending: EndingOfPeople) => Promise<{ readonly position: Position }>
 }

@@ -4,6 +4,7 @@ import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { IssuerId, LinkId, MemberId, OrgId, RegisteredKeyId, SessionId } from '../../protocol/ids.js'
 import { listPasskeys, type PasskeyDeps, type PasskeyView, revokePasskey } from './passkeys/passkeys.js'
+import type { ConsentsOfPeople } from './people.js'
 import { endAllSessions, endSession, listSessions, type SessionsDeps } from './sessions.js'
 import { issueTicket, type TicketDeps, type TicketIssued } from './ticket.js'
 import {
@@ -43,7 +44,7 @@ const IssuerUrl = z
   .max(512)
   .regex(/^https?:\/\/[^\s?#@\\]+$/, 'expected the issuer URL of an OpenID Provider, such as https://login.acme.example')
 
-export const issuersRoutes = (deps: IssuersDeps) =>
+export const issuersRoutes = (deps: IssuersDeps & ConsentsOfPeople) =>
   router({
     register: creationFor('admin', ADMINISTRATORS)
       .input(
@@ -63,7 +64,7 @@ export const issuersRoutes = (deps: IssuersDeps) =>
       .mutation(({ ctx, input: { issuerId, ...because } }) => revokeIssuer(deps, ctx.caller, issuerId, because)),
   })
 
-export const linksRoutes = (deps: SessionsDeps) =>
+export const linksRoutes = (deps: SessionsDeps & ConsentsOfPeople) =>
   router({
     list: procedureFor('any', PEOPLE)
       .input(OfMember)

@@ -3,6 +3,7 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { MemberId, type SessionId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
+import { codeStands } from '../keys/one-time-code.js'
 import { type ManageMemberDeps, requireMember } from '../members/authority.js'
 import type { PeopleStore, Session } from './store.js'
 
@@ -32,7 +33,7 @@ export const listSessions = (
   deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
     await requireMember(deps, caller, memberId)
     const { items } = await deps.people.sessions.find('member', { where: { memberId }, order: 'down', limit: 100 })
-    return { items: items.filter(({ expiresAt }) => expiresAt > now).map(viewOf) }
+    return { items: items.filter(({ expiresAt, dependsOn }) => expiresAt > now && codeStands(deps.trustLog, dependsOn)).map(viewOf) }
   })
 
 const viewOf = ({ id, createdAt, usedAt, expiresAt, amr, browser }: Session): SessionView => ({

@@ -1,6 +1,6 @@
 import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
-import { endingOfConsent, type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
+import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
 import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
 import type { Consent, GrantedConsent } from '../../delegation/consents/store.js'
 import { type PreparedGrant, prepareGrant } from '../../delegation/introductions/decide/grant.js'
@@ -18,6 +18,7 @@ import { type Bounds, formatScope } from '../../protocol/rights.js'
 import { type Dependencies, dependenciesOf, joinDependencies } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
+import { endingOfExpiring } from '../../trust-log/standing-endings.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import { endingsOfFamilies } from '../families/end.js'
 import { newSecret } from '../families/secret.js'
@@ -114,7 +115,7 @@ async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOff
   const introductions = await introductionsFor(deps, asked, rights, introduce, until)
   const replaced = prepared.flatMap((one) => one.replaced ?? [])
   const ends = [
-    ...replaced.map(endingOfConsent),
+    ...replaced.map(endingOfExpiring),
     ...(await endingsOfFamilies(
       deps,
       replaced.map(({ id }) => id),
@@ -189,8 +190,8 @@ function decisionOf({ client, person, task, now }: Asked, expiresAt: number): Co
     person: {
       memberId: person.id,
       orgId: person.orgId,
-      // A consent outlives the session and the key of the sign-in
-      identities: dependenciesOf(identities.filter((handle) => /^(?:mem|org|lnk):/.test(handle))),
+      // A consent outlives the session, and a key that is rotated. The revocation of a passkey ends it (`endWithConsents`)
+      identities: dependenciesOf(identities.filter((handle) => /^(?:mem|org|lnk|iss):/.test(handle))),
       grantedBy: identities,
     },
     client: {
@@ -241,6 +242,7 @@ function newFamily(
     ...(jkt && { jkt }),
     isOffline,
     dependsOn: dependenciesToStore(standing, { now, expiresAt }),
+    grantedBy: identitiesOf(person.identities),
     uses: 0,
     code: code.digest,
     codeExpiresAt: Math.min(now + CODE_SECONDS, expiresAt),

@@ -1,18 +1,15 @@
 import { type FindConsentDeps, stateOf } from '../../delegation/consents/find.js'
-import { SKEW_SECONDS } from '../../protocol/claims.js'
+import type { Handle } from '../../protocol/handles.js'
 import type { ConsentId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import type { Cursor } from '../../storage/storage.js'
+import { grantedSince } from '../../trust-log/granted-since.js'
+import { endingOfExpiring, standingEndings } from '../../trust-log/standing-endings.js'
 import { FAMILY_SECONDS, type FamiliesStore, type Family } from './store.js'
 
 interface EndFamiliesDeps extends FindConsentDeps {
   readonly families: FamiliesStore
 }
-
-export const endingOfFamily = ({ handle, expiresAt }: Pick<Family, 'handle' | 'expiresAt'>): Ending => ({
-  handle,
-  horizon: expiresAt + SKEW_SECONDS,
-})
 
 /**
  * Endings of the families that have no consent left once these consents have ended, for the commit that ends the consents. A family with one consent needs
@@ -23,11 +20,23 @@ export async function endingsOfFamilies(deps: EndFamiliesDeps, ended: readonly C
   const withoutConsent = await Promise.all(
     families.map(async (family) => {
       const others = family.grants.filter(({ consentId }) => !ended.includes(consentId))
-      return (await Promise.all(others.map(({ consentId }) => isValid(deps, consentId)))).includes(true) ? [] : [endingOfFamily(family)]
+      return (await Promise.all(others.map(({ consentId }) => isValid(deps, consentId)))).includes(true) ? [] : [endingOfExpiring(family)]
     }),
   )
   return [...new Map(withoutConsent.flat().map((ending) => [ending.handle, ending])).values()]
 }
+
+/** Endings of the families that stand and that people began while they were signed in by means of `granter`. */
+export const endingsOfFamiliesBy = ({ families, trustLog }: EndFamiliesDeps, granter: Handle): Promise<readonly Ending[]> =>
+  standingEndings(trustLog, families, 'grantedBy', { grantedBy: granter })
+
+/** Endings of the families that were begun by means of `granter` at or after `since` (epoch seconds). */
+export const familiesGrantedBy = (
+  { families }: Pick<EndFamiliesDeps, 'families'>,
+  granter: Handle,
+  since: number,
+): Promise<readonly Ending[]> =>
+  grantedSince(families, { grantedBy: granter, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfExpiring })
 
 /** The families under a consent that are not over and have other consents too. */
 async function familiesUnder({ families, trustLog }: EndFamiliesDeps, consentIds: ConsentId): Promise<readonly Family[]> {

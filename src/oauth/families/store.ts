@@ -50,6 +50,8 @@ export const Family = z.strictObject({
   jkt: Jkt.optional(),
   isOffline: z.boolean(),
   dependsOn: z.array(Handle).max(128),
+  /** Handles by which the person was signed in. If one of them is revoked, with the consents of the sign-in or as compromised, the family ends too. */
+  grantedBy: z.array(Handle).max(16).optional(),
   /** The number of secrets that were used: 0 until the code was redeemed. Guards every use. */
   uses: z.int().min(0),
   secret: Digest.optional(),
@@ -72,7 +74,11 @@ export const FAMILIES: OwnedSpec<Family> = {
   name: 'refresh-families',
   schema: Family,
   key: 'id',
-  indexes: { member: { fields: ['memberId', 'createdAt'] }, consent: { fields: ['consentIds', 'createdAt'] } },
+  indexes: {
+    member: { fields: ['memberId', 'createdAt'] },
+    consent: { fields: ['consentIds', 'createdAt'] },
+    grantedBy: { fields: ['grantedBy', 'createdAt'] },
+  },
   expires: 'purgeAt',
   ownedBy: ['orgId'],
 }

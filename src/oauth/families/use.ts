@@ -16,10 +16,10 @@ import type { RevocationReason } from '../../protocol/end-reason.js'
 import { ActorId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
+import { endingOfExpiring } from '../../trust-log/standing-endings.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient, AuthenticatedExternal } from '../client-auth/client-auth.js'
 import type { GrantRequest } from '../issue.js'
-import { endingOfFamily } from './end.js'
 import { newSecret, parseSecret, type Secret, seal, unseal } from './secret.js'
 import type { FamiliesStore, Family } from './store.js'
 
@@ -145,7 +145,7 @@ export async function revokeFamily(deps: FamilyDeps, client: Client, token: stri
   const secret = parseSecret(token)
   const family = secret && (await deps.families.get(secret.familyId))
   if (!family || !isOfClient(family, client) || family.secret === undefined || !equalTexts(secret.digest, family.secret)) return false
-  const ends = [endingOfFamily(family)]
+  const ends = [endingOfExpiring(family)]
   const draft = auditDraft({ ...client, id: client.id }, 'oauth.revoke', { subject: family.id })
   await deps.trustLog.end({ type: 'family.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
   return true
@@ -153,7 +153,7 @@ export async function revokeFamily(deps: FamilyDeps, client: Client, token: stri
 
 /** Ends a family because one of its secrets was used twice. This revokes every token of the family. */
 async function endFamily({ trustLog, audit }: FamilyDeps, client: Client | ExternalClient, family: Family): Promise<void> {
-  const ends = [endingOfFamily(family)]
+  const ends = [endingOfExpiring(family)]
   const { orgId = family.orgId } = client
   const draft = {
     orgId,

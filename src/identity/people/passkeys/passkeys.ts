@@ -11,11 +11,12 @@ import { type ManageMemberDeps, requireMember } from '../../members/authority.js
 import type { InviteDeps } from '../../members/invite.js'
 import { requireOpenInvitation } from '../../members/invite.js'
 import { newMember } from '../../members/join.js'
+import type { ConsentsOfPeople } from '../people.js'
 import type { SignInDeps } from '../sign-in.js'
 import type { Passkey, PasskeyCeremony, SignIn, SignInGrant } from '../store.js'
 import { credentialIdOf, deny, verifyAuthentication, verifyRegistration } from './ceremony.js'
 
-export type PasskeyDeps = SignInDeps & InviteDeps & InviterDeps
+export type PasskeyDeps = SignInDeps & InviteDeps & InviterDeps & ConsentsOfPeople
 
 const MAX_PASSKEYS = 20
 
@@ -106,7 +107,7 @@ export async function proveByPasskey(deps: PasskeyDeps, begun: SignIn, credentia
   return changed ? grantOf(deps, changed) : deny()
 }
 
-/** Revokes a passkey: for its person, and for administrators. The sessions that it opened end with it. */
+/** Revokes a passkey: for its person, and for administrators. The sessions that it opened end with it, and the consents that the person gave in them. */
 export async function revokePasskey(
   deps: PasskeyDeps,
   caller: Caller,
@@ -116,9 +117,9 @@ export async function revokePasskey(
   const [passkey] = (await deps.people.passkeys.find('id', { where: { id }, limit: 1 })).items
   if (!passkey || !(passkey.memberId === caller.id || mayOversee(caller, passkey.orgId))) return refuse('not_found', 'no such passkey')
   if (deps.trustLog.ended.has(passkey.handle)) refuse('already_revoked', 'the passkey was revoked')
-  const ends = [{ handle: passkey.handle }]
-  const draft = auditDraft(caller, 'passkeys.revoke', { orgId: passkey.orgId, subject: id })
-  return deps.trustLog.end({ type: 'key.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
+  const { handle, orgId } = passkey
+  const draft = auditDraft(caller, 'passkeys.revoke', { orgId, subject: id })
+  return deps.endWithConsents({ grantedBy: handle }, { type: 'key.revoked', handle, draft, because })
 }
 
 /** Takes the ceremony that a browser has begun. It is single-use: whatever the response is, the challenge is gone. */

@@ -6,6 +6,7 @@ import { identitiesOf, newHandle } from '../../../protocol/handles.js'
 import { type IssuerId, type LinkId, MemberId, newId, type OrgId } from '../../../protocol/ids.js'
 import type { Position } from '../../../protocol/log/entry.js'
 import { requireMember } from '../../members/authority.js'
+import type { ConsentsOfPeople } from '../people.js'
 import type { SessionsDeps } from '../sessions.js'
 import type { ForeignIssuer, Link } from '../store.js'
 import { callbackOf, type ProviderDeps, readProvider } from './provider.js'
@@ -77,9 +78,9 @@ export const listIssuers = (
     return { items: (await issuersOf(deps, orgId)).map((issuer) => viewOf(deps, issuer)) }
   })
 
-/** Revokes an issuer: nobody can sign in with it, and the sessions that it opened end. Members, their links and their consents stay. */
+/** Revokes an issuer: nobody can sign in with it, and the sessions that it opened end, with the consents that people gave in them. Members and their links stay. */
 export async function revokeIssuer(
-  deps: IssuersDeps,
+  deps: IssuersDeps & ConsentsOfPeople,
   caller: Caller,
   id: IssuerId,
   because: RevocationReason,
@@ -87,9 +88,9 @@ export async function revokeIssuer(
   const issuer = await deps.people.issuers.get(id)
   if (!issuer || !mayOversee(caller, issuer.orgId)) return refuse('not_found', 'no such issuer')
   if (deps.trustLog.ended.has(issuer.handle)) refuse('already_revoked', 'the issuer was revoked')
-  const ends = [{ handle: issuer.handle }]
-  const draft = auditDraft(caller, 'issuers.revoke', { orgId: issuer.orgId, subject: id })
-  return deps.trustLog.end({ type: 'record.changed', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
+  const { handle, orgId } = issuer
+  const draft = auditDraft(caller, 'issuers.revoke', { orgId, subject: id })
+  return deps.endWithConsents({ grantedBy: handle }, { type: 'record.changed', handle, draft, because })
 }
 
 /** The account of a member at a foreign issuer. */
@@ -111,9 +112,9 @@ export const listLinks = (
     return { items: items.filter(({ handle }) => !deps.trustLog.ended.has(handle)).map(viewOfLink) }
   })
 
-/** Revokes a link and the sessions that it opened. The account cannot sign in again. */
+/** Revokes a link, the sessions that it opened, and the consents that the person gave in them. The account cannot sign in again. */
 export async function revokeLink(
-  deps: SessionsDeps,
+  deps: SessionsDeps & ConsentsOfPeople,
   caller: Caller,
   id: LinkId,
   because: RevocationReason,
@@ -122,9 +123,9 @@ export async function revokeLink(
   if (!link) return refuse('not_found', 'no such link')
   if (link.memberId !== caller.id && !mayOversee(caller, link.orgId)) refuse('not_found', 'no such link')
   if (deps.trustLog.ended.has(link.handle)) refuse('already_revoked', 'the link was revoked')
-  const ends = [{ handle: link.handle }]
-  const draft = auditDraft(caller, 'links.revoke', { orgId: link.orgId, subject: id })
-  return deps.trustLog.end({ type: 'record.changed', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
+  const { handle, orgId } = link
+  const draft = auditDraft(caller, 'links.revoke', { orgId, subject: id })
+  return deps.endWithConsents({ grantedBy: handle }, { type: 'record.changed', handle, draft, because })
 }
 
 const issuersOf = async ({ people }: Pick<SessionsDeps, 'people'>, orgId: OrgId): Promise<readonly ForeignIssuer[]> =>

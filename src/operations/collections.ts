@@ -9,6 +9,7 @@ import { NAMED_TASKS, TASKS } from '../delegation/tasks/store.js'
 import { AGENT_PROFILES, USE_RECORDS } from '../delegation/uses/store.js'
 import { WEBHOOK_DELIVERIES, WEBHOOKS } from '../delegation/webhooks/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
+import { CLIENT_RULES } from '../identity/clients/rules/store.js'
 import { CLIENT_DOCUMENTS, CLIENT_USES, REGISTERED_CLIENTS } from '../identity/clients/store.js'
 import { BANNED_KEYS, KEY_CODE_GENERATIONS, KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { LEVELS } from '../identity/levels/store.js'
@@ -88,6 +89,7 @@ export const COLLECTIONS = anySpecs([
   NAMESPACE_ROOTS,
   LEVELS,
   LIMITS,
+  CLIENT_RULES,
   QUOTAS,
   AUDIT_ROWS,
   AUDIT_RETENTION,

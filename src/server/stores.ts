@@ -17,6 +17,7 @@ import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/limits/concurrency-l
 import { newRateLimits, takeOutgoingRate } from '../http/limits/rate-limit.js'
 import { newSocketLimit } from '../http/limits/socket-limit.js'
 import { agentsStore } from '../identity/agents/store.js'
+import { clientRulesStore } from '../identity/clients/rules/store.js'
 import { clientDocumentsStore, clientUsesStore, registeredClientsStore } from '../identity/clients/store.js'
 import { registeredKeysStore } from '../identity/keys/store.js'
 import { levelsStore } from '../identity/levels/store.js'
@@ -163,6 +164,7 @@ export function newStores(base: ReturnType<typeof newBase>) {
     registeredClients: registeredClientsStore(base),
     clientDocuments: clientDocumentsStore(base),
     clientUses: clientUsesStore(base),
+    clientRules: clientRulesStore(base),
     registrationGrants: registrationGrantsStore(base),
     levels: levelsStore(base),
     namespaces: namespacesStore(base),

@@ -1,18 +1,18 @@
 import { CredenceError } from '../../errors.js'
 import type { Bounds } from '../../protocol/rights.js'
 
-/** A request for a decision, pending or decided: about one token (`apr_…`), or about a requested introduction (`int_…`). Times are in epoch seconds. */
+/** A request for a decision, pending or decided: about one token or the consent of a person (`apr_…`), or about a requested introduction (`int_…`). Times are in epoch seconds. */
 export interface Approval {
   readonly approvalId: string
   /** `capability`: an introduction that was requested by a capability. */
-  readonly kind: 'token' | 'introduction' | 'capability'
+  readonly kind: 'token' | 'consent' | 'introduction' | 'capability'
   readonly state: 'pending' | 'approved' | 'needsApproval' | 'denied' | 'expired' | 'cancelled' | 'used'
   /**
    * Why an approval is needed. For a token: the resource requires it for a scope (`scope`), or the token allows delegation (`delegation`). For an
-   * introduction: its `pendingBecause`.
+   * introduction: its `pendingBecause`. For a consent: the organisation has not admitted the client (`client`), or requires it for a scope (`adminScope`).
    */
   readonly because: readonly string[]
-  /** The agent that asks. */
+  /** The agent that asks; for a consent, the person. */
   readonly from: string
   /** Absent while a request for a capability is pending. */
   readonly to?: string
@@ -21,6 +21,10 @@ export interface Approval {
   readonly subject?: string
   readonly actors?: readonly string[]
   readonly capability?: string
+  /** The client to which a person wants to consent, as it calls itself, and its rights at each audience. */
+  readonly client?: string
+  readonly clientName?: string
+  readonly rights?: readonly { readonly audience: string; readonly bounds: Bounds }[]
   readonly purpose: string
   readonly requested: Bounds
   /** The approved bounds: a token request must ask for exactly these. */

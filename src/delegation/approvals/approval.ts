@@ -1,32 +1,41 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
 import type { ApprovalReason, TokenRequest } from '../../protocol/approvals/token-request.js'
-import type { Delegation, Scope } from '../../protocol/rights.js'
+import type { Bounds, Delegation, Scope } from '../../protocol/rights.js'
 import { type Barrier, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
 import { scopesTouchedBy } from '../resources/granted-scopes.js'
 import type { Resource } from '../resources/store.js'
-import type { Approval } from './store.js'
+import type { Approval, ConsentRequest } from './store.js'
 
-/** An approval that is not used within this time after it was given expires. */
+/** An approval that is not used within this time after it was given expires. A person needs longer to come back than a program. */
 export const APPROVED_SECONDS = 3600
+export const APPROVED_CONSENT_SECONDS = 7 * 86_400
 /** Maximum number of pending approvals of one requester. */
 export const MAX_PENDING = 20
 /** An approval can be read for this long after it has expired or was decided. */
 export const RETENTION_SECONDS = 30 * 86_400
 
 /** Digest of a token request. The order of names has no meaning. */
-export function digestOf({ bounds, ...request }: TokenRequest): string {
-  const { scopes, tools, resources, delegation } = bounds
-  const sorted = (names: readonly string[]) => [...names].sort()
-  return digestOfJson({
-    ...request,
-    bounds: {
-      scopes: sorted(scopes),
-      ...(tools && { tools: sorted(tools) }),
-      ...(resources && { resources: sorted(resources) }),
-      ...(delegation && { delegation }),
-    },
+export const digestOf = ({ bounds, ...request }: TokenRequest): string => digestOfJson({ ...request, bounds: sortedBounds(bounds) })
+
+/** Digest of what a person wants to allow. The order of names and audiences, and the name of the client, have no meaning. */
+export const digestOfConsent = ({ clientId, rights, taskId }: ConsentRequest): string =>
+  digestOfJson({
+    clientId,
+    rights: rights
+      .map(({ audience, bounds }) => ({ audience, bounds: sortedBounds(bounds) }))
+      .sort((one, other) => (one.audience < other.audience ? -1 : 1)),
+    ...(taskId && { taskId }),
   })
+
+function sortedBounds({ scopes, tools, resources, delegation }: Bounds) {
+  const sorted = (names: readonly string[]) => [...names].sort()
+  return {
+    scopes: sorted(scopes),
+    ...(tools && { tools: sorted(tools) }),
+    ...(resources && { resources: sorted(resources) }),
+    ...(delegation && { delegation }),
+  }
 }
 
 const scopesToApprove = (resource: Pick<Resource, 'scopes'>, granted: readonly Scope[]) =>

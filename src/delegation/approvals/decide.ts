@@ -7,11 +7,10 @@ import type { InboxNotification } from '../inbox/store.js'
 import { approveIntroduction } from '../introductions/approve.js'
 import { type Narrowing, narrowBounds } from '../introductions/decide/narrow.js'
 import { denyIntroduction } from '../introductions/deny.js'
-import { isRequester, isTarget } from '../introductions/introduction.js'
-import { APPROVED_SECONDS, digestOf, RETENTION_SECONDS, stateOf } from './approval.js'
-import { requireSeen } from './get.js'
+import { APPROVED_CONSENT_SECONDS, APPROVED_SECONDS, digestOf, RETENTION_SECONDS, stateOf } from './approval.js'
+import { isRequester, isTarget, requireSeen } from './get.js'
 import type { ApprovalDeps } from './request.js'
-import type { Approval } from './store.js'
+import { type Approval, isForConsent } from './store.js'
 import { type ApprovalView, notifyingOf, viewOf, viewOfIntroduction } from './view.js'
 
 type Bounds = Omit<Narrowing, 'seconds'>
@@ -22,21 +21,26 @@ export async function approve(deps: ApprovalDeps, caller: Caller, id: ApprovalId
   if (introductionId.success) return viewOfIntroduction(await approveIntroduction(deps, caller, introductionId.data, narrow))
   const { now } = caller.barrier
   const pending = await requirePending(deps, caller, ApprovalId.parse(id))
-  const { bounds } = pending.request
-  const narrowed = narrowBounds(bounds, narrow, bounds.scopes)
+  const expiresAt = now + (isForConsent(pending.request) ? APPROVED_CONSENT_SECONDS : APPROVED_SECONDS)
   return change(deps, caller, pending, {
     action: 'approvals.approve',
     kind: 'granted',
     fields: {
       state: 'approved',
-      digest: digestOf({ ...pending.request, bounds: narrowed }),
-      ...(isNarrower(narrow) && { narrowed }),
+      ...narrowedBy(pending, narrow),
       dependsOn: [...pending.dependsOn, ...caller.identities],
-      expiresAt: now + APPROVED_SECONDS,
-      purgeAt: now + APPROVED_SECONDS + RETENTION_SECONDS,
+      expiresAt,
+      purgeAt: expiresAt + RETENTION_SECONDS,
       decidedBy: caller.id,
     },
   })
+}
+
+function narrowedBy({ request, digest }: Approval, narrow: Bounds): Pick<Approval, 'digest' | 'narrowed'> {
+  if (!isNarrower(narrow)) return { digest }
+  if (isForConsent(request)) return refuse('bad_input', 'a consent is approved as requested, or denied: the person decides what to allow')
+  const narrowed = narrowBounds(request.bounds, narrow, request.bounds.scopes)
+  return { digest: digestOf({ ...request, bounds: narrowed }), narrowed }
 }
 
 const isNarrower = (narrow: Bounds): boolean => Object.values(narrow).some((value) => value !== undefined)
@@ -86,7 +90,7 @@ async function requireApprover(deps: ApprovalDeps, caller: Caller, id: ApprovalI
   const approval = await requireSeen(deps, caller, id)
   if (caller.id === approval.from) refuse('forbidden', 'nobody can approve their own request')
   if (!(await isTarget(deps, caller, approval)))
-    refuse('forbidden', 'only the audience of the token, or a member of its organisation, can decide')
+    refuse('forbidden', 'only the audience of the token, or a member of its organisation, can decide; about a consent, an administrator')
   if (approval.because.includes('scope') && caller.kind !== 'member')
     refuse('forbidden', 'the resource requires a person for this scope: a member of its organisation must decide')
   return approval

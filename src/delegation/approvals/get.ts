@@ -1,11 +1,25 @@
 import { refuse } from '../../errors.js'
-import type { Caller } from '../../http/caller.js'
-import { ApprovalId, IntroductionId } from '../../protocol/ids.js'
+import { type Caller, isAdminOf } from '../../http/caller.js'
+import { ApprovalId, IntroductionId, TargetId } from '../../protocol/ids.js'
 import { getIntroduction } from '../introductions/get.js'
-import { isRequester, isTarget, type SideDeps } from '../introductions/introduction.js'
+import { isTarget as isTargetOfIntroduction, isRequester as requestedIntroduction, type SideDeps } from '../introductions/introduction.js'
 import type { ApprovalDeps } from './request.js'
-import type { Approval, ApprovalsStore } from './store.js'
+import { type Approval, type ApprovalsStore, isForConsent } from './store.js'
 import { type ApprovalView, viewOf, viewOfIntroduction } from './view.js'
+
+/** True if the caller requested the approval, or is a member of the requester's organisation. A person alone has requested that of a consent. */
+export const isRequester = (caller: Caller, { from, fromOrg, request }: Approval): boolean =>
+  isForConsent(request) ? caller.id === from : requestedIntroduction(caller, { from, fromOrg })
+
+/** True if the caller may decide for the target. About a consent, only administrators of the person's organisation decide. */
+export const isTarget = async (deps: SideDeps, caller: Caller, { to, toOrg }: Approval): Promise<boolean> => {
+  const target = TargetId.safeParse(to)
+  return target.success ? isTargetOfIntroduction(deps, caller, { to: target.data, toOrg }) : isAdminOf(caller, toOrg)
+}
+
+/** True for both sides, their organisations and operators. */
+export const isSeen = async (deps: SideDeps, caller: Caller, approval: Approval): Promise<boolean> =>
+  caller.role === 'operator' || isRequester(caller, approval) || (await isTarget(deps, caller, approval))
 
 /** Returns the approval to both sides, their organisations and operators. Others get the same refusal as for an unknown id. */
 export async function requireSeen(
@@ -14,8 +28,7 @@ export async function requireSeen(
   id: ApprovalId,
 ): Promise<Approval> {
   const approval = await deps.approvals.get(id)
-  const isSeen = approval && (caller.role === 'operator' || isRequester(caller, approval) || (await isTarget(deps, caller, approval)))
-  return isSeen ? approval : refuse('not_found', 'no such approval')
+  return approval && (await isSeen(deps, caller, approval)) ? approval : refuse('not_found', 'no such approval')
 }
 
 export async function getApproval(deps: ApprovalDeps, caller: Caller, id: ApprovalId | IntroductionId): Promise<ApprovalView> {

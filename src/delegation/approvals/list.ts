@@ -7,6 +7,7 @@ import { type Ask, type CapabilityRequest, isAsk } from '../introductions/capabi
 import { PENDING_SECONDS } from '../introductions/introduction.js'
 import type { Introduction } from '../introductions/store.js'
 import { viewOf as introductionViewOf } from '../introductions/view.js'
+import { isSeen } from './get.js'
 import type { ApprovalDeps } from './request.js'
 import type { Approval } from './store.js'
 import { type ApprovalView, viewOf, viewOfIntroduction } from './view.js'
@@ -37,8 +38,9 @@ export const listApprovals = (
       for (const item of items) {
         // Older requests have expired
         if (state === 'pending' && item.createdAt <= now - PENDING_SECONDS) return { items: views }
-        const view = await viewOfItem(deps, caller, item, now)
         after = cursorOfItem(item)
+        if ('digest' in item && !(await isSeen(deps, caller, item))) continue
+        const view = await viewOfItem(deps, caller, item, now)
         if (state === 'all' || view.state === 'pending') views.push(view)
         if (views.length === paging.limit) return { items: views, cursor: formatCursor(after) }
       }

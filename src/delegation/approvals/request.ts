@@ -104,7 +104,11 @@ async function riskOfRequest({ profiles }: ApprovalDeps, request: TokenRequest, 
 }
 
 /** Refuses a requester whose slots are all taken by approvals that are pending. Those that have expired or are void give theirs back. */
-async function requireFreeSlot({ approvals, trustLog }: ApprovalDeps, { id, from }: Approval, now: number): Promise<number> {
+export async function requireFreeSlot(
+  { approvals, trustLog }: Pick<ApprovalDeps, 'approvals' | 'trustLog'>,
+  { id, from }: { readonly id: string; readonly from: Approval['from'] },
+  now: number,
+): Promise<number> {
   const { items } = await approvals.find('pending', { where: { from, state: 'pending' }, limit: 100 })
   const taken: (number | undefined)[] = []
   for (const one of items) {
@@ -114,6 +118,6 @@ async function requireFreeSlot({ approvals, trustLog }: ApprovalDeps, { id, from
   }
   return (
     freeSlot(id, taken, MAX_PENDING) ??
-    refuse('conflict', `this agent has ${MAX_PENDING} pending approvals, the maximum: cancel one (approvals.cancel) or wait for a decision`)
+    refuse('conflict', `${MAX_PENDING} of your approvals are pending, the maximum: cancel one (approvals.cancel) or wait for a decision`)
   )
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { ApprovalReasons, TokenRequest } from '../../protocol/approvals/token-request.js'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, ApprovalId, ClientId, OrgId, TargetId } from '../../protocol/ids.js'
+import { AgentId, ApprovalId, Audience, ClientId, MemberId, OrgId, TargetId, TaskId } from '../../protocol/ids.js'
 import { Bounds, Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
+import { ConsentClientId } from '../consents/store.js'
 
 /** Risk of the requested token when the approval was requested, as in delegation/uses/risk.ts. */
 const StoredRisk = z.strictObject({
@@ -12,19 +13,35 @@ const StoredRisk = z.strictObject({
   parts: z.array(z.strictObject({ code: z.string().max(64), weight: z.int() })).max(16),
 })
 
-/** An approval of one token: it is requested, decided, and taken once by the token request that it is good for. */
+/** What a person wants to allow a client, for which its organisation requires an administrator. */
+const ConsentRequest = z.strictObject({
+  clientId: ConsentClientId,
+  /** The name that the client gives itself. */
+  clientName: z.string().max(512),
+  rights: z
+    .array(z.strictObject({ audience: Audience, bounds: Bounds }))
+    .min(1)
+    .max(8),
+  taskId: TaskId.optional(),
+})
+export type ConsentRequest = z.infer<typeof ConsentRequest>
+
+/**
+ * An approval of one token, or of the consent of a person: it is requested, decided, and taken once by the request that it is good for. The requester of
+ * an approval of a consent is the person, and its target their organisation.
+ */
 export const Approval = z.strictObject({
   id: ApprovalId,
-  from: AgentId,
+  from: z.union([AgentId, MemberId]),
   fromOrg: OrgId,
-  to: TargetId,
+  to: z.union([TargetId, OrgId]),
   toOrg: OrgId,
   because: ApprovalReasons,
-  /** The token request that was refused. */
-  request: TokenRequest,
+  /** The token request that was refused, or the consent. */
+  request: z.union([TokenRequest, ConsentRequest]),
   /** The bounds that the approver has granted, if narrower than the requested ones. */
   narrowed: Bounds.optional(),
-  /** Digest of the token request that may take the approval: with the narrowed bounds, if there are any. */
+  /** Digest of the request that may take the approval: of a token request with the narrowed bounds, if there are any. */
   digest: z.string().length(43),
   purpose: z.string().max(512),
   /** The resource's own prose about the scopes when the approval was requested. */
@@ -49,6 +66,8 @@ export const Approval = z.strictObject({
   purgeAt: z.int(),
 })
 export type Approval = z.infer<typeof Approval>
+
+export const isForConsent = (request: TokenRequest | ConsentRequest): request is ConsentRequest => 'rights' in request
 
 export type ApprovalsStore = Collection<Approval>
 

@@ -1,3 +1,4 @@
+import type { TokenRequest } from '../../protocol/approvals/token-request.js'
 import { MemberId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
 import type { Ended } from '../../trust-log/trust-log.js'
@@ -6,44 +7,72 @@ import type { InboxNotification, InboxStore } from '../inbox/store.js'
 import type { SideDeps } from '../introductions/introduction.js'
 import type { IntroductionView } from '../introductions/view.js'
 import { stateOf } from './approval.js'
-import type { Approval } from './store.js'
+import { type Approval, type ConsentRequest, isForConsent } from './store.js'
 
-/** A decision that is pending or was made, as both sides see it: the approval of a token, or a requested introduction. */
+/** A decision that is pending or was made, as both sides see it: the approval of a token or of a consent, or a requested introduction. */
 export type ApprovalView = ReturnType<typeof viewOf> | ReturnType<typeof viewOfIntroduction>
 
-export function viewOf(deps: { readonly trustLog: { readonly ended: Ended } }, approval: Approval, now: number) {
-  const { id, from, fromOrg, to, toOrg, because, request, narrowed, purpose, words, risk, createdAt, expiresAt, decidedBy, note } = approval
+interface ViewDeps {
+  readonly trustLog: { readonly ended: Ended }
+}
+
+export const viewOf = (deps: ViewDeps, approval: Approval, now: number) =>
+  isForConsent(approval.request) ? viewOfConsent(deps, approval, approval.request, now) : viewOfToken(deps, approval, approval.request, now)
+
+function viewOfConsent(deps: ViewDeps, approval: Approval, { clientId, clientName, rights, taskId }: ConsentRequest, now: number) {
+  const requested = { scopes: [...new Set(rights.flatMap(({ bounds }) => bounds.scopes))] }
   const state = stateOf(deps.trustLog, approval, now)
   return {
-    approvalId: id,
+    ...commonView(approval),
+    kind: 'consent' as const,
+    state,
+    /** The client that the person wants to allow, as it calls itself, and what it may do at each audience. */
+    client: clientId,
+    clientName,
+    rights,
+    requested,
+    approved: state === 'approved' || state === 'used' ? requested : undefined,
+    taskId,
+  }
+}
+
+function viewOfToken(deps: ViewDeps, approval: Approval, request: TokenRequest, now: number) {
+  const { narrowed, risk } = approval
+  const state = stateOf(deps.trustLog, approval, now)
+  return {
+    ...commonView(approval),
     kind: 'token' as const,
     state,
-    /** Why somebody must approve it. */
-    because,
-    from,
-    fromOrg,
-    to,
-    toOrg,
     audience: request.audience,
     /** For whom the requester acts, and by which agents. */
     subject: request.subject,
     actors: request.actors,
-    purpose,
     requested: request.bounds,
     /** The bounds that the token request must ask for. */
     approved: state === 'approved' || state === 'used' ? (narrowed ?? request.bounds) : undefined,
-    words,
     risk,
     taskId: request.taskId,
     newTask: request.newTask,
     jkt: request.jkt,
-    requestedAt: createdAt,
-    expiresAt,
-    /** A person is named only as such: the other organisation does not see its members. */
-    decidedBy: decidedBy === undefined || MemberId.safeParse(decidedBy).success ? decidedBy && ('member' as const) : decidedBy,
-    note,
   }
 }
+
+const commonView = ({ id, because, from, fromOrg, to, toOrg, purpose, words, createdAt, expiresAt, decidedBy, note }: Approval) => ({
+  approvalId: id,
+  /** Why somebody must approve it. */
+  because,
+  from,
+  fromOrg,
+  to,
+  toOrg,
+  purpose,
+  words,
+  requestedAt: createdAt,
+  expiresAt,
+  /** A person is named only as such: the other organisation does not see its members. */
+  decidedBy: decidedBy === undefined || MemberId.safeParse(decidedBy).success ? decidedBy && ('member' as const) : decidedBy,
+  note,
+})
 
 const STATES: Readonly<Record<IntroductionView['state'], Approval['state'] | 'needsApproval'>> = {
   pending: 'pending',
@@ -86,12 +115,17 @@ export async function notifyingOf(
   kind: InboxNotification['kind'],
   toSide: 'from' | 'to' = kind === 'requested' ? 'to' : 'from',
 ): Promise<readonly Operation[]> {
-  const { id, from, fromOrg, to, toOrg, because, purpose, request, narrowed, changedAt, revision } = approval
-  const decider = because.includes('scope') ? undefined : await deps.findDecider(to)
-  const sides = toSide === 'to' ? [decider, toOrg] : [from, fromOrg]
+  const { id, fromOrg, toOrg, because, purpose, request, narrowed, changedAt, revision } = approval
+  const about = { createdAt: changedAt, revision, kind, approvalId: id, purpose }
+  if (isForConsent(request)) {
+    // Members read the inbox of their organisation: it does not name the person
+    return kind === 'requested' ? postingTo(deps, [toOrg], { ...about, from: fromOrg, to: toOrg, scopes: [] }) : []
+  }
+  const decider = because.includes('scope') ? undefined : await deps.findDecider(request.to)
+  const sides = toSide === 'to' ? [decider, toOrg] : [request.from, fromOrg]
   return postingTo(
     deps,
     sides.filter((side) => side !== undefined),
-    { createdAt: changedAt, revision, kind, approvalId: id, from, to, purpose, scopes: (narrowed ?? request.bounds).scopes },
+    { ...about, from: request.from, to: request.to, scopes: (narrowed ?? request.bounds).scopes },
   )
 }

@@ -90,21 +90,23 @@ const withoutVersions = ({ handles, expiresAt }: Dependencies): Dependencies => 
 type Covered = Pick<Consent, 'bounds' | 'taskId' | 'expiresAt'>
 
 /** True if everything that `narrow` allows is allowed by the consent, for at least as long. */
-export function covers(
+export const covers = (
   { bounds: wide, taskId, dependencies }: GrantedConsent,
   { bounds, ...narrow }: Partial<Covered> & Pick<Covered, 'bounds'>,
-): boolean {
+): boolean =>
+  coversBounds(wide, bounds) && (taskId === undefined || taskId === narrow.taskId) && (narrow.expiresAt ?? 0) <= dependencies.expiresAt
+
+/** True if everything within `narrow` is within `wide`. */
+export function coversBounds(wide: Bounds, narrow: Bounds): boolean {
   const areWithin = (names: readonly string[] | undefined, allowed: readonly string[] | undefined) =>
     allowed === undefined || (names?.every((name) => coveredBySome(allowed, name)) ?? false)
-  const { delegation } = bounds
+  const { delegation } = narrow
   return (
-    bounds.scopes.every((scope) => coveredBySome(wide.scopes, scope)) &&
-    areWithin(bounds.tools, wide.tools) &&
-    areWithin(bounds.resources, wide.resources) &&
+    narrow.scopes.every((scope) => coveredBySome(wide.scopes, scope)) &&
+    areWithin(narrow.tools, wide.tools) &&
+    areWithin(narrow.resources, wide.resources) &&
     (delegation === undefined ||
       (delegation.depth <= (wide.delegation?.depth ?? 0) &&
-        delegation.rights.every((right) => coversRight(wide.delegation?.rights ?? [], right)))) &&
-    (taskId === undefined || taskId === narrow.taskId) &&
-    (narrow.expiresAt ?? 0) <= dependencies.expiresAt
+        delegation.rights.every((right) => coversRight(wide.delegation?.rights ?? [], right))))
   )
 }

@@ -25,8 +25,9 @@ const OutboxNotification = z.strictObject({
   /** The introduction or the approval that it is about. */
   introductionId: IntroductionId.optional(),
   approvalId: ApprovalId.optional(),
-  from: AgentId,
-  to: TargetId,
+  /** The requester and the target. Of an approval of a consent, both are the organisation of the person. */
+  from: Recipient,
+  to: z.union([TargetId, OrgId]),
   purpose: z.string().max(512),
   /** Set if the requester asked for a capability and must not learn which agents were asked: the notification is for the target only. */
   capability: z.string().max(256).optional(),

@@ -56,7 +56,7 @@ export interface SideDeps {
 }
 
 /** True if the caller requested the introduction, or is a member of the requester's organisation. */
-export const isRequester = (caller: Caller, { from, fromOrg }: Pick<Introduction, 'from' | 'fromOrg'>): boolean =>
+export const isRequester = (caller: Caller, { from, fromOrg }: { readonly from: string; readonly fromOrg: OrgId }): boolean =>
   isAgent(caller) ? caller.id === from : isMemberOf(caller, fromOrg)
 
 /** True if the caller decides for the target, or is a member of the target's organisation. */

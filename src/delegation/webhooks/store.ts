@@ -47,8 +47,8 @@ const Delivery = z.strictObject({
   event: WebhookEvent,
   introductionId: IntroductionId.optional(),
   approvalId: ApprovalId.optional(),
-  from: AgentId,
-  to: TargetId,
+  from: z.union([AgentId, OrgId]),
+  to: z.union([TargetId, OrgId]),
   createdAt: z.int(),
   /** Attempts that have begun. */
   attempts: z.int().min(0),

@@ -48,6 +48,13 @@ export async function usingClient({ clientUses }: Pick<AdmissionsDeps, 'clientUs
     : clientUses.inserting({ id, ...use })
 }
 
+/** Records that an organisation allows its people to consent to a client. Of two at once, one fails. */
+export async function allowingClient({ clientUses }: Pick<AdmissionsDeps, 'clientUses'>, use: Omit<ClientUse, 'id'>): Promise<Operation> {
+  const id = useId(use.orgId, use.clientId)
+  const allowedAt = use.createdAt
+  return (await clientUses.get(id)) ? clientUses.changing(id, {}, { allowedAt }) : clientUses.inserting({ id, ...use, allowedAt })
+}
+
 /** The organisations that use a client, oldest first. */
 export const usesOf = async ({ clientUses }: Pick<AdmissionsDeps, 'clientUses'>, id: ExternalClientId): Promise<readonly ClientUse[]> =>
   (await clientUses.find('client', { where: { clientId: id }, limit: MAX_READ })).items

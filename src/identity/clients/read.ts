@@ -32,6 +32,8 @@ export interface ClientView {
   readonly orgId?: OrgId | undefined
   /** The agents that organisations admitted it as, as far as the caller sees them. */
   readonly agents: readonly AgentId[]
+  /** True if the caller's organisation allows its people to consent to it. */
+  readonly isAllowed: boolean
   readonly registeredAt?: number | undefined
   readonly lastUsedAt?: number | undefined
 }
@@ -42,11 +44,11 @@ export interface ClientList {
 }
 
 /** A stored external client, whichever way it came. */
-type StoredClient =
+export type StoredClient =
   | { readonly kind: 'registered'; readonly client: RegisteredClient & { readonly id: ExternalClientId; readonly handle: Handle } }
   | { readonly kind: 'document'; readonly client: ClientDocument }
 
-async function findStored(
+export async function findStored(
   { registeredClients, clientDocuments }: Pick<ReadClientsDeps, 'registeredClients' | 'clientDocuments'>,
   id: ExternalClientId,
 ): Promise<StoredClient | undefined> {
@@ -82,7 +84,7 @@ export const listClients = (
     return { items, ...(cursor && { cursor }) }
   })
 
-async function viewOf(deps: ReadClientsDeps, caller: Caller, { kind, client }: StoredClient): Promise<ClientView> {
+export async function viewOf(deps: ReadClientsDeps, caller: Caller, { kind, client }: StoredClient): Promise<ClientView> {
   const { id, handle, metadata } = client
   const isConfirmed = kind === 'document' || client.expiresAt === undefined
   const admissions = kind === 'document' ? await admissionsSeen(deps, caller, client) : []
@@ -97,6 +99,7 @@ async function viewOf(deps: ReadClientsDeps, caller: Caller, { kind, client }: S
     keys: keysOfMetadata(metadata, handle).map(({ jkt }) => jkt),
     ...(kind === 'registered' && { orgId: client.orgId, registeredAt: client.createdAt }),
     agents: admissions.map(({ agentId }) => agentId),
+    isAllowed: (await deps.clientUses.get(`${caller.orgId} ${id}`))?.allowedAt !== undefined,
     ...(kind === 'document' && { lastUsedAt: client.usedAt }),
   }
 }

@@ -81,7 +81,7 @@ export const CLIENT_DOCUMENTS: OwnedSpec<ClientDocument> = {
 export const clientDocumentsStore = ({ storage }: { readonly storage: Storage }): ClientDocumentsStore =>
   storage.collection(CLIENT_DOCUMENTS)
 
-/** An external client that an organisation uses: it registered with a grant of the organisation, was admitted, or got a token for a resource. */
+/** An external client that an organisation uses: it registered with a grant of the organisation, was admitted or allowed, got a token for a resource, or a person consented to it. */
 export const ClientUse = z.strictObject({
   /** `<organisation> <client>`. */
   id: z.string().max(60),
@@ -93,6 +93,8 @@ export const ClientUse = z.strictObject({
   agentId: AgentId.optional(),
   /** When the first valid assertion made the agent active. */
   confirmedAt: z.int().min(0).optional(),
+  /** Since when people of the organisation may consent to it. */
+  allowedAt: z.int().min(0).optional(),
   createdAt: z.int().min(0),
 })
 export type ClientUse = z.infer<typeof ClientUse>

@@ -9,20 +9,23 @@ import { findSession, type PersonCaller } from '../../identity/people/session.js
 import { type SignInDeps, toSignIn } from '../../identity/people/sign-in.js'
 import { ClientUri, type OrgId } from '../../protocol/ids.js'
 import type { Barrier } from '../../protocol/standing.js'
+import { type AdminApprovalDeps, adminApprovalFor, askAdministrators, givenApproval, requireMayAskPerson } from './admin-approval.js'
 import { type AuthorizationClient, requireAuthorizationClient, requireRedirectUri } from './client.js'
 import { ConsentForm, type ConsentPageDeps, describeClient } from './consent-page.js'
 import { type Asked, allow, consentsCovering, type DecisionDeps, deny, rightsOf } from './decision.js'
 import { allowedIn, DECISION_PATH, DECISION_PURPOSE } from './decision-form.js'
 import { type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
 import { type PendingDeps, pathOf, requirePending, savePending, seenIn, showPending } from './pending.js'
-import { errorToClient, formActionOf, toClient } from './redirect.js'
+import { errorToClient, formActionOf, type Target, toClient } from './redirect.js'
 import { parseAuthorizationRequest, REPEATABLE, stateOf } from './request.js'
 import type { PendingAuthorization } from './store.js'
+import { isTrusted, untrustedErrorPage } from './untrusted-redirect.js'
 
 export type AuthorizeDeps = SignInDeps &
   OfferDeps &
   PendingDeps &
   DecisionDeps &
+  AdminApprovalDeps &
   ConsentPageDeps & {
     /** Stores a client that was only known by the URL of its metadata. */
     readonly saveClientDocument: (uri: ClientUri, orgId: OrgId) => Promise<ExternalClient | undefined>
@@ -58,7 +61,7 @@ async function authorize(deps: AuthorizeDeps, request: HttpRequest): Promise<Htt
   const found = await requirePending(deps, client, requestUri, barrier.now)
   requireRegistered(client, found)
   const pending = await showPending(deps, found, barrier.now)
-  return orToClient(deps, pending.request, () => ask(deps, request, { client, pending, requestUri, barrier }))
+  return orAsError(deps, client, pending.request, () => ask(deps, request, { client, pending, requestUri }))
 }
 
 /** The registration may have changed since the request was pushed. */
@@ -80,27 +83,36 @@ async function authorizePlain(
   if (client.kind === 'agent' && client.isRegisteredByMember)
     refuse('invalid_request', 'the application must push its request first (pushed_authorization_request_endpoint)')
   const redirectUri = requireRedirectUri(client, form.get('redirect_uri'))
-  return orToClient(deps, { redirectUri, state: stateOf(form) }, async () => {
+  return orAsError(deps, client, { redirectUri, state: stateOf(form) }, async () => {
     const asked = { ...parseAuthorizationRequest(form, deps.issuer), redirectUri }
     await Promise.all([offersFor(deps, client, asked, undefined), requireTaskOf(deps, client, asked, undefined)])
     const refusal = deps.rateLimits.signInStarts.take(addressPrefix(request.address))
     if (refusal) throw refusal
     const { requestUri, pending } = await savePending(deps, client, asked, { isPushed: false, now: barrier.now })
-    return ask(deps, request, { client, pending, requestUri, barrier })
+    return ask(deps, request, { client, pending, requestUri })
   })
 }
 
-/** Sends a refusal to the client by a redirect. Only for a request whose redirect URI was checked. */
-async function orToClient(
-  { issuer }: AuthorizeDeps,
-  target: Parameters<typeof errorToClient>[1],
+/**
+ * Sends a refusal to the client by a redirect, or by a link if nobody of the registry trusts it. Only for a request whose redirect URI was checked, before a
+ * person has decided.
+ */
+async function orAsError(
+  deps: AuthorizeDeps,
+  client: AuthorizationClient,
+  target: Target,
   work: () => Promise<HttpResponse>,
 ): Promise<HttpResponse> {
+  const isDirect = await isTrusted(deps, client)
+  return orAnswered(work, (refusal) => (isDirect ? errorToClient : untrustedErrorPage)(deps.issuer, target, refusal))
+}
+
+async function orAnswered(work: () => Promise<HttpResponse>, answer: (refusal: Refusal) => HttpResponse): Promise<HttpResponse> {
   try {
     return await work()
   } catch (error) {
     if (!isRefusal(error) || isLocal(error)) throw error
-    return errorToClient(issuer, target, error)
+    return answer(error)
   }
 }
 
@@ -110,7 +122,7 @@ const isLocal = ({ reason }: Refusal): boolean => reason === 'csrf' || reason ==
 async function ask(
   deps: AuthorizeDeps,
   request: HttpRequest,
-  { client, pending, requestUri, barrier }: Known & { readonly pending: PendingAuthorization; readonly requestUri: string },
+  { client, pending, requestUri }: Pick<Known, 'client'> & { readonly pending: PendingAuthorization; readonly requestUri: string },
 ): Promise<HttpResponse> {
   const person = await findSession(deps, request)
   const { prompt } = pending.request
@@ -118,20 +130,34 @@ async function ask(
     if (prompt === 'none') return refuse('login_required', 'the person is not signed in')
     return toSignIn(deps, request, pathOf(client.clientUri ?? client.id, requestUri))
   }
-  const [offers, task] = await Promise.all([
-    offersFor(deps, client, pending.request, person),
-    requireTaskOf(deps, client, pending.request, person),
-  ])
-  const asked: Asked = { client, person, pending, task, now: barrier.now }
+  const { asked, offers } = await decidable(deps, client, pending, person)
   const code = await withoutPage(deps, asked, offers)
   if (code !== undefined) return toClient(deps.issuer, pending.request, { code })
   if (prompt === 'none') return refuse('consent_required', 'the person must be asked')
-  const description = await describeClient(deps, asked)
+  const [description, approval] = await Promise.all([
+    describeClient(deps, asked),
+    adminApprovalFor(deps, asked, offers, { rights: rightsOf(offers, pending.request) }),
+  ])
   await deps.trustLog.requireStillStanding(person.barrier, person.dependencies.handles)
   return page(
     { title: 'Allow an application to act for you', viewer: person, formAction: [formActionOf(pending.request.redirectUri)] },
-    ConsentForm({ asked, offers, requestUri, description }),
+    ConsentForm({ asked, offers, requestUri, description, approval }),
   )
+}
+
+/** Everything that a person can decide about now. Refuses what the rules of its organisation, the resources or the task do not allow. */
+async function decidable(
+  deps: AuthorizeDeps,
+  client: AuthorizationClient,
+  pending: PendingAuthorization,
+  person: PersonCaller,
+): Promise<{ readonly asked: Asked; readonly offers: readonly Offer[] }> {
+  const [offers, task] = await Promise.all([
+    offersFor(deps, client, pending.request, person),
+    requireTaskOf(deps, client, pending.request, person),
+    requireMayAskPerson(deps, client, person),
+  ])
+  return { asked: { client, person, pending, task, now: person.barrier.now }, offers }
 }
 
 /** `prompt=login` wants a sign-in after the request has come, and `max_age` one that is not older (OpenID Connect Core §3.1.2.1). */
@@ -178,16 +204,17 @@ async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm
   const client = isDenied ? known : await stored(deps, known, person)
   requireRegistered(client, pending)
   if (mustSignInAgain(pending, person)) refuse('access_denied', 'sign in again: the application asks for it')
-  return orToClient(deps, pending.request, async () => {
-    const [offers, task] = await Promise.all([
-      offersFor(deps, client, pending.request, person),
-      requireTaskOf(deps, client, pending.request, person),
-    ])
-    const asked: Asked = { client, person, pending, task, now }
+  const answer = (refusal: Refusal) => errorToClient(deps.issuer, pending.request, refusal)
+  return orAnswered(async () => {
+    const { asked, offers } = await decidable(deps, client, pending, person)
     if (isDenied) {
       await deny(deps, asked)
       return errorToClient(deps.issuer, pending.request, { reason: 'access_denied', message: 'the person has denied the request' })
     }
-    return toClient(deps.issuer, pending.request, { code: await allow(deps, asked, allowedIn(form, asked, offers)) })
-  })
+    const allowed = allowedIn(form, asked, offers)
+    const approval = await adminApprovalFor(deps, asked, offers, allowed)
+    const given = approval && givenApproval(approval)
+    if (approval && !given) return askAdministrators(deps, asked, approval)
+    return toClient(deps.issuer, pending.request, { code: await allow(deps, asked, { ...allowed, approval: given }) })
+  }, answer)
 }

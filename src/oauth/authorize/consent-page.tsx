@@ -4,9 +4,11 @@ import { dayOf } from '../../http/pages/time.js'
 import type { AgentsStore } from '../../identity/agents/store.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import { isLoopback } from '../../lib/hosts/loopback.js'
+import { type AdminApproval, AdminApprovalNote } from './admin-approval.js'
 import type { Asked } from './decision.js'
 import { DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, MAX_DAYS, rightValue } from './decision-form.js'
 import type { Offer } from './offer.js'
+import { hostOf } from './redirect.js'
 
 export interface ConsentPageDeps {
   readonly agents: Pick<AgentsStore, 'get'>
@@ -42,13 +44,14 @@ interface ConsentPage {
   readonly offers: readonly Offer[]
   readonly requestUri: string
   readonly description: ClientDescription
+  readonly approval: AdminApproval | undefined
 }
 
 /** Shows who asks, for what, at whom and for how long. The person ticks what the application may do. */
-export function ConsentForm({ asked, offers, requestUri, description }: ConsentPage) {
+export function ConsentForm({ asked, offers, requestUri, description, approval }: ConsentPage) {
   const { client, person, pending, task, now } = asked
   const { request } = pending
-  const { hostname, protocol } = new URL(request.redirectUri)
+  const { hostname } = new URL(request.redirectUri)
   const deadline = task?.dependencies.expiresAt
   return (
     <>
@@ -74,7 +77,7 @@ export function ConsentForm({ asked, offers, requestUri, description }: ConsentP
         )}
         <dt>Returns to</dt>
         <dd>
-          <code>{hostname === '' ? protocol : hostname}</code>
+          <code>{hostOf(request.redirectUri)}</code>
         </dd>
         <dt>Known since</dt>
         <dd>{description.knownSince === undefined ? 'not known here' : dayOf(description.knownSince)}</dd>
@@ -85,6 +88,7 @@ export function ConsentForm({ asked, offers, requestUri, description }: ConsentP
       {client.orgId !== undefined && client.orgId !== person.orgId && (
         <p class="note">The application belongs to another organisation than you.</p>
       )}
+      <AdminApprovalNote approval={approval} />
       <Form action={DECISION_PATH} formKey={person.formKey} purpose={DECISION_PURPOSE} subject={requestUri}>
         <input type="hidden" name="client_id" value={client.clientUri ?? client.id} />
         <input type="hidden" name="request" value={requestUri} />

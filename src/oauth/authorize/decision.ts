@@ -1,5 +1,7 @@
 import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
+import { takingConsentApproval } from '../../delegation/approvals/for-consent.js'
+import type { Approval, ApprovalsStore } from '../../delegation/approvals/store.js'
 import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
 import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
 import type { Consent, GrantedConsent } from '../../delegation/consents/store.js'
@@ -33,6 +35,7 @@ export interface DecisionDeps extends FindConsentDeps, IntroductionDeps, Pick<Se
   readonly trustLog: TrustLog
   readonly random: Random
   readonly audit: Audit
+  readonly approvals: ApprovalsStore
   /** Commits consents that count for the person. */
   readonly commitConsents: (person: Pick<Consent, 'memberId' | 'orgId'>, commit: CountedCommit) => Promise<Committed>
 }
@@ -54,6 +57,8 @@ export interface Allowed {
   readonly isOffline: boolean
   /** Audiences to which the person introduces the client. */
   readonly introduce: readonly Offer[]
+  /** The approval of an administrator that the consent takes. */
+  readonly approval?: Approval | undefined
 }
 
 /** All that a request asks for, at each audience. */
@@ -106,7 +111,11 @@ export async function allow(deps: DecisionDeps, asked: Asked, allowed: Allowed):
   return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })
 }
 
-async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOffline, introduce }: Allowed): Promise<string | 'retry'> {
+async function tryAllow(
+  deps: DecisionDeps,
+  asked: Asked,
+  { rights, until, isOffline, introduce, approval }: Allowed,
+): Promise<string | 'retry'> {
   const { client, person, pending, task, now } = asked
   const decision = decisionOf(asked, until)
   const prepared = await Promise.all(
@@ -128,6 +137,7 @@ async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOff
   const operations: Operation[] = [
     deps.authorizations.changing(pending.id, { decidedAt: null }, { decidedAt: now, memberId: person.id }),
     requiringSession(deps, person),
+    ...(approval ? [takingConsentApproval(deps, approval, now)] : []),
     ...prepared.flatMap((one) => one.operations),
     deps.families.inserting(family),
     ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
@@ -141,6 +151,7 @@ async function tryAllow(deps: DecisionDeps, asked: Asked, { rights, until, isOff
     ...ends.map(({ handle }) => handle),
     family.handle,
     ...introductions.flatMap((one) => one.dependsOn),
+    ...(approval?.dependsOn ?? []),
   ]
   // A cache of introductions is emptied by entries of their type
   const type = introductions.length > 0 ? 'introduction.granted' : 'consent.granted'

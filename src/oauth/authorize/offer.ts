@@ -7,7 +7,6 @@ import { type Caller, isMemberOf } from '../../http/caller.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
-import type { ClientUsesStore } from '../../identity/clients/store.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import { type AgentId, type Audience, isResourceId, type OrgId, type TargetId, type TaskId } from '../../protocol/ids.js'
 import {
@@ -30,8 +29,6 @@ export interface OfferDeps extends AuthorizationClientDeps {
   readonly clients: Clients
   readonly issuer: string
   readonly organisations: OrganisationsStore
-  readonly clientUses: ClientUsesStore
-  readonly dev: boolean
   readonly findResource: (uri: string) => Promise<ResourceAudience | undefined>
   readonly findGranted: (from: AgentId, to: TargetId) => Promise<readonly GrantedIntroduction[]>
   readonly findReliance: (id: TargetId) => Promise<CardReliance | undefined>
@@ -79,7 +76,7 @@ export async function offersFor(
   person: Caller | undefined,
 ): Promise<readonly Offer[]> {
   if (client.kind === 'agent') requireWithinCeiling(client, request, await orgOfRights(deps, request))
-  else await requireMayAskAs(deps, client, request, person)
+  else if (request.delegation) refuse('invalid_scope', 'delegation: only agents pass on what they get')
   const possible = await Promise.all(request.audiences.map((audience) => offerAt(deps, client, audience, person)))
   const unknown = request.scopes?.find((scope) => !possible.some(({ scopes }) => isOffered(scopes, scope)))
   if (unknown !== undefined) refuse('invalid_scope', `${unknown}: no audience of the request offers this scope to the client`)
@@ -153,19 +150,6 @@ async function offerToExternal(deps: OfferDeps, client: ExternalClient, audience
     scopes: scopes.map((scope) => withWords(resource.scopes, scope)),
     needsIntroduction: false,
   }
-}
-
-/** Outside development mode a person consents only to external clients that its organisation uses. Such a client passes nothing on. */
-async function requireMayAskAs(
-  { dev, clientUses }: OfferDeps,
-  client: ExternalClient,
-  { delegation }: AuthorizationRequest,
-  person: Caller | undefined,
-): Promise<void> {
-  if (delegation) refuse('invalid_scope', 'delegation: only agents pass on what they get')
-  if (!person || dev || client.orgId === person.orgId) return
-  if (!(await clientUses.get(`${person.orgId} ${client.id}`)))
-    refuse('access_denied', 'your organisation has not admitted this application')
 }
 
 const orgOfRights = ({ issuer, clients }: OfferDeps, { delegation }: AuthorizationRequest): Promise<OrgOf> =>

@@ -5,9 +5,10 @@ import { Bounds } from '../rights.js'
 
 /**
  * Why a token needs an approval: the resource demands one for a scope (`scope`), or the token may be passed on although only the open policy of its
- * audience introduced the client (`delegation`).
+ * audience introduced the client (`delegation`). Why a consent needs one: the organisation of the person has not admitted the client (`client`), or
+ * demands one for a scope (`adminScope`).
  */
-const ApprovalReason = z.enum(['scope', 'delegation'])
+const ApprovalReason = z.enum(['scope', 'delegation', 'client', 'adminScope'])
 export type ApprovalReason = z.infer<typeof ApprovalReason>
 export const ApprovalReasons = z.array(ApprovalReason).max(2)
 

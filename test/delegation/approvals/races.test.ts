@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Approval } from '../../../src/client/index.js'
 import { requireApproval } from '../../../src/delegation/approvals/require.js'
-import { approvalsStore } from '../../../src/delegation/approvals/store.js'
+import { approvalsStore, isForConsent } from '../../../src/delegation/approvals/store.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import type { KeyRing } from '../../../src/signing-keys/key-ring.js'
 import { tokenRequest } from '../../oauth/requests.js'
@@ -78,9 +78,11 @@ test('a decision that is made again for the same request, because it took too lo
   if (!server || !approval) throw new Error('there is no server or no approval')
   const { trustLog } = server
   const barrier = await trustLog.readBarrier()
+  if (isForConsent(approval.request)) throw new Error('not the approval of a token')
+  const { request } = approval
   const deps = { approvals, trustLog, random: systemRandom, issuer: registry.issuer, keyRing: {} as KeyRing }
   const decide = (attempt: string) =>
-    requireApproval(deps, barrier, { request: approval.request, because: ['scope'], approvalId: approval.id, attempt })
+    requireApproval(deps, barrier, { request, because: ['scope'], approvalId: approval.id, attempt })
   const commit = async (attempt: string) => {
     const taken = await decide(attempt)
     return taken && (await registry.storage.commit([taken.taking])).ok

@@ -17,7 +17,11 @@ const APPROVALS: ListView<ListedApproval> = {
     { name: 'kind', value: ({ kind }) => kind, rank: 5 },
     { name: 'state', value: ({ state }) => state, kind: 'state', rank: 1 },
     { name: 'from', value: ({ from, fromName }) => fromName ?? from, rank: 2 },
-    { name: 'to', value: ({ to, toName, audience, capability }) => toName ?? audience ?? to ?? capability, rank: 3 },
+    {
+      name: 'to',
+      value: ({ to, toName, clientName, audience, capability }) => toName ?? clientName ?? audience ?? to ?? capability,
+      rank: 3,
+    },
     { name: 'scopes', value: ({ approved, requested }) => (approved ?? requested).scopes, rank: 4 },
     { name: 'because', value: ({ because }) => because, rank: 6 },
     { name: 'risk', value: ({ risk }) => risk?.level, rank: 7 },
@@ -40,6 +44,9 @@ const APPROVALS: ListView<ListedApproval> = {
     subject: true,
     actors: true,
     capability: true,
+    client: true,
+    clientName: true,
+    rights: true,
     purpose: true,
     requested: true,
     approved: true,
@@ -66,7 +73,7 @@ interface ApproveFlags extends CommonFlags {
 export function approvalCommands(program: Command, common: (command: Command) => Command): void {
   const approval = program
     .command('approval')
-    .description('list, show, approve and deny requests that need a decision: approvals of tokens, and introductions')
+    .description('list, show, approve and deny requests that need a decision: approvals of tokens and of consents, and introductions')
   listOptions(approval.command('list'))
     .description('list the pending decisions of this agent or organisation, newest first')
     .addOption(new Option('--role <role>', 'requests to this side (to) or by this side (from)').choices(['to', 'from']).default('to'))

@@ -15,8 +15,26 @@ export const CLIENT_PROCEDURES: Readonly<Record<string, { readonly summary: stri
   },
   'clients.list': {
     summary:
-      'List the external clients that an organisation uses: it issued their registration grant, admitted them, or a resource of it gave them a token.',
+      'List the external clients that an organisation uses: it issued their registration grant, admitted or allowed them, a resource of it gave them a token, or a person of it consented to them.',
     caller: 'members; operators for any `orgId`',
+  },
+  'clients.allow': {
+    summary:
+      'Let the people of the organisation consent to an external client, by its id or the URL of its metadata ([REGISTRATION](REGISTRATION.md#clients-of-your-people)).',
+    caller: 'administrators',
+  },
+  'clients.disallow': {
+    summary: 'Remove an external client from the allowed ones. Consents that were given stay valid until they are revoked.',
+    caller: 'administrators',
+  },
+  'clients.rules': {
+    summary: 'Show the rules of an organisation about the clients that may ask its people.',
+    caller: 'members; operators for any `orgId`',
+  },
+  'clients.setRules': {
+    summary:
+      'Set to which external clients people may consent (`none`, `admitted`, `any`), and for which scopes an administrator must approve a consent.',
+    caller: 'administrators',
   },
   'clients.revoke': {
     summary: 'Permanently revoke an external client with all of its tokens.',

@@ -1,0 +1,158 @@
+import {
+  type ConsentApprovalDeps,
+  findConsentApprovals,
+  isApprovalOf,
+  type NeededApproval,
+  requestConsentApproval,
+} from '../../delegation/approvals/for-consent.js'
+import { type Approval, isForConsent } from '../../delegation/approvals/store.js'
+import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
+import { covers } from '../../delegation/consents/grant.js'
+import { refuse } from '../../errors.js'
+import { isAdminOf } from '../../http/caller.js'
+import { Foreign } from '../../http/pages/foreign.js'
+import { page } from '../../http/pages/page.js'
+import type { HttpResponse } from '../../http/route.js'
+import { type AdmittedDeps, type FindRulesDeps, findRules, isAdmitted } from '../../identity/clients/rules/rules.js'
+import { requiringSession, type SessionDeps } from '../../identity/people/session.js'
+import type { ApprovalReason } from '../../protocol/approvals/token-request.js'
+import { identitiesOf } from '../../protocol/handles.js'
+import { formatScope, intersectNames, type Scope } from '../../protocol/rights.js'
+import type { AuthorizationClient } from './client.js'
+import type { Allowed, Asked } from './decision.js'
+import { dayOf } from './decision-form.js'
+import type { Offer } from './offer.js'
+import { errorUriOf } from './redirect.js'
+import type { AuthorizationsStore } from './store.js'
+
+export interface AdminApprovalDeps extends FindRulesDeps, AdmittedDeps, FindConsentDeps, ConsentApprovalDeps, Pick<SessionDeps, 'people'> {
+  readonly trustLog: ConsentApprovalDeps['trustLog']
+  readonly authorizations: AuthorizationsStore
+  readonly issuer: string
+}
+
+/** The approval of an administrator that a consent needs, and those that the person has requested for the client, newest first. */
+export interface AdminApproval {
+  readonly needed: NeededApproval
+  readonly requested: readonly Approval[]
+}
+
+/** The approval that the consent may take. */
+export const givenApproval = ({ needed, requested }: AdminApproval): Approval | undefined =>
+  requested.find((approval) => approval.state === 'approved' && isApprovalOf(approval, needed))
+
+/** Refuses a client that the rules of the person's organisation shut out. An administrator allows it first, and does not approve by consenting. */
+export async function requireMayAskPerson(
+  deps: FindRulesDeps & AdmittedDeps,
+  client: AuthorizationClient,
+  person: Asked['person'],
+): Promise<void> {
+  if (client.kind !== 'external') return
+  const { externalClients } = await findRules(deps, person.orgId)
+  if (externalClients === 'none') refuse('access_denied', 'your organisation lets no external application act for its people')
+  if (externalClients === 'admitted' && isAdminOf(person, person.orgId) && !(await isAdmitted(deps, client, person.orgId)))
+    refuse('access_denied', 'your organisation has not allowed this application; allow it first (credence client allow)')
+}
+
+/** The approval that these rights need. Undefined if they need none, or consents that stand until `until` cover them. */
+export async function adminApprovalFor(
+  deps: AdminApprovalDeps,
+  asked: Asked,
+  offers: readonly Offer[],
+  { rights, until }: Pick<Allowed, 'rights'> & { readonly until?: number },
+): Promise<AdminApproval | undefined> {
+  const { client, person, task, now } = asked
+  const because = await reasonsFor(deps, asked, rights)
+  if (because.length === 0 || (await areConsentedTo(deps, asked, { rights, until }))) return undefined
+  const needed: NeededApproval = {
+    request: {
+      clientId: client.id,
+      clientName: (client.name ?? client.id).slice(0, 512),
+      rights: rights.map(({ audience, bounds }) => ({ audience, bounds })),
+      ...(task && { taskId: task.id }),
+    },
+    because,
+    words: offers.flatMap(({ scopes }) => scopes.flatMap(({ scope, words }) => (words ? [{ scope, words }] : []))).slice(0, 64),
+    clientHandles: identitiesOf(client.dependencies.handles).filter((handle) => !handle.startsWith('epo:')),
+  }
+  return { needed, requested: await findConsentApprovals(deps, person, client.id, now) }
+}
+
+async function reasonsFor(
+  deps: AdminApprovalDeps,
+  { client, person }: Asked,
+  rights: Allowed['rights'],
+): Promise<readonly ApprovalReason[]> {
+  const { externalClients, adminScopes } = await findRules(deps, person.orgId)
+  const isUnknown = client.kind === 'external' && externalClients === 'admitted' && !(await isAdmitted(deps, client, person.orgId))
+  const scopes = rights.flatMap(({ bounds }) => [...bounds.scopes, ...(bounds.delegation?.rights.map(({ scope }) => scope) ?? [])])
+  const needsAdmin = !isAdminOf(person, person.orgId) && intersectNames<Scope>(adminScopes, scopes).length > 0
+  return [...(isUnknown ? (['client'] as const) : []), ...(needsAdmin ? (['adminScope'] as const) : [])]
+}
+
+async function areConsentedTo(
+  deps: FindConsentDeps,
+  { client, person, task }: Asked,
+  { rights, until = 0 }: { readonly rights: Allowed['rights']; readonly until?: number | undefined },
+): Promise<boolean> {
+  for (const { audience, bounds } of rights) {
+    const consent = await findConsent(deps, { memberId: person.id, clientId: client.id, audience })
+    if (!consent || !covers(consent, { bounds, taskId: task?.id, expiresAt: until })) return false
+  }
+  return true
+}
+
+/** Asks the administrators, answers the request of the client, and tells the person what happens next. */
+export async function askAdministrators(
+  deps: AdminApprovalDeps,
+  { person, pending, now }: Asked,
+  { needed }: AdminApproval,
+): Promise<HttpResponse> {
+  const approval = await requestConsentApproval(deps, person, needed, [
+    deps.authorizations.changing(pending.id, { decidedAt: null }, { decidedAt: now, memberId: person.id }),
+    requiringSession(deps, person),
+  ])
+  const refusal = { reason: 'access_denied', message: 'an administrator of the person must approve this first' } as const
+  return page(
+    { title: 'An administrator was asked', viewer: person },
+    <>
+      <p>Your organisation requires the approval of an administrator for this. Nothing is allowed yet.</p>
+      <ol>
+        <li>
+          Your administrators find the request as <code>{approval.id}</code> until {dayOf(approval.expiresAt)}. They were notified.
+        </li>
+        <li>Once one of them has approved it, you have seven days to begin again in the application and allow the same rights.</li>
+      </ol>
+      <p>
+        <a href={errorUriOf(deps.issuer, pending.request, refusal)} rel="noreferrer">
+          Back to the application
+        </a>
+      </p>
+    </>,
+  )
+}
+
+/** What the page says before the person decides. */
+export function AdminApprovalNote({ approval }: { readonly approval: AdminApproval | undefined }) {
+  if (!approval) return null
+  const { needed, requested } = approval
+  const [newest] = requested
+  if (newest?.state === 'approved' && isForConsent(newest.request))
+    return (
+      <p class="note">
+        An administrator has approved this, for one decision until {dayOf(newest.expiresAt)}, with at most these rights:{' '}
+        <Foreign text={formatScope(newest.request.rights.flatMap(({ bounds }) => bounds.scopes))} />
+      </p>
+    )
+  return (
+    <p class="note">
+      {needed.because.includes('client')
+        ? 'Your organisation has not allowed this application. '
+        : 'Your organisation requires an approval for some of these rights. '}
+      {newest?.state === 'pending'
+        ? `An administrator was asked on ${dayOf(newest.createdAt)} and has not decided yet.`
+        : 'If you allow it, an administrator is asked first. After the approval, begin again in the application.'}
+      {newest?.state === 'denied' && ' An administrator has denied your last request.'}
+    </p>
+  )
+}

@@ -5,6 +5,7 @@ import { seeOther } from '../../http/pages/html.js'
 import { page } from '../../http/pages/page.js'
 import { styleSheet } from '../../http/pages/style.js'
 import type { HttpRequest, HttpResponse, Route } from '../../http/route.js'
+import { invitationPages } from './invitation-pages.js'
 import { type PasskeyPagesDeps, PasskeySignIn, passkeyPages } from './passkeys/pages.js'
 import { pageRoute, signOutRoute } from './person-routes.js'
 import { attempt, findGranted, saveSignIn, signIn, visitorOf } from './sign-in.js'
@@ -25,6 +26,7 @@ export const signInPages = (deps: SignInPagesDeps): Route[] => [
   pageRoute('GET', '/sign-in/confirm', (request) => confirmPage(deps, request)),
   pageRoute('POST', '/sign-in/confirm', (request) => confirm(deps, request)),
   signOutRoute(deps),
+  ...invitationPages(deps),
   ...passkeyPages(deps),
   ...upstreamPages(deps),
 ]

@@ -71,6 +71,8 @@ const UpstreamSignIn = z.strictObject({
   verifier: z.string().length(43),
   /** The signed-in member to whom the account will be linked. */
   linkTo: MemberId.optional(),
+  /** The invitation that the person redeems with the account, and the name that it has given. */
+  invitation: z.strictObject({ id: z.string().max(64), name: z.string().max(128) }).optional(),
 })
 export type UpstreamSignIn = z.infer<typeof UpstreamSignIn>
 

@@ -33,7 +33,7 @@ describe.runIf(hasChromium('sign-in, passkeys, accessibility'))('in Chromium', (
     await expectAccessible(page)
     await page.fill('input[name=name]', 'Pia')
     await page.click('main button')
-    expect(await heading()).toBe('Create a passkey')
+    expect(await heading()).toBe('Join an organisation')
     expect(await page.textContent('main p')).toContain('Acme')
     await expectAccessible(page)
     await picture(page, 'invitation')

@@ -1,5 +1,5 @@
 // Sign-in with an OpenID Provider (oidc-provider) of an organisation.
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { reasonOf } from '../../stories/actors.js'
@@ -95,6 +95,70 @@ test('of two first sign-ins of one account at once, both are the same member', a
   const done = await Promise.all(browsers.map((browser, i) => browser.get(urls[i] ?? '')))
   expect(done.map(({ status }) => status)).toEqual([303, 303])
   expect((await members()).filter(({ name }) => name === '<b>fran</b>')).toHaveLength(1)
+})
+
+describe('an invitation', () => {
+  /** The browser of an invited person, on the page that offers the ways to join. */
+  const invited = async (role = 'member', orgId = acme.orgId, by = acme): Promise<{ browser: Browser; accept: Shown; code: string }> => {
+    const { code } = await by.mutate<{ code: string }>('members.invite', { orgId, role })
+    const browser = newBrowser(registry.issuer)
+    const accept = await browser.follow(await browser.submit(await browser.get('/invitation'), '/invitation', { code, name: 'Ina <b>' }))
+    return { browser, accept, code }
+  }
+  const joinAs = async ({ browser, accept }: { browser: Browser; accept: Shown }, login: string): Promise<Shown> =>
+    browser.get(await provider.signIn((await browser.submit(accept, path(), { step: 'join' })).location ?? '', login))
+
+  test('is accepted with an account of the organisation: member, link and redeemed code are one commit', async () => {
+    const shown = await invited()
+    expect(shown.accept.text).toContain(`Continue at ${new URL(provider.issuer).host}`)
+    expect(shown.accept.text).toContain('in the role <strong>member</strong>')
+    expect(shown.accept.headers.get('content-security-policy')).toContain(`form-action 'self' ${provider.issuer};`)
+    expect(await joinAs(shown, 'ina')).toMatchObject({ status: 303, location: '/you' })
+    const ina = (await members()).filter(({ name }) => name === 'Ina <b>')
+    expect(ina).toMatchObject([{ role: 'member' }])
+    expect((await acme.query<{ items: object[] }>('links.list', { memberId: ina[0]?.memberId })).items).toHaveLength(1)
+    // The code is used, and the account signs in again without it
+    expect(
+      (await shown.browser.submit(await shown.browser.get('/invitation'), '/invitation', { code: shown.code, name: 'x' })).status,
+    ).toBe(400)
+    const again = newBrowser(registry.issuer)
+    expect(await signInAs(again, 'ina')).toMatchObject({ status: 303, location: '/you' })
+    expect((await again.get('/you')).text).toContain('Ina &lt;b>')
+  })
+
+  test('is redeemed once by two accounts at the same time, and a failed account leaves no member', async () => {
+    const shown = await invited()
+    const other = newBrowser(registry.issuer)
+    const opened = await other.submit(await other.get('/invitation'), '/invitation', { code: shown.code, name: 'Ina <b>' })
+    const before = (await members()).length
+    const done = await Promise.all([joinAs(shown, 'ivy'), joinAs({ browser: other, accept: await other.follow(opened) }, 'ian')])
+    expect(done.map(({ status }) => status).sort()).toEqual([303, 400])
+    expect((await members()).length).toBe(before + 1)
+  })
+
+  test('is not redeemed by an account that belongs to a member, nor at an issuer of another organisation, nor without being opened', async () => {
+    const before = await members()
+    const known = await joinAs(await invited(), 'ina')
+    expect([known.status, known.text.includes('belongs to a member')]).toEqual([400, true])
+    const globex = await registry.organisation('Globex of invitations')
+    const foreign = await invited('member', globex.orgId, globex)
+    expect(foreign.accept.text).not.toContain('With the account of your organisation')
+    const browser = newBrowser(registry.issuer)
+    expect((await begin(browser, 'join')).status).toBe(400)
+    // The form of the issuer of Acme, in a browser that has opened an invitation of Globex
+    const moved = await foreign.browser.submit(await foreign.browser.get(path()), path(), { step: 'join' })
+    expect((await foreign.browser.get(await provider.signIn(moved.location ?? '', 'iris'))).status).toBe(400)
+    expect(await members()).toEqual(before)
+  })
+
+  test('that was withdrawn with its inviter after it was opened lets nobody in', async () => {
+    const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'administrator' })
+    const inviter = await registry.join(code, 'Inviter')
+    const shown = await invited('person', acme.orgId, inviter)
+    await acme.mutate('members.revoke', { memberId: inviter.clientId })
+    expect((await joinAs(shown, 'isa')).status).toBe(400)
+    expect((await members()).filter(({ name, role }) => name === 'Ina <b>' && role === 'person')).toEqual([])
+  })
 })
 
 test('a revoked member, a revoked link and a revoked issuer sign out at the next click, and their accounts cannot sign in again', async () => {

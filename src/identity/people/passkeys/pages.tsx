@@ -1,12 +1,9 @@
-import { refuse } from '../../../errors.js'
-import { Foreign } from '../../../http/pages/foreign.js'
 import { Form, requireForm } from '../../../http/pages/form.js'
 import { seeOther } from '../../../http/pages/html.js'
 import { page } from '../../../http/pages/page.js'
 import { Time } from '../../../http/pages/time.js'
 import type { HttpRequest, HttpResponse, Route } from '../../../http/route.js'
-import { newId, RegisteredKeyId } from '../../../protocol/ids.js'
-import { requireInvitation } from '../../members/invite.js'
+import { RegisteredKeyId } from '../../../protocol/ids.js'
 import { pageRoute, personForm } from '../person-routes.js'
 import { findSession } from '../session.js'
 import { attempt, HOME, saveSignIn, signIn, visitorOf } from '../sign-in.js'
@@ -20,15 +17,13 @@ export type PasskeyPagesDeps = PasskeyDeps
 
 const CEREMONY_SECONDS = 300
 
-/** The pages with which a person registers and uses passkeys. Without a host name, only the page that says why there are none. */
-export const passkeyPages = (deps: PasskeyPagesDeps): Route[] => [
-  pageRoute('GET', '/invitation', (request) => invitationPage(deps, request)),
-  ...(whyNoPasskeys(deps.issuer) === undefined
+/** The pages with which a person registers and uses passkeys. Without a host name there are none. */
+export const passkeyPages = (deps: PasskeyPagesDeps): Route[] =>
+  whyNoPasskeys(deps.issuer) === undefined
     ? [
-        pageRoute('POST', '/invitation', (request) => beginJoin(deps, request)),
         pageRoute('POST', '/sign-in/passkey', (request) => beginSignIn(deps, request)),
         personForm(deps, '/you/passkeys', { purpose: 'passkeys.begin' }, async ({ id, name }, _, request) =>
-          begin(deps, request, { use: 'add', memberId: id, name }),
+          beginCeremony(deps, request, { use: 'add', memberId: id, name }),
         ),
         personForm(
           deps,
@@ -42,8 +37,7 @@ export const passkeyPages = (deps: PasskeyPagesDeps): Route[] => [
         pageRoute('GET', '/passkey', (request) => ceremonyPage(deps, request)),
         pageRoute('POST', '/passkey', (request) => receiveCredential(deps, request)),
       ]
-    : []),
-]
+    : []
 
 /** A part of the sign-in page. */
 export function PasskeySignIn({ issuer, formKey }: { readonly issuer: string; readonly formKey: string }) {
@@ -62,91 +56,47 @@ export function PasskeySignIn({ issuer, formKey }: { readonly issuer: string; re
   )
 }
 
-async function invitationPage(deps: PasskeyPagesDeps, request: HttpRequest): Promise<HttpResponse> {
-  const { formKey, cookies } = await visitorOf(deps, request)
-  const why = whyNoPasskeys(deps.issuer)
-  const byCommandLine = (
-    <p>
-      With the command line, redeem the code by <code>{`credence login --registry ${deps.issuer} --code -`}</code>.
-    </p>
-  )
-  return page(
-    { title: 'Accept an invitation', scripts: [SIGN_IN_SCRIPT_PATH], cookies },
-    why === undefined ? (
-      <>
-        <Form action="/invitation" formKey={formKey} purpose="invitation">
-          <label for="code">Code of the invitation</label>
-          <input id="code" name="code" required maxLength={128} autoComplete="off" autoCapitalize="none" spellcheck={false} />
-          <label for="name">Your name, as others see it</label>
-          <input id="name" name="name" required maxLength={128} autoComplete="name" />
-          <button type="submit">Continue</button>
-        </Form>
-        {byCommandLine}
-      </>
-    ) : (
-      <>
-        <p>{why}</p>
-        {byCommandLine}
-      </>
-    ),
-  )
-}
-
-/** Checks an invitation. It is redeemed with the passkey. */
-async function beginJoin(deps: PasskeyPagesDeps, request: HttpRequest): Promise<HttpResponse> {
-  const { formKey } = await visitorOf(deps, request)
-  const form = requireForm(request, deps.issuer, { formKey, purpose: 'invitation' })
-  const name = (form.get('name') ?? '').trim()
-  if (name === '' || name.length > 128) refuse('invalid_request', 'the name must have 1 to 128 characters')
-  return attempt(deps, request, async () => {
-    const { now } = await deps.trustLog.readBarrier()
-    const { id } = await requireInvitation(deps, form.get('code') ?? '', now)
-    return begin(deps, request, { use: 'join', memberId: newId(deps.random, 'mem'), name, invitationId: id })
-  })
-}
-
 async function beginSignIn(deps: PasskeyPagesDeps, request: HttpRequest): Promise<HttpResponse> {
   const { formKey, signIn: earlier } = await visitorOf(deps, request)
   requireForm(request, deps.issuer, { formKey, purpose: 'sign-in.passkey' })
-  return begin(deps, request, { use: 'sign-in' }, earlier)
+  return beginCeremony(deps, request, { use: 'sign-in' }, { earlier })
 }
 
-/** Begins a ceremony with a challenge, which is valid for one response. */
-async function begin(
+/** Begins a ceremony with a challenge, which is valid for one response, and continues at `location`. */
+export async function beginCeremony(
   deps: PasskeyPagesDeps,
   request: HttpRequest,
   ceremony: Omit<PasskeyCeremony, 'challenge' | 'expiresAt'>,
-  earlier?: SignIn,
+  { earlier, location = '/passkey' }: { readonly earlier?: SignIn | undefined; readonly location?: string } = {},
 ): Promise<HttpResponse> {
   const { now } = await deps.trustLog.readBarrier()
   const passkey = { ...ceremony, challenge: deps.random.token(32), expiresAt: now + CEREMONY_SECONDS }
-  return seeOther('/passkey', [await saveSignIn(deps, request, { returnTo: earlier?.returnTo, passkey }, now)])
+  return seeOther(location, [await saveSignIn(deps, request, { returnTo: earlier?.returnTo, passkey }, now)])
 }
 
-/** The page that calls the authenticator. It needs a script. */
+/** The page that calls the authenticator for a sign-in or a further passkey. */
 async function ceremonyPage(deps: PasskeyPagesDeps, request: HttpRequest): Promise<HttpResponse> {
   const { formKey, signIn: begun } = await visitorOf(deps, request)
-  if (!begun?.passkey) return seeOther('/sign-in')
-  const { use, challenge } = begun.passkey
-  return page(
-    { title: use === 'sign-in' ? 'Sign in with a passkey' : 'Create a passkey', scripts: [SIGN_IN_SCRIPT_PATH] },
+  if (!begun?.passkey || begun.passkey.use === 'join') return seeOther('/sign-in')
+  const title = begun.passkey.use === 'sign-in' ? 'Sign in with a passkey' : 'Create a passkey'
+  return page({ title, scripts: [SIGN_IN_SCRIPT_PATH] }, await ceremonyForm(deps, formKey, begun.passkey))
+}
+
+/** The form that calls the authenticator. It needs the script of the sign-in. */
+export async function ceremonyForm(deps: PasskeyPagesDeps, formKey: string, ceremony: PasskeyCeremony) {
+  const { use, challenge } = ceremony
+  const options = use === 'sign-in' ? authenticationOptions(deps.issuer, challenge) : await creationOptions(deps, ceremony)
+  return (
     <>
-      {use === 'join' && <Invited {...(await invitedBy(deps, begun.passkey))} name={begun.passkey.name ?? ''} />}
       <p id="problem" class="error" role="alert" hidden />
       <noscript>
         <p class="error">Passkeys need scripts, which this browser does not run. Use the command line instead.</p>
       </noscript>
-      <Form
-        action="/passkey"
-        formKey={formKey}
-        purpose="passkey"
-        subject={challenge}
-        options={use === 'sign-in' ? authenticationOptions(deps.issuer, challenge) : await creationOptions(deps, begun.passkey)}
-      >
+      <Form action="/passkey" formKey={formKey} purpose="passkey" subject={challenge} options={options}>
         <input type="hidden" name="credential" value="" />
         <button type="submit">{use === 'sign-in' ? 'Use a passkey' : 'Create a passkey'}</button>
       </Form>
-    </>,
+    </>
   )
 }
 
@@ -158,21 +108,6 @@ async function creationOptions(deps: PasskeyPagesDeps, { challenge, memberId, na
     name,
     known: known.map(({ credentialId }) => credentialId),
   })
-}
-
-async function invitedBy(deps: PasskeyPagesDeps, { invitationId = '' }: PasskeyCeremony) {
-  const invitation = await deps.members.invitations.get(invitationId)
-  const organisation = invitation && (await deps.organisations.get(invitation.orgId))
-  return { role: invitation?.role ?? '', organisation: organisation?.name ?? '' }
-}
-
-function Invited({ role, organisation, name }: { readonly role: string; readonly organisation: string; readonly name: string }) {
-  return (
-    <p>
-      You join <Foreign text={organisation} /> as <Foreign text={name} />, in the role <strong>{role}</strong>. The passkey stays on this
-      device or in your password manager; you sign in with it from now on.
-    </p>
-  )
 }
 
 async function receiveCredential(deps: PasskeyPagesDeps, request: HttpRequest): Promise<HttpResponse> {

@@ -38,8 +38,8 @@ export async function registerIssuer(
 ): Promise<IssuerView> {
   const { orgId } = caller
   if (!isAdminOf(caller, orgId)) refuse('forbidden', 'only an administrator may register an issuer')
-  const active = (await issuersOf(deps, orgId)).filter(({ handle }) => !deps.trustLog.ended.has(handle))
-  if (active.length >= MAX_ISSUERS) refuse('conflict', `an organisation has at most ${MAX_ISSUERS} issuers; revoke one`)
+  if ((await activeIssuersOf(deps, orgId)).length >= MAX_ISSUERS)
+    refuse('conflict', `an organisation has at most ${MAX_ISSUERS} issuers; revoke one`)
   const metadata = (await readProvider(deps, { url, clientId }, { id: caller.id, orgId })).serverMetadata()
   if (metadata.authorization_endpoint === undefined)
     return refuse('bad_input', 'the issuer has no authorization endpoint', {
@@ -127,6 +127,10 @@ export async function revokeLink(
   const draft = auditDraft(caller, 'links.revoke', { orgId, subject: id })
   return deps.endWithConsents({ grantedBy: handle }, { type: 'record.changed', handle, draft, because })
 }
+
+/** The issuers of an organisation that stand. */
+export const activeIssuersOf = async (deps: Pick<SessionsDeps, 'people' | 'trustLog'>, orgId: OrgId): Promise<readonly ForeignIssuer[]> =>
+  (await issuersOf(deps, orgId)).filter(({ handle }) => !deps.trustLog.ended.has(handle))
 
 const issuersOf = async ({ people }: Pick<SessionsDeps, 'people'>, orgId: OrgId): Promise<readonly ForeignIssuer[]> =>
   (await people.issuers.find('organisation', { where: { orgId }, order: 'down', limit: 100 })).items

@@ -7,7 +7,7 @@ import { IssuerId } from '../../../protocol/ids.js'
 import { pageRoute } from '../person-routes.js'
 import { findSession } from '../session.js'
 import { attempt, HOME, saveSignIn, signIn, visitorOf } from '../sign-in.js'
-import type { ForeignIssuer } from '../store.js'
+import type { ForeignIssuer, SignIn, UpstreamSignIn } from '../store.js'
 import { authorizationUrl, callbackOf } from './provider.js'
 import { findIssuer, proveByProvider, type UpstreamDeps } from './sign-in.js'
 
@@ -53,15 +53,32 @@ async function begin(deps: UpstreamDeps, request: HttpRequest): Promise<HttpResp
   const issuer = await requireIssuer(deps, request)
   const { formKey, signIn: earlier } = await visitorOf(deps, request)
   const form = requireForm(request, deps.issuer, { formKey, purpose: 'sign-in.issuer', subject: issuer.id })
-  const person = form.get('step') === 'link' ? await findSession(deps, request) : undefined
-  if (form.get('step') === 'link' && person?.orgId !== issuer.orgId) refuse('not_found', 'no sign-in has this address')
+  const step = form.get('step')
+  const person = step === 'link' ? await findSession(deps, request) : undefined
+  if (step === 'link' && person?.orgId !== issuer.orgId) refuse('not_found', 'no sign-in has this address')
+  const invitation = step === 'join' ? invitationOf(earlier) : undefined
   return attempt(deps, request, async () => {
     const { now } = await deps.trustLog.readBarrier()
     const [state, nonce, verifier] = [deps.random.token(32), deps.random.token(32), deps.random.token(32)]
-    const upstream = { issuerId: issuer.id, state, nonce, verifier, ...(person && { linkTo: person.id }) }
+    const upstream = {
+      issuerId: issuer.id,
+      state,
+      nonce,
+      verifier,
+      ...(person && { linkTo: person.id }),
+      ...(invitation && { invitation }),
+    }
     const location = await authorizationUrl(deps.issuer, await deps.providers.of(issuer), upstream)
     return seeOther(location, [await saveSignIn(deps, request, { returnTo: earlier?.returnTo, upstream }, now)])
   })
+}
+
+/** The invitation that the browser has shown (invitation-pages.tsx). */
+function invitationOf(begun: SignIn | undefined): NonNullable<UpstreamSignIn['invitation']> {
+  const { invitationId: id, name } = begun?.passkey ?? {}
+  return id !== undefined && name !== undefined
+    ? { id, name }
+    : refuse('code_invalid', 'no invitation was opened in this browser; open it again')
 }
 
 /** The browser returns. Its cookie names the sign-in that began here, which is taken, so a code of another browser or a second use is refused. */

@@ -5,8 +5,10 @@ import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.
 import { type IssuerId, newId } from '../../../protocol/ids.js'
 import { stands } from '../../../protocol/standing.js'
 import { permanentSecret } from '../../../signing-keys/permanent-secret.js'
-import type { Storage } from '../../../storage/storage.js'
+import type { Operation, Storage } from '../../../storage/storage.js'
+import { requireOpenInvitation } from '../../members/invite.js'
 import { newMember } from '../../members/join.js'
+import type { Member } from '../../members/store.js'
 import type { OrganisationsStore } from '../../organisations/store.js'
 import { findGranted, type SignInDeps } from '../sign-in.js'
 import type { ForeignIssuer, Link, SignInGrant, UpstreamSignIn } from '../store.js'
@@ -41,14 +43,17 @@ export async function proveByProvider(
   const { now } = await deps.trustLog.readBarrier()
   const subjectHash = await hashOf(deps, issuer, claims.sub)
   const known = await findLink(deps, subjectHash)
-  const link = known ?? (await join(deps, issuer, { claims, subjectHash, linkTo: upstream.linkTo, linkedBy, now }))
+  if (known && upstream.invitation)
+    return refuse(
+      'code_invalid',
+      'this account belongs to a member already; sign in with it, or accept the invitation with another account',
+    )
+  const link = known ?? (await join(deps, issuer, { claims, subjectHash, upstream, linkedBy, now }))
   const member = await deps.members.get(link.memberId)
   const identities = identitiesOf((await deps.findClient(link.memberId))?.dependencies.handles ?? [])
   const grant = { memberId: link.memberId, amr: ['fed'], dependsOn: [...identities, link.handle, issuer.handle, deps.trustLog.epoch] }
   const isRefused = upstream.linkTo !== undefined && upstream.linkTo !== link.memberId
-  return member && !isRefused && (await findGranted(deps, grant))
-    ? grant
-    : refuse('code_invalid', 'this account may not sign in; ask an administrator of your organisation')
+  return member && !isRefused && (await findGranted(deps, grant)) ? grant : refuseAccount()
 }
 
 const findLink = ({ people }: UpstreamDeps, subjectHash: string): Promise<Link | undefined> => people.links.get(subjectHash)
@@ -56,20 +61,18 @@ const findLink = ({ people }: UpstreamDeps, subjectHash: string): Promise<Link |
 interface Joining {
   readonly claims: Readonly<Record<string, unknown>>
   readonly subjectHash: string
-  readonly linkTo: UpstreamSignIn['linkTo']
+  readonly upstream: UpstreamSignIn
   readonly linkedBy: readonly Handle[] | undefined
   readonly now: number
 }
 
 /** Links an account to the member who is signed in, or to a new member. Of two first sign-ins at the same time one links, and the other reads its link. */
-async function join(deps: UpstreamDeps, issuer: ForeignIssuer, { claims, subjectHash, linkTo, linkedBy, now }: Joining): Promise<Link> {
-  if (linkTo === undefined && !mayJoin(issuer, claims))
-    return refuse('code_invalid', 'this account may not sign in; ask an administrator of your organisation')
+async function join(deps: UpstreamDeps, issuer: ForeignIssuer, joining: Joining): Promise<Link> {
+  const { subjectHash, now } = joining
   const { id: issuerId, orgId } = issuer
   const organisation = await deps.organisations.get(orgId)
-  const terms = { orgId, role: 'person', grantedBy: issuer.grantedBy } as const
-  const member = linkTo === undefined ? newMember(deps, terms, { name: nameOf(claims), now }) : await deps.members.get(linkTo)
-  if (!organisation || !member || member.orgId !== orgId) return refuse('code_invalid', 'the sign-in is no longer valid; begin again')
+  const { member, action, grantedBy, subject, facts, dependsOn, operations } = await basisOf(deps, issuer, joining)
+  if (!organisation || member.orgId !== orgId) return refuseAccount()
   const link: Link = {
     id: newId(deps.random, 'lnk'),
     memberId: member.id,
@@ -77,26 +80,61 @@ async function join(deps: UpstreamDeps, issuer: ForeignIssuer, { claims, subject
     issuerId,
     handle: newHandle(deps.random, 'lnk'),
     subjectHash,
-    grantedBy: [...(linkedBy ?? issuer.grantedBy)],
+    grantedBy: [...grantedBy],
     createdAt: now,
   }
-  const row = { orgId, actor: member.id, outcome: 'done', facts: { by: 'issuer' } } as const
   const { outcome } = await deps.trustLog.commit({
-    type: linkTo === undefined ? 'member.registered' : 'record.changed',
-    dependsOn: [issuer.handle, organisation.handle, ...(linkTo === undefined ? [] : [member.handle])],
+    type: action === 'members.join' ? 'member.registered' : 'record.changed',
+    dependsOn: [issuer.handle, organisation.handle, ...dependsOn],
     operations: [
       deps.people.links.inserting(link),
-      ...(linkTo === undefined ? [deps.members.inserting(member)] : []),
+      ...operations,
       deps.audit.recording({
-        ...row,
-        action: linkTo === undefined ? 'members.join' : 'links.create',
-        subject: linkTo === undefined ? issuerId : link.id,
+        orgId,
+        actor: member.id,
+        action,
+        outcome: 'done',
+        subject: subject ?? link.id,
+        facts: { by: 'issuer', ...facts },
       }),
     ],
   })
   if (outcome === 'committed') return link
   return (await findLink(deps, subjectHash)) ?? refuse('code_invalid', 'the sign-in is no longer valid; begin again')
 }
+
+/** What an account is linked by: the member, and what the commit of the link must contain besides. */
+interface Basis {
+  readonly member: Member
+  readonly action: 'members.join' | 'links.create'
+  readonly grantedBy: readonly Handle[]
+  readonly subject?: string
+  readonly facts?: Readonly<Record<string, string>>
+  readonly dependsOn: readonly Handle[]
+  readonly operations: readonly Operation[]
+}
+
+/** The member who is signed in; or a new one, by an invitation or by the rule of the issuer. */
+async function basisOf(deps: UpstreamDeps, issuer: ForeignIssuer, { claims, upstream, linkedBy, now }: Joining): Promise<Basis> {
+  const { linkTo, invitation } = upstream
+  if (linkTo !== undefined) {
+    const member = (await deps.members.get(linkTo)) ?? refuseAccount()
+    return { member, action: 'links.create', grantedBy: linkedBy ?? issuer.grantedBy, dependsOn: [member.handle], operations: [] }
+  }
+  if (invitation) {
+    const open = await requireOpenInvitation(deps, await deps.members.invitations.get(invitation.id), now)
+    const member = newMember(deps, open, { name: invitation.name, now })
+    const { id, codeHash, role, grantedBy, dependsOn } = open
+    const operations = [deps.members.inserting(member), deps.members.invitations.taking(id, { codeHash })]
+    return { member, action: 'members.join', grantedBy, subject: id, facts: { role }, dependsOn, operations }
+  }
+  if (!mayJoin(issuer, claims)) return refuseAccount()
+  const { orgId, grantedBy } = issuer
+  const member = newMember(deps, { orgId, role: 'person', grantedBy }, { name: nameOf(claims), now })
+  return { member, action: 'members.join', grantedBy, subject: issuer.id, dependsOn: [], operations: [deps.members.inserting(member)] }
+}
+
+const refuseAccount = (): never => refuse('code_invalid', 'this account may not sign in; ask an administrator of your organisation')
 
 /** True if the claim of the rule has its value, or contains it. */
 function mayJoin({ autoJoin }: ForeignIssuer, claims: Readonly<Record<string, unknown>>): boolean {

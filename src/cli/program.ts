@@ -24,6 +24,7 @@ import { consoleCommand } from './commands/profile/console.js'
 import { loginCommands } from './commands/profile/login.js'
 import { profileCommands } from './commands/profile/profiles.js'
 import { sessionCommands } from './commands/profile/session.js'
+import { signInCommands } from './commands/profile/sign-in.js'
 import { searchCommand } from './commands/search.js'
 import { serveCommand } from './commands/serve.js'
 import { signingKeyCommands } from './commands/signing-key.js'
@@ -54,6 +55,7 @@ export function newProgram({ printsUsageErrors = true }: { readonly printsUsageE
     profileCommands,
     consoleCommand,
     sessionCommands,
+    signInCommands,
     consentCommands,
     organisationCommands,
     memberCommands,

@@ -1,5 +1,9 @@
-// `credence console`, `session` and `issuer`.
+// `credence console`, `session`, `issuer`, `passkey` and `link`.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { peopleStore } from '../../../src/identity/people/store.js'
+import { systemRandom } from '../../../src/lib/random.js'
+import { newHandle } from '../../../src/protocol/handles.js'
+import { MemberId, newId } from '../../../src/protocol/ids.js'
 import { newBrowser } from '../../identity/people/browser.js'
 import { startOpenIdProvider } from '../../identity/people/openid-provider.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
@@ -49,4 +53,26 @@ test('issuer registers an OpenID Provider, lists it, and revokes it after it was
   expect((await line.run(['issuer', 'revoke', registered.issuerId])).code).toBe(2)
   await line.json('issuer', 'revoke', registered.issuerId, '--yes')
   expect((await line.json('issuer', 'list')).items).toMatchObject([{ state: 'revoked' }])
+})
+
+test('passkey and link list those of a member, and revoke one after it was confirmed', async () => {
+  const { passkeys, links } = peopleStore(registry)
+  const ofMember = { memberId: MemberId.parse(acme.clientId), orgId: acme.orgId, grantedBy: [], createdAt: 1 }
+  const passkeyId = newId(systemRandom, 'key')
+  const linkId = newId(systemRandom, 'lnk')
+  const passkey = { id: passkeyId, handle: newHandle(systemRandom, 'key'), credentialId: 'x', publicKey: 'x', counter: 0, usedAt: 2 }
+  const link = { id: linkId, handle: newHandle(systemRandom, 'lnk'), issuerId: newId(systemRandom, 'iss'), subjectHash: 'h'.repeat(43) }
+  await passkeys.insert({ ...ofMember, ...passkey })
+  await links.insert({ ...ofMember, ...link })
+  expect((await line.json('passkey', 'list')).items).toEqual([{ passkeyId, createdAt: 1, usedAt: 2 }])
+  expect((await line.json('link', 'list', '--member', acme.clientId)).items).toEqual([{ linkId, issuerId: link.issuerId, linkedAt: 1 }])
+  for (const [command, id] of [
+    ['passkey', passkeyId],
+    ['link', linkId],
+  ] as const) {
+    expect((await line.run([command, 'revoke', id])).code).toBe(2)
+    expect(await line.json(command, 'revoke', id, '--dry-run')).toMatchObject({ dryRun: true, revokes: id })
+    await line.json(command, 'revoke', id, '--yes', '--reason', 'user_request')
+    expect((await line.json(command, 'list')).items).toEqual([])
+  }
 })

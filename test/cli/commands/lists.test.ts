@@ -22,9 +22,11 @@ const namesCursor = (issues: readonly z.core.$ZodIssue[]): boolean =>
 test('every command that prints a page of a list has --limit and --cursor', () => {
   const lists = leavesOf(newProgram()).filter((command) => /^(list|history|search|usage|audit)$/.test(command.name()))
   const without = lists.filter(({ options }) => !['--limit', '--cursor'].every((name) => options.some(({ long }) => long === name)))
-  // Webhooks, levels, sessions, issuers, keys and namespaces are few, so their lists have no pages.
+  // Webhooks, levels, sessions, passkeys, links, issuers, keys and namespaces are few, so their lists have no pages.
   expect(without.map((command) => `${command.parent?.name()} ${command.name()}`)).toEqual([
     'session list',
+    'passkey list',
+    'link list',
     'issuer list',
     'namespace list',
     'level list',

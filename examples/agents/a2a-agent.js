@@ -4,7 +4,7 @@ import { ClientFactory, ClientFactoryOptions, JsonRpcTransportFactory } from '@a
 import { AgentEvent, DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server'
 import { jsonRpcHandler } from '@a2a-js/sdk/server/express'
 import { sqliteVerifierStore } from 'credence'
-import { confirmAgent, createAgent, newEs256Signer } from 'credence/client'
+import { confirmAgent, createAgent, newPrivateJwk, signerFromJwk } from 'credence/client'
 import { a2aUser, createVerifier, guard, guardA2A, needsForAll, verifiedOf } from 'credence/verifier'
 import express from 'express'
 
@@ -14,7 +14,8 @@ const registration = JSON.parse(process.env.AGENT ?? '{}')
 /** Starts the agent. Callers need `scope`; `work({ text, verified, agent })` returns the text that answers a message. */
 export async function startAgent({ scope, work }) {
   const { issuer, agentId, registrationToken, port, store } = registration
-  const signer = await newEs256Signer()
+  const privateJwk = await newPrivateJwk()
+  const signer = await signerFromJwk(privateJwk)
   await confirmAgent({ issuer, agentId, registrationToken, signer })
   const agent = createAgent({ issuer, clientId: agentId, signer })
   const feed = await agent.subscribe()
@@ -35,7 +36,7 @@ export async function startAgent({ scope, work }) {
     jsonRpcHandler({ requestHandler: guardA2A(handler, { verifier, needs: needsForAll({ scope }) }), userBuilder: a2aUser }),
   )
   await new Promise((resolve) => app.listen(port, '127.0.0.1', resolve))
-  return { agent, feed, url: `${publicUrl}/a2a`, audience: `${issuer}/agents/${agentId}` }
+  return { agent, feed, privateJwk, url: `${publicUrl}/a2a`, audience: `${issuer}/agents/${agentId}` }
 }
 
 /** Turns each message into a completed task with one artifact. */

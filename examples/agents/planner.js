@@ -1,13 +1,16 @@
 // Finds peers, requests introductions to them and calls them for a task.
 import { a2aClient, ask, serveCommands, startAgent } from './a2a-agent.js'
+import { clientForPeople } from './for-person.js'
 
-const { agent, feed, url, audience } = await startAgent({
+const { agent, feed, privateJwk, url, audience } = await startAgent({
   scope: 'planner:ask',
   work: async ({ text }) => `planned: ${text}`,
 })
 
 /** A2A clients, by the name in the command `connect`. */
 const clients = new Map()
+/** The OAuth client that asks people. */
+let people
 
 serveCommands({
   search: (query) => agent.search(query),
@@ -38,6 +41,11 @@ serveCommands({
     const response = await fetch(...requests[0])
     return { status: response.status, error: (await response.json()).error }
   },
+  askPerson: async ({ redirectUri, request }) => {
+    people = await clientForPeople({ issuer: agent.issuer, clientId: agent.clientId, privateJwk, redirectUri })
+    return people.ask(request)
+  },
+  redeem: ({ url, resource }) => people.redeem(url, resource),
   lineage: ({ taskId }) => agent.lineage({ taskId }),
   position: () => ({ seq: feed.seq, handles: feed.ended.size, url, audience }),
 })

@@ -6,6 +6,7 @@ import { createAgent, joinRegistry, newEs256Signer, proveDpop } from 'credence/c
 import { importCards } from './cards.js'
 import { callMcpServer } from './mcp.js'
 import { overMongodb } from './over-mongodb.js'
+import { actForPerson, serveTickets } from './person.js'
 import { chapter, claim, claimed, freePort, newStage, refusal, refusedWithin, table, untilDone } from './stage.js'
 
 // The stage kills its child processes when this process exits.
@@ -15,9 +16,9 @@ const stage = await newStage()
 let registry
 const started = performance.now()
 try {
-  const { issuer, operator, ocr } = await play()
+  const { issuer, operator, ocr, petra } = await play()
   console.log(`\n${claimed()} claims held, in ${((performance.now() - started) / 1000).toFixed(1)} s.`)
-  if (process.argv.includes('--stay')) await stay(issuer, operator, ocr)
+  if (process.argv.includes('--stay')) await stay({ issuer, operator, ocr, petra })
 } finally {
   await stage.close()
   await registry?.close()
@@ -215,7 +216,19 @@ async function play() {
     `the subscriber resumed after entry ${before.seq} and is at entry ${position.seq}, without a gap`,
   )
   await callMcpServer(stage, issuer, acme)
-  return { issuer, operator, ocr: ocrRegistration }
+  const petra = await member(issuer, globex, 'Petra')
+  const plannerId = plannerRegistration.agentId
+  await actForPerson({
+    issuer,
+    petra,
+    globex,
+    planner,
+    plannerId,
+    research: researchRegistration,
+    researchUrl,
+    ocrAudience: ocrRegistration.audience,
+  })
+  return { issuer, operator, ocr: ocrRegistration, petra }
 }
 
 /** Kills one instance, then the primary of the database. Each time calls must succeed again, after 30 s at most. */
@@ -232,14 +245,17 @@ async function killInstanceAndPrimary(call) {
 }
 
 /** Keeps the registry and the agents running, so that users can try their own agent against them. */
-async function stay(issuer, operator, ocr) {
+async function stay({ issuer, operator, ocr, petra }) {
   const { orgId } = await operator.mutate('organisations.create', { name: 'Newcomers' })
   const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
   chapter('Registry and agents run until Ctrl-C')
   console.log('  Paste this into a second terminal (registry, invitation, id and audience of the OCR agent):\n')
   console.log(`export REGISTRY=${issuer} CODE=${code} \\\n  OCR=${ocr.agentId} AUDIENCE=${ocr.audience}\n`)
   console.log('  To check the registry and the OCR agent from outside:\n\nnpx credence doctor --registry $REGISTRY --agent $OCR\n')
+  const tickets = await serveTickets(petra)
+  console.log(`  To sign in as Petra in a browser of this machine, open (each time it makes a new ticket):\n\n${tickets.url}\n`)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  tickets.close()
 }
 
 async function join(issuer, code, name) {
@@ -253,6 +269,14 @@ async function organisation(issuer, operator, name) {
   const { orgId } = await operator.mutate('organisations.create', { name })
   const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
   return join(issuer, code, `administrator of ${name}`)
+}
+
+/** A member of the organisation of `admin`, in the role `person`. */
+async function member(issuer, admin, name) {
+  const { items } = await admin.query('organisations.list', {})
+  const [{ orgId }] = items
+  const { code } = await admin.mutate('members.invite', { orgId, role: 'person' })
+  return join(issuer, code, name)
 }
 
 function printTree(nodes, names) {

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createVerifier } from '../../src/verifier/index.js'
 import { claimsOf } from '../claims-of.js'
 import { signedIn } from '../identity/people/browser.js'
 import { codeFor, type PersonWorld, personWorld, redeem } from '../oauth/authorize/person-world.js'
-import { exchangeForm, type OAuthResponse, tokenRequest } from '../oauth/requests.js'
+import { exchangeForm, type OAuthResponse, proofOf, tokenRequest } from '../oauth/requests.js'
 import { type Registry, startRegistry } from '../registry.js'
+import { reasonOf } from './actors.js'
 
 let registry: Registry
 let world: PersonWorld
@@ -59,6 +61,90 @@ test('a person consents, an agent acts and passes on, the called agents see for 
   expect(await ocr.introspect(forOcr.body.access_token)).toEqual({ active: false })
   const again = await tokenRequest(registry, client, exchangeForm(root.body.access_token, ocr.audience, { scope: 'ocr:read' }))
   expect(again).toMatchObject({ status: 400, body: { error: 'invalid_target' } })
+})
+
+test('for a task of a person an agent calls another organisation, which calls a resource: each hop is narrower, each party sees its part, and the feed ends it', async () => {
+  const { client, ocr, person, admin, calledAdmin } = world
+  const uri = 'http://127.0.0.1:9/ledger'
+  const initech = await registry.organisation('Initech')
+  const server = await registry.agent({ registeredBy: initech })
+  await initech.mutate('resources.register', {
+    uri,
+    name: 'Ledger',
+    scopes: ['read', 'write'].map((verb) => ({ scope: `ledger:${verb}`, words: verb })),
+    policy: { mode: 'open', people: 'any' },
+    operatorAgentId: server.agentId,
+  })
+  const rights = ['ledger:read', 'ledger:write'].map((scope) => ({ audience: uri, scope }))
+  const delegation = { depth: 1, rights }
+  await admin.mutate('agents.change', { agentId: client.agentId, addRights: rights })
+  await calledAdmin.mutate('agents.change', { agentId: ocr.agentId, addRights: rights })
+  const { introductionId } = await client.introductions.request({
+    to: ocr.agentId,
+    purpose: 'p',
+    scopes: ['ocr:read', 'ocr:admin'],
+    delegation,
+  })
+  await ocr.introductions.approve(introductionId)
+
+  const { taskId } = await person.tasks.create({ description: 'my tax return' })
+  const asked = { scope: 'tokens:exchange ocr:read ocr:admin', task_id: taskId, delegation: JSON.stringify(delegation), prompt: 'consent' }
+  const code = await codeFor(registry, world, asked, { passOn: 'yes' })
+  const { access_token: root } = (await redeem(registry, world, code, { resource: registry.issuer })).body
+  const exchange = (by: typeof client, subject: string, audience: string, more: object) =>
+    tokenRequest(registry, by, exchangeForm(subject, audience, { ...more }))
+  const narrower = JSON.stringify({ depth: 1, rights: rights.slice(0, 1) })
+  const atOcr = (await exchange(client, root, ocr.audience, { scope: 'ocr:read', delegation: narrower })).body.access_token
+  const atLedger = (await exchange(ocr, atOcr, uri, { scope: 'ledger:read' })).body.access_token
+
+  // No hop gets more than the one before
+  const refused = async (answer: Promise<OAuthResponse>) => (await answer).body.error
+  expect(await refused(exchange(client, root, ocr.audience, { scope: 'ocr:write' }))).toBe('invalid_scope')
+  expect(await refused(exchange(client, root, uri, { scope: 'ledger:read' }))).toBe('invalid_target')
+  expect(await refused(exchange(ocr, atOcr, uri, { scope: 'ledger:write' }))).toBe('invalid_scope')
+  expect(await refused(exchange(ocr, atOcr, uri, { scope: 'ledger:read', delegation: narrower }))).toBe('delegation_too_deep')
+  expect(await refused(exchange(client, atOcr, uri, { scope: 'ledger:read' }))).toBe('invalid_request')
+
+  // Each audience sees the person by a name of its own, and who acts
+  const [seenByOcr, seenByServer] = [await ocr.introspect(atOcr), await server.introspect(atLedger)]
+  expect(seenByOcr).toMatchObject({ active: true, scope: 'ocr:read', task_id: taskId, act: { sub: client.agentId } })
+  expect(seenByServer).toMatchObject({ active: true, scope: 'ledger:read', act: { sub: ocr.agentId, act: { sub: client.agentId } } })
+  expect(new Set([claimsOf(root).sub, seenByOcr.sub, seenByServer.sub]).size).toBe(3)
+  expect(JSON.stringify([seenByOcr, seenByServer])).not.toContain(person.clientId)
+  expect([await client.introspect(atLedger), await server.introspect(atOcr)]).toEqual([{ active: false }, { active: false }])
+
+  // The person sees each token of its task, the called agent those that it is part of, and a stranger none
+  const lineage = async (by: { lineage: typeof client.lineage }) =>
+    (await by.lineage({ taskId })).map(({ tokenId, revoked }) => [tokenId, revoked])
+  const ids = [root, atOcr, atLedger].map((token) => claimsOf(token).jti)
+  expect(await lineage(person)).toEqual(ids.map((id) => [id, false]))
+  expect(await lineage(ocr)).toEqual(ids.slice(1).map((id) => [id, false]))
+  expect(await reasonOf(world.archive.lineage({ taskId }))).toBe('not_found')
+
+  // The consent for the first hop ends the last one, at a verifier that asks nobody
+  const feed = await server.subscribe()
+  const verifier = createVerifier({
+    issuer: registry.issuer,
+    resource: uri,
+    publicUrl: 'http://127.0.0.1:9',
+    standing: feed,
+    clock: registry.clock,
+  })
+  const call = async () => {
+    const dpop = await proofOf(registry, ocr.signer, { path: '', accessToken: atLedger }, { htu: uri })
+    return reasonOf(verifier.verify({ method: 'POST', url: '/ledger', headers: { authorization: `DPoP ${atLedger}`, dpop } }))
+  }
+  expect(await call()).toBe('done')
+  const { items } = await person.query<{ items: { consentId: string; audience: string; state: string }[] }>('consents.list', {})
+  const consent = items.find(({ audience, state }) => audience === ocr.audience && state === 'valid')
+  await person.mutate('consents.revoke', { consentId: consent?.consentId })
+  await feed.sync()
+  expect(await call()).toBe('invalid_token')
+  feed.close()
+  expect(await server.introspect(atLedger)).toEqual({ active: false })
+  expect(await lineage(person)).toEqual([[ids[0], false], ...ids.slice(1).map((id) => [id, true])])
+  await person.tasks.end(taskId)
+  expect(await lineage(person)).toEqual(ids.map((id) => [id, true]))
 })
 
 test('an approval for one person is not good for another, nor for the agent itself; its audience sees for whom', async () => {

@@ -17,6 +17,8 @@ export interface PersonWorld {
   readonly person: Actor
   /** The administrator of the organisation of person and client. */
   readonly admin: Actor
+  /** The administrator of the organisation of the called agents. */
+  readonly calledAdmin: Actor
   readonly browser: Browser
   readonly client: AgentActor
   readonly ocr: AgentActor
@@ -58,7 +60,7 @@ export async function personWorld(registry: Registry): Promise<PersonWorld> {
   })
   await globex.mutate('introductions.approve', { introductionId: introduced.introductionId })
   await ocr.mutate('introductions.request', { to: archive.agentId, purpose: 'p', scopes: ['ocr:read'] })
-  return { person, admin: acme, client, ocr, archive, browser: await signedIn(registry, person) }
+  return { person, admin: acme, calledAdmin: globex, client, ocr, archive, browser: await signedIn(registry, person) }
 }
 
 export const authorizationForm = (registry: Registry, { client, ocr }: PersonWorld, more: Parameters = {}): Parameters => ({
@@ -166,7 +168,7 @@ export async function aConsent(
   { person, client, by }: { readonly person: Actor; readonly client: AgentActor; readonly by: Actor },
 ): Promise<string> {
   await by.mutate('agents.change', { agentId: client.agentId, redirectUris: [REDIRECT] })
-  const world = { person, admin: by, client, ocr: client, archive: client, browser: await signedIn(registry, person) }
+  const world = { person, admin: by, calledAdmin: by, client, ocr: client, archive: client, browser: await signedIn(registry, person) }
   await codeFor(registry, world, { resource: registry.issuer, prompt: 'consent' })
   const { items } = await person.query<{ items: readonly { consentId: string }[] }>('consents.list', { client: client.agentId })
   return items[0]?.consentId ?? ''

@@ -114,16 +114,32 @@ const ROWS = GROUPS.trim()
   .map((line) => line.split(' '))
 const isUnspaced = (word: string): boolean => /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u.test(word)
 
-/** Groups by the terms of their words. */
-const BY_TERM = new Map<string, string>()
-/** Words that are found inside a run of characters, with their groups, by each pair of characters that they contain. */
-const UNSPACED = new Map<string, (readonly [word: string, group: string])[]>()
-for (const [name = '', ...words] of ROWS) {
-  const group = `#${name}`
-  for (const word of [name, ...words])
-    if (isUnspaced(word))
-      for (const pair of new Set(wordsOf(word).map(({ text }) => text))) UNSPACED.set(pair, [...(UNSPACED.get(pair) ?? []), [word, group]])
-    else for (const term of termsOfAll(word.replaceAll('-', ''))) if (!BY_TERM.has(term)) BY_TERM.set(term, group)
+interface Groups {
+  /** Groups by the terms of their words. */
+  readonly byTerm: ReadonlyMap<string, string>
+  /** Words that are found inside a run of characters, with their groups, by each pair of characters that they contain. */
+  readonly unspaced: ReadonlyMap<string, readonly (readonly [word: string, group: string])[]>
+}
+
+let groups: Groups | undefined
+/** The groups. They are read at the first use, because the stems of all words cost a fifth of the start of a server. */
+const allGroups = (): Groups => {
+  groups ??= readGroups()
+  return groups
+}
+
+function readGroups(): Groups {
+  const byTerm = new Map<string, string>()
+  const unspaced = new Map<string, (readonly [word: string, group: string])[]>()
+  for (const [name = '', ...words] of ROWS) {
+    const group = `#${name}`
+    for (const word of [name, ...words])
+      if (isUnspaced(word))
+        for (const pair of new Set(wordsOf(word).map(({ text }) => text)))
+          unspaced.set(pair, [...(unspaced.get(pair) ?? []), [word, group]])
+      else for (const term of termsOfAll(word.replaceAll('-', ''))) if (!byTerm.has(term)) byTerm.set(term, group)
+  }
+  return { byTerm, unspaced }
 }
 
 function termsOfAll(word: string): ReadonlySet<string> {
@@ -133,7 +149,8 @@ function termsOfAll(word: string): ReadonlySet<string> {
 
 /** The groups of a word, which is given with its terms. */
 export function groupsOf(word: Word, terms: Iterable<string>): string[] {
-  if (word.run !== undefined) return (UNSPACED.get(word.text) ?? []).flatMap(([text, group]) => (word.run?.includes(text) ? [group] : []))
-  const own = BY_TERM.get(word.text)
-  return own === undefined ? [...new Set([...terms].flatMap((term) => BY_TERM.get(term) ?? []))] : [own]
+  const { byTerm, unspaced } = allGroups()
+  if (word.run !== undefined) return (unspaced.get(word.text) ?? []).flatMap(([text, group]) => (word.run?.includes(text) ? [group] : []))
+  const own = byTerm.get(word.text)
+  return own === undefined ? [...new Set([...terms].flatMap((term) => byTerm.get(term) ?? []))] : [own]
 }

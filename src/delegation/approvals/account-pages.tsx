@@ -1,3 +1,4 @@
+import { Fragment } from 'preact'
 import { ACTING_ROLES } from '../../http/caller.js'
 import { Foreign } from '../../http/pages/foreign.js'
 import { Form } from '../../http/pages/form.js'
@@ -10,7 +11,7 @@ import { idIn, personForm, personPage } from '../../identity/people/person-route
 import type { PersonCaller } from '../../identity/people/session.js'
 import type { SignInDeps } from '../../identity/people/sign-in.js'
 import type { AccountSection } from '../../identity/people/you-page.js'
-import { ApprovalId, IntroductionId } from '../../protocol/ids.js'
+import { AgentId, ApprovalId, IntroductionId } from '../../protocol/ids.js'
 import { BOUNDS_FIELDS, BoundsBoxes, BoundsText, narrowingIn } from '../pages/bounds-form.js'
 import {
   type AudienceParty,
@@ -41,8 +42,9 @@ interface Described {
 }
 
 async function described(deps: ApprovalPagesDeps, view: ApprovalView): Promise<Described> {
+  if (view.kind === 'consent') return { view, requester: await describeClient(deps, view.client), target: undefined }
   const audience = 'audience' in view ? describeAudience(deps, view.audience) : view.to && describeTarget(deps, view.to)
-  const [requester, target] = await Promise.all([describeClient(deps, view.from), audience])
+  const [requester, target] = await Promise.all([describeClient(deps, AgentId.parse(view.from)), audience])
   return { view, requester, target }
 }
 
@@ -114,8 +116,8 @@ export const approvalPages = (deps: SignInDeps & ApprovalPagesDeps): Route[] => 
     `${APPROVALS}/:approvalId/approve`,
     { purpose: 'approvals.approve', subjectOf, repeatable: BOUNDS_FIELDS },
     async (person, form, request) => {
-      const { requested } = await getApproval(deps, person, approvalIdIn(request))
-      await approve(deps, person, approvalIdIn(request), narrowingIn(form, requested))
+      const { kind, requested } = await getApproval(deps, person, approvalIdIn(request))
+      await approve(deps, person, approvalIdIn(request), kind === 'consent' ? {} : narrowingIn(form, requested))
       return seeOther(APPROVALS)
     },
   ),
@@ -143,8 +145,9 @@ async function approvalPage(deps: ApprovalPagesDeps, person: PersonCaller, reque
       {view.state === 'pending' ? (
         <>
           <Form action={`${APPROVALS}/${subject}/approve`} formKey={person.formKey} purpose="approvals.approve" subject={subject}>
-            <BoundsBoxes bounds={requested} wordsOf={wordsOf} />
-            <button type="submit">Approve what is ticked</button>
+            {/* The person chooses again, at most what was approved */}
+            {view.kind !== 'consent' && <BoundsBoxes bounds={requested} wordsOf={wordsOf} />}
+            <button type="submit">{view.kind === 'consent' ? 'Approve' : 'Approve what is ticked'}</button>
           </Form>
           <Form action={`${APPROVALS}/${subject}/deny`} formKey={person.formKey} purpose="approvals.deny" subject={subject}>
             <label for="note">Reason for a denial (optional; the requester reads it)</label>
@@ -166,35 +169,9 @@ function Facts({ view, requester, target }: Described) {
     <dl>
       <dt>Requester</dt>
       <dd>
-        <Foreign text={requester.name} />{' '}
-        {requester.organisation !== undefined && (
-          <>
-            of <Foreign text={requester.organisation} />
-          </>
-        )}{' '}
-        <code>{view.from}</code>
+        {view.kind === 'consent' ? 'A person of your organisation' : <PartyName {...requester} />} <code>{view.from}</code>
       </dd>
-      <dt>For</dt>
-      <dd>
-        {target ? <Foreign text={target.name} /> : <Foreign text={('capability' in view && view.capability) || ''} />}{' '}
-        <code>{'audience' in view ? view.audience : view.to}</code>
-      </dd>
-      {'subject' in view && view.subject !== view.from && (
-        <>
-          <dt>On behalf of</dt>
-          <dd>
-            <code>{view.subject}</code>
-          </dd>
-        </>
-      )}
-      {'actors' in view && view.actors.length > 0 && (
-        <>
-          <dt>Passed on by</dt>
-          <dd>
-            <code>{view.actors.join(' ')}</code>
-          </dd>
-        </>
-      )}
+      {view.kind === 'consent' ? <ConsentFacts view={view} client={requester} /> : <TargetFacts view={view} target={target} />}
       <dt>Purpose</dt>
       <dd>
         <Foreign text={view.purpose} />
@@ -233,12 +210,86 @@ function Facts({ view, requester, target }: Described) {
   )
 }
 
+function PartyName({ name, organisation }: ClientParty) {
+  return (
+    <>
+      <Foreign text={name} />
+      {organisation !== undefined && (
+        <>
+          {' '}
+          of <Foreign text={organisation} />
+        </>
+      )}
+    </>
+  )
+}
+
+/** The target of a token or an introduction, and for whom the token would be. */
+function TargetFacts({
+  view,
+  target,
+}: {
+  readonly view: Exclude<ApprovalView, { kind: 'consent' }>
+  readonly target: AudienceParty | undefined
+}) {
+  return (
+    <>
+      <dt>For</dt>
+      <dd>
+        {target ? <Foreign text={target.name} /> : <Foreign text={('capability' in view && view.capability) || ''} />}{' '}
+        <code>{'audience' in view ? view.audience : view.to}</code>
+      </dd>
+      {'subject' in view && view.subject !== view.from && (
+        <>
+          <dt>On behalf of</dt>
+          <dd>
+            <code>{view.subject}</code>
+          </dd>
+        </>
+      )}
+      {'actors' in view && view.actors.length > 0 && (
+        <>
+          <dt>Passed on by</dt>
+          <dd>
+            <code>{view.actors.join(' ')}</code>
+          </dd>
+        </>
+      )}
+    </>
+  )
+}
+
+/** What the application may do for the person if it is approved. */
+function ConsentFacts({ view, client }: { readonly view: Extract<ApprovalView, { kind: 'consent' }>; readonly client: ClientParty }) {
+  const wordsOf: AudienceParty['wordsOf'] = (scope) => view.words.find((one) => one.scope === scope)?.words
+  return (
+    <>
+      <dt>For the application</dt>
+      <dd>
+        <Foreign text={client.name} /> <code>{view.client}</code>
+      </dd>
+      {view.rights.map(({ audience, bounds }) => (
+        <Fragment key={audience}>
+          <dt>
+            Rights at <code>{audience}</code>
+          </dt>
+          <dd>
+            <BoundsText bounds={bounds} wordsOf={wordsOf} />
+          </dd>
+        </Fragment>
+      ))}
+    </>
+  )
+}
+
 const REASONS: Readonly<Record<ApprovalView['because'][number], string>> = {
   scope: 'The resource wants a person to approve a scope.',
   delegation: 'It could be passed on to others.',
   policy: 'The target approves each introduction.',
   scopes: 'It asks for more than the target gives without approval.',
   capability: 'It asks for a capability that the target has.',
+  client: 'The organisation has not allowed the application.',
+  adminScope: 'The organisation wants an administrator to approve a scope.',
 }
 
 const RISKS: Readonly<Record<string, string>> = {

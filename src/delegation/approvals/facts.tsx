@@ -1,0 +1,150 @@
+import { Fragment } from 'preact'
+import { Foreign } from '../../http/pages/foreign.js'
+import { Time } from '../../http/pages/time.js'
+import { BoundsText } from '../pages/bounds-form.js'
+import type { AudienceParty, ClientParty } from '../pages/parties.js'
+import type { ApprovalView } from './view.js'
+
+export interface DescribedApproval {
+  readonly view: ApprovalView
+  readonly requester: ClientParty
+  /** Absent for a capability, which any agent may have. */
+  readonly target: AudienceParty | undefined
+}
+
+/** What is asked, by whom, and why it waits. */
+export function Facts({ view, requester, target }: DescribedApproval) {
+  return (
+    <dl>
+      <dt>Requester</dt>
+      <dd>
+        {view.kind === 'consent' ? 'A person of your organisation' : <PartyName {...requester} />} <code>{view.from}</code>
+      </dd>
+      {view.kind === 'consent' ? <ConsentFacts view={view} client={requester} /> : <TargetFacts view={view} target={target} />}
+      <dt>Purpose</dt>
+      <dd>
+        <Foreign text={view.purpose} />
+      </dd>
+      <dt>Why it waits</dt>
+      <dd>{view.because.map((reason) => REASONS[reason]).join(' ')}</dd>
+      {'risk' in view && (
+        <>
+          <dt>Risk</dt>
+          <dd>
+            {view.risk.level} {view.risk.parts.map(({ code }) => RISKS[code] ?? code).join(' ')}
+          </dd>
+        </>
+      )}
+      {view.taskId && (
+        <>
+          <dt>Task</dt>
+          <dd>
+            <code>{view.taskId}</code>
+          </dd>
+        </>
+      )}
+      {'newTask' in view && view.newTask && (
+        <>
+          <dt>New task</dt>
+          <dd>
+            <Foreign text={view.newTask.description} />
+          </dd>
+        </>
+      )}
+      <dt>State</dt>
+      <dd>
+        {view.state}, until <Time at={view.expiresAt} />
+      </dd>
+    </dl>
+  )
+}
+
+function PartyName({ name, organisation }: ClientParty) {
+  return (
+    <>
+      <Foreign text={name} />
+      {organisation !== undefined && (
+        <>
+          {' '}
+          of <Foreign text={organisation} />
+        </>
+      )}
+    </>
+  )
+}
+
+/** The target of a token or an introduction, and for whom the token would be. */
+function TargetFacts({
+  view,
+  target,
+}: {
+  readonly view: Exclude<ApprovalView, { kind: 'consent' }>
+  readonly target: AudienceParty | undefined
+}) {
+  return (
+    <>
+      <dt>For</dt>
+      <dd>
+        {target ? <Foreign text={target.name} /> : <Foreign text={('capability' in view && view.capability) || ''} />}{' '}
+        <code>{'audience' in view ? view.audience : view.to}</code>
+      </dd>
+      {'subject' in view && view.subject !== view.from && (
+        <>
+          <dt>On behalf of</dt>
+          <dd>
+            <code>{view.subject}</code>
+          </dd>
+        </>
+      )}
+      {'actors' in view && view.actors.length > 0 && (
+        <>
+          <dt>Passed on by</dt>
+          <dd>
+            <code>{view.actors.join(' ')}</code>
+          </dd>
+        </>
+      )}
+    </>
+  )
+}
+
+/** What the application may do for the person if it is approved. */
+function ConsentFacts({ view, client }: { readonly view: Extract<ApprovalView, { kind: 'consent' }>; readonly client: ClientParty }) {
+  const wordsOf: AudienceParty['wordsOf'] = (scope) => view.words.find((one) => one.scope === scope)?.words
+  return (
+    <>
+      <dt>For the application</dt>
+      <dd>
+        <Foreign text={client.name} /> <code>{view.client}</code>
+      </dd>
+      {view.rights.map(({ audience, bounds }) => (
+        <Fragment key={audience}>
+          <dt>
+            Rights at <code>{audience}</code>
+          </dt>
+          <dd>
+            <BoundsText bounds={bounds} wordsOf={wordsOf} />
+          </dd>
+        </Fragment>
+      ))}
+    </>
+  )
+}
+
+const REASONS: Readonly<Record<ApprovalView['because'][number], string>> = {
+  scope: 'The resource wants a person to approve a scope.',
+  delegation: 'It could be passed on to others.',
+  policy: 'The target approves each introduction.',
+  scopes: 'It asks for more than the target gives without approval.',
+  capability: 'It asks for a capability that the target has.',
+  client: 'The organisation has not allowed the application.',
+  adminScope: 'The organisation wants an administrator to approve a scope.',
+}
+
+const RISKS: Readonly<Record<string, string>> = {
+  new_audience: 'The requester has not used this audience before.',
+  new_scope: 'The requester has not used this scope there before.',
+  rate: 'The requester asks for unusually many tokens.',
+  deeper: 'The token passes through more agents than before.',
+  new_key: 'The key is less than a day old.',
+}

@@ -1,7 +1,7 @@
 import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
 import { takingConsentApproval } from '../../delegation/approvals/for-consent.js'
-import type { Approval, ApprovalsStore } from '../../delegation/approvals/store.js'
+import { type Approval, type ApprovalsStore } from '../../delegation/approvals/store.js'
 import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
 import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
 import type { Consent, GrantedConsent } from '../../delegation/consents/store.js'

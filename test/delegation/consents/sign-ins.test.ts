@@ -52,11 +52,13 @@ async function byPasskey() {
   const ceremonyOf = (shown: Shown) => ({ challenge: challengeOf(shown), origin: registry.issuer, counter: 1 })
   const adding = await world.browser.follow(await world.browser.submit(await world.browser.get('/you'), '/you/passkeys'))
   const before = await passkeys()
-  await world.browser.submit(adding, '/passkey', { credential: credential.create(ceremonyOf(adding)) })
+  const added = await world.browser.submit(adding, '/passkey', { credential: credential.create({ ...ceremonyOf(adding), counter: 0 }) })
+  expect(added).toMatchObject({ status: 303, location: '/you' })
   const passkeyId = (await passkeys()).find((id) => !before.includes(id)) ?? ''
   const browser = newBrowser(registry.issuer)
   const shown = await browser.follow(await browser.submit(await browser.get('/sign-in'), '/sign-in/passkey'))
-  await browser.submit(shown, '/passkey', { credential: credential.get(ceremonyOf(shown), world.person.clientId) })
+  const done = await browser.submit(shown, '/passkey', { credential: credential.get(ceremonyOf(shown), world.person.clientId) })
+  expect(done).toMatchObject({ status: 303, location: '/you' })
   return { browser, passkeyId }
 }
 const passkeys = async () =>
@@ -148,7 +150,7 @@ test('5,100 consents of a passkey end in two log entries', async () => {
   const { items: found } = await registry.storage.collection(PASSKEYS).find('id', { where: { id: passkeyId }, limit: 1 })
   const [consent, passkey] = [all[0] as Consent, found[0]]
   const consents = registry.storage.collection(CONSENTS)
-  const more = Array.from({ length: 5099 }, () =>
+  const more = Array.from({ length: 5100 }, () =>
     consents.inserting({
       ...consent,
       id: newId(systemRandom, 'cns'),

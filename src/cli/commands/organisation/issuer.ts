@@ -27,7 +27,7 @@ export function issuerCommands(program: Command, common: (command: Command) => C
       list(flags, ISSUERS, named === undefined ? {} : { orgId: await orgIdOf((await openAgent(flags)).agent, named) }),
     )
   endingOptions(common(issuer.command('revoke <issuer>')))
-    .description('revoke an OpenID Provider and the sessions that it opened; members, their links and their consents stay')
+    .description('revoke an OpenID Provider, the sessions that it opened and the consents that people gave in them; members and their links stay')
     .action((issuerId: string, flags: CommonFlags) =>
       callEnding(flags, 'issuers.revoke', {
         inputOf: async () => ({ issuerId }),

@@ -14,7 +14,7 @@ export const PEOPLE_PROCEDURES = {
     caller: 'as sessions.list',
   },
   'passkeys.list': { summary: 'List the passkeys of the caller, or of `memberId`.', caller: 'as sessions.list' },
-  'passkeys.revoke': { summary: 'Revoke a passkey and the sessions that it opened.', caller: 'as sessions.list' },
+  'passkeys.revoke': { summary: 'Revoke a passkey, the sessions that it opened, and the consents that the person gave in them.', caller: 'as sessions.list' },
   'issuers.register': {
     summary:
       "Register an OpenID Provider with which people of the organisation sign in (`private_key_jwt`; needs the setting `outgoing`). With `autoJoin`, people whose ID token has the claim's value join as `person`.",
@@ -23,12 +23,12 @@ export const PEOPLE_PROCEDURES = {
   'issuers.list': { summary: 'List the OpenID Providers of an organisation.', caller: 'members of the organisation, operators' },
   'issuers.revoke': {
     summary:
-      'Revoke an OpenID Provider: nobody can sign in with it, and the sessions that it opened end. Members, their links and their consents stay.',
+      'Revoke an OpenID Provider: nobody can sign in with it, and the sessions that it opened end, with the consents that people gave in them. Members and their links stay.',
     caller: 'administrators, operators',
   },
   'links.list': { summary: "List the caller's accounts at OpenID Providers, or those of `memberId`.", caller: 'as sessions.list' },
   'links.revoke': {
-    summary: 'Revoke the link of an account at an OpenID Provider, and the sessions that it opened.',
+    summary: 'Revoke the link of an account at an OpenID Provider, the sessions that it opened, and the consents that the person gave in them.',
     caller: 'as sessions.list',
   },
 } as const

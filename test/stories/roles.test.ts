@@ -49,7 +49,7 @@ const table = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8'
     return paths.map((path) => ({ path, note, cells: cells.slice(0, COLUMNS.length) }))
   })
 
-const QUERIES = /\.(list|get|export|getRetention|usage|lineage|inbox|next)$|^audit\.verify$/
+const QUERIES = /\.(list|get|rules|export|getRetention|usage|lineage|inbox|next)$|^audit\.verify$/
 /** What a caller without the right gets. The token of an agent has no scope `admin`. */
 const REFUSALS = ['forbidden', 'not_found', 'insufficient_scope', 'invalid_client', 'invalid_token']
 
@@ -243,6 +243,7 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       return { registrationId }
     }
     case 'clients.list':
+    case 'clients.rules':
     case 'levels.list':
       return { orgId }
     case 'levels.set':
@@ -252,7 +253,11 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       await acme.mutate('levels.set', { name, ceiling: {} })
       return { orgId, name }
     }
+    case 'clients.setRules':
+      return {}
     case 'clients.get':
+    case 'clients.allow':
+    case 'clients.disallow':
     case 'clients.revoke': {
       const grant = { expiresAt: registry.clock.now() + 600, grantTypes: ['authorization_code'] }
       const { initialAccessToken } = await acme.mutate<{ initialAccessToken: string }>('registrations.issue', grant)

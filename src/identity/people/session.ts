@@ -19,6 +19,8 @@ export interface PersonCaller extends Caller {
   readonly name: string
   /** Epoch seconds of the sign-in (`auth_time`). */
   readonly authAt: number
+  /** Digest of the page that sent the person to the sign-in. */
+  readonly signedInFor: string | undefined
   readonly amr: readonly string[]
   /** For the forms of pages (http/pages/form.tsx). It is the cookie's value: never send or log it. */
   readonly formKey: string
@@ -63,6 +65,7 @@ export async function findSession(deps: SessionDeps, request: HttpRequest): Prom
     sessionId: session.id,
     name: member.name,
     authAt: session.createdAt,
+    signedInFor: session.signedInFor,
     amr: session.amr,
     formKey: cookie,
   }

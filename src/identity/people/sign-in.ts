@@ -103,7 +103,7 @@ export async function signIn(
   deps: SignInDeps,
   request: HttpRequest,
   grant: SignInGrant,
-  { returnTo = HOME, consuming }: { readonly returnTo?: string | undefined; readonly consuming?: string },
+  { returnTo, consuming }: { readonly returnTo?: string | undefined; readonly consuming?: string },
 ): Promise<HttpResponse> {
   const barrier = await deps.trustLog.readBarrier()
   const client = (await findGranted(deps, grant)) ?? refuse('code_invalid', 'the sign-in is no longer valid; begin again')
@@ -115,6 +115,7 @@ export async function signIn(
     orgId: client.orgId,
     codeHash: digestOfText(secret),
     createdAt: now,
+    ...(returnTo !== undefined && { signedInFor: digestOfText(returnTo) }),
     usedAt: now,
     browser: shortened(String(request.headers['user-agent'] ?? ''), 256),
     endsAt: now + SESSION_SECONDS,
@@ -132,7 +133,7 @@ export async function signIn(
   if (!committed.ok) refuse('conflict', 'the sign-in was completed in another tab, or could not be saved; begin again')
   await deps.trustLog.requireStillStanding(barrier, [...client.dependencies.handles, ...grant.dependsOn])
   const cookies = [sessionCookie(deps.issuer).set(`${session.id}.${secret}`, SESSION_SECONDS), signInCookie(deps.issuer).clear()]
-  return seeOther(returnTo, cookies)
+  return seeOther(returnTo ?? HOME, cookies)
 }
 
 /** The sessions that a new one ends: that of the same browser, and the oldest past MAX_SESSIONS. */

@@ -22,6 +22,8 @@ export const Session = SignInGrant.extend({
   codeHash: z.string().length(43),
   /** Time of the sign-in. */
   createdAt: z.int(),
+  /** Digest of the page that sent the person to the sign-in. So the sign-in came after that page, also within the same second. */
+  signedInFor: z.string().length(43).optional(),
   usedAt: z.int(),
   /** The `User-Agent` of the browser, for the list of a person's sessions. */
   browser: z.string().max(256),

@@ -1,3 +1,4 @@
+import { digestOfText } from '../../credentials/jose/digest.js'
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
 import { type OAuthForm, parseForm, parseQuery } from '../../http/form.js'
 import { addressPrefix } from '../../http/limits/address-prefix.js'
@@ -126,9 +127,10 @@ async function ask(
 ): Promise<HttpResponse> {
   const person = await findSession(deps, request)
   const { prompt } = pending.request
-  if (!person || mustSignInAgain(pending, person)) {
+  const path = pathOf(client.clientUri ?? client.id, requestUri)
+  if (!person || mustSignInAgain(pending, person, path)) {
     if (prompt === 'none') return refuse('login_required', 'the person is not signed in')
-    return toSignIn(deps, request, pathOf(client.clientUri ?? client.id, requestUri))
+    return toSignIn(deps, request, path)
   }
   const { asked, offers } = await decidable(deps, client, pending, person)
   const code = await withoutPage(deps, asked, offers)
@@ -160,9 +162,18 @@ async function decidable(
   return { asked: { client, person, pending, task, now: person.barrier.now }, offers }
 }
 
-/** `prompt=login` wants a sign-in after the request has come, and `max_age` one that is not older (OpenID Connect Core §3.1.2.1). */
-function mustSignInAgain({ request: { prompt, maxAge }, shownAt = 0 }: PendingAuthorization, { authAt, barrier }: PersonCaller): boolean {
-  return (prompt === 'login' && authAt < shownAt) || (maxAge !== undefined && barrier.now - authAt > maxAge && authAt < shownAt)
+/**
+ * `prompt=login` wants a sign-in after the browser came with the request, and `max_age` one that is not older (OpenID Connect Core §3.1.2.1). Times are whole
+ * seconds, so a sign-in of the same second counts only if the request led to it.
+ */
+function mustSignInAgain(
+  { request: { prompt, maxAge }, shownAt = 0 }: PendingAuthorization,
+  { authAt, signedInFor, barrier }: PersonCaller,
+  path: string,
+): boolean {
+  const isAfter = authAt > shownAt || signedInFor === digestOfText(path)
+  const isTooOld = maxAge !== undefined && (maxAge === 0 || barrier.now - authAt > maxAge)
+  return !isAfter && (prompt === 'login' || isTooOld)
 }
 
 /**
@@ -203,7 +214,7 @@ async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm
   // A denial stores no client
   const client = isDenied ? known : await stored(deps, known, person)
   requireRegistered(client, pending)
-  if (mustSignInAgain(pending, person)) refuse('access_denied', 'sign in again: the application asks for it')
+  if (mustSignInAgain(pending, person, pathOf(known.clientUri ?? known.id, requestUri))) refuse('access_denied', 'sign in again: the application asks for it')
   const answer = (refusal: Refusal) => errorToClient(deps.issuer, pending.request, refusal)
   return orAnswered(async () => {
     const { asked, offers } = await decidable(deps, client, pending, person)

@@ -42,7 +42,7 @@ export function metadataEndpoints({ issuer, dev, registration, outgoing }: Metad
     grant_types_supported: [...GRANT_TYPES],
     ...Object.fromEntries(
       ['token', 'introspection', 'revocation'].flatMap((name) => [
-        [`${name}_endpoint_auth_methods_supported`, name === 'token' ? [...authMethods.methods, 'none'] : authMethods.methods],
+        [`${name}_endpoint_auth_methods_supported`, name !== 'introspection' ? [...authMethods.methods, 'none'] : authMethods.methods],
         [`${name}_endpoint_auth_signing_alg_values_supported`, authMethods.algs],
       ]),
     ),

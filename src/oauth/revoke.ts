@@ -4,7 +4,7 @@ import { auditDraft } from '../audit/audit-draft.js'
 import type { KeysFor } from '../credentials/jose/jwt.js'
 import { requireMayEnd } from '../delegation/tasks/end.js'
 import { endingOfTask } from '../delegation/tasks/find.js'
-import { MAX_TASK_DEPTH, type TasksStore } from '../delegation/tasks/store.js'
+import { MAX_TASK_DEPTH, type Task, type TasksStore } from '../delegation/tasks/store.js'
 import { refuse } from '../errors.js'
 import { type Caller, mayOversee } from '../http/caller.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
@@ -80,7 +80,14 @@ export async function endTokenAndTasks(
   { token, taskIds, because, draft }: Revocation,
   now: number,
 ): Promise<Position | undefined> {
-  const tasks = await requireMayEnd(deps, caller, taskIds, now)
+  return endToken(deps, { token, because, draft, tasks: await requireMayEnd(deps, caller, taskIds, now) })
+}
+
+/** Ends the token and tasks that may end. Undefined if all of them have ended already. */
+export async function endToken(
+  deps: Pick<RevokeTokenDeps, 'trustLog' | 'audit'>,
+  { token, tasks = [], because, draft }: Omit<Revocation, 'taskIds'> & { readonly tasks?: readonly Task[] },
+): Promise<Position | undefined> {
   const revoked = token && !deps.trustLog.ended.has(handleOfToken(token.id)) ? token : undefined
   const ends = [...(revoked ? [endingOfToken(revoked)] : []), ...tasks.map(endingOfTask)]
   if (ends.length === 0) return undefined

@@ -1,7 +1,7 @@
 // The authorization endpoint by RFC, one test per requirement.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { claimsOf } from '../claims-of.js'
-import { newBrowser } from '../identity/people/browser.js'
+import { newBrowser, signedIn } from '../identity/people/browser.js'
 import {
   authorizationForm,
   codeFor,
@@ -195,6 +195,23 @@ describe('prompts, keys and strangers', () => {
     const unasked = await personWorld(registry)
     const { body } = await push(registry, unasked, { prompt: 'none' })
     expect(returned(await unasked.browser.get(pageOf(unasked, body.request_uri))).error).toBe('consent_required')
+  })
+  test('prompt=login and max_age=0 are met by a sign-in that the request led to, not by an earlier one of the same second', async () => {
+    for (const parameters of [{ prompt: 'login' }, { max_age: '0' }]) {
+      const path = pageOf(world, await pushedUri(parameters))
+      // A browser without a session comes first, and one that signed in within this second after it
+      await newBrowser(registry.issuer).get(path)
+      const browser = await signedIn(registry, world.person)
+      expect((await browser.get(path)).location).toBe('/sign-in')
+      await signedIn(registry, world.person, browser)
+      expect((await browser.get(path)).location).not.toBe('/sign-in')
+    }
+    const later = pageOf(world, await pushedUri({ max_age: '60' }))
+    expect((await world.browser.get(later)).status).toBe(303)
+    registry.clock.advance(61)
+    const old = pageOf(world, await pushedUri({ max_age: '60' }))
+    expect((await world.browser.get(old)).location).toBe('/sign-in')
+    world = { ...world, browser: await signedIn(registry, world.person) }
   })
   test('dpop_jkt that is not the key of the proof is refused', async () => {
     const signer = await newEs256Signer()

@@ -178,13 +178,14 @@ function mustSignInAgain(
 
 /**
  * The code of a request that the consents of the person cover. Undefined if the person must be asked: a right is not
- * covered or needs an introduction, the client asks for it (`prompt`), the request was not pushed, or the redirect URI is not https, so that
+ * covered or needs an introduction, the client asks for it (`prompt`), the request was not pushed by a client that authenticated, or the redirect URI is not https, so that
  * another program could receive the code.
  */
 async function withoutPage(deps: AuthorizeDeps, asked: Asked, offers: readonly Offer[]): Promise<string | undefined> {
   const { request, isPushed } = asked.pending
   const { prompt, redirectUri, isOffline } = request
-  if (!isPushed || (prompt !== undefined && prompt !== 'none') || !redirectUri.startsWith('https://')) return undefined
+  if (!isPushed || isPublic(asked.client) || (prompt !== undefined && prompt !== 'none') || !redirectUri.startsWith('https://'))
+    return undefined
   if (offers.some(({ needsIntroduction }) => needsIntroduction)) return undefined
   const rights = rightsOf(offers, request)
   const consents = await consentsCovering(deps, asked, rights)
@@ -192,6 +193,9 @@ async function withoutPage(deps: AuthorizeDeps, asked: Asked, offers: readonly O
   const until = Math.min(...consents.map(({ dependencies }) => dependencies.expiresAt))
   return allow(deps, asked, { rights, until, isOffline, introduce: [] })
 }
+
+/** Anybody can send the id of a public client. */
+const isPublic = (client: AuthorizationClient): boolean => client.kind === 'external' && client.isPublic === true
 
 /** A client that was only known by the URL of its metadata gets an id and handles of its own, on which the consent can depend. */
 async function stored(deps: AuthorizeDeps, client: AuthorizationClient, { orgId }: PersonCaller): Promise<AuthorizationClient> {
@@ -214,7 +218,8 @@ async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm
   // A denial stores no client
   const client = isDenied ? known : await stored(deps, known, person)
   requireRegistered(client, pending)
-  if (mustSignInAgain(pending, person, pathOf(known.clientUri ?? known.id, requestUri))) refuse('access_denied', 'sign in again: the application asks for it')
+  if (mustSignInAgain(pending, person, pathOf(known.clientUri ?? known.id, requestUri)))
+    refuse('access_denied', 'sign in again: the application asks for it')
   const answer = (refusal: Refusal) => errorToClient(deps.issuer, pending.request, refusal)
   return orAnswered(async () => {
     const { asked, offers } = await decidable(deps, client, pending, person)

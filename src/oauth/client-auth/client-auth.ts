@@ -68,7 +68,7 @@ const deny = (): never =>
   )
 
 /**
- * Authenticates a client by `private_key_jwt`, the only method. The read barrier runs in parallel with the consumption of the assertion.
+ * Authenticates a client, which may be an external one, by `private_key_jwt`. The read barrier runs in parallel with the consumption of the assertion.
  *
  * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523.html#section-3)
  */
@@ -76,10 +76,10 @@ export async function authenticateClient(
   deps: ClientAuthDeps,
   request: HttpRequest,
   form: OAuthForm,
-): Promise<AuthenticatedClient & { readonly now: number }> {
+): Promise<(AuthenticatedClient | AuthenticatedExternal) & { readonly now: number }> {
   const verified = await verifyClient(deps, request, form)
   const [isFirst, { now }] = await Promise.all([consumeAssertion(deps, verified, request), deps.trustLog.readBarrier()])
-  return { ...(await confirmClient(deps, verified, isFirst)), now }
+  return { ...(await confirmAnyClient(deps, verified, isFirst)), now }
 }
 
 /**

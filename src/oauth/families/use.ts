@@ -5,7 +5,6 @@
 // within REPEATED_CODE_SECONDS is refused, but the family stands. The next secret is stored encrypted under the used one, so only the client
 // that holds the used one can get it again.
 import type { Audit } from '../../audit/audit.js'
-import { auditDraft } from '../../audit/audit-draft.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
@@ -141,12 +140,17 @@ function again(family: Family, used: Secret): FamilyUse {
 }
 
 /** Ends the family of a refresh token for its client. False if it is not the newest refresh token of a family of the client. */
-export async function revokeFamily(deps: FamilyDeps, client: Client, token: string, because: RevocationReason): Promise<boolean> {
+export async function revokeFamily(
+  deps: FamilyDeps,
+  client: Client | ExternalClient,
+  token: string,
+  because: RevocationReason,
+): Promise<boolean> {
   const secret = parseSecret(token)
   const family = secret && (await deps.families.get(secret.familyId))
   if (!family || !isOfClient(family, client) || family.secret === undefined || !equalTexts(secret.digest, family.secret)) return false
   const ends = [endingOfExpiring(family)]
-  const draft = auditDraft({ ...client, id: client.id }, 'oauth.revoke', { subject: family.id })
+  const draft = { ...rowOf(family, client), action: 'oauth.revoke' }
   await deps.trustLog.end({ type: 'family.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
   return true
 }
@@ -154,15 +158,15 @@ export async function revokeFamily(deps: FamilyDeps, client: Client, token: stri
 /** Ends a family because one of its secrets was used twice. This revokes every token of the family. */
 async function endFamily({ trustLog, audit }: FamilyDeps, client: Client | ExternalClient, family: Family): Promise<void> {
   const ends = [endingOfExpiring(family)]
-  const { orgId = family.orgId } = client
-  const draft = {
-    orgId,
-    actor: ActorId.parse(client.id),
-    action: 'oauth.token',
-    outcome: 'done' as const,
-    ...(family.orgId !== orgId && { otherOrgId: family.orgId }),
-    subject: family.id,
-    facts: { reused: family.uses === 1 ? 'code' : 'refresh_token' },
-  }
+  const draft = { ...rowOf(family, client), action: 'oauth.token', facts: { reused: family.uses === 1 ? 'code' : 'refresh_token' } }
   await trustLog.end({ type: 'family.revoked', ends, operations: audit.recordingEnd(draft, { ends, reason: 'compromised' }) })
 }
+
+/** An audit row of the client's organisation, which the organisation of the person reads too. A client without organisation has only the latter. */
+const rowOf = (family: Family, { id, orgId = family.orgId }: Client | ExternalClient) => ({
+  orgId,
+  actor: ActorId.parse(id),
+  outcome: 'done' as const,
+  ...(family.orgId !== orgId && { otherOrgId: family.orgId }),
+  subject: family.id,
+})

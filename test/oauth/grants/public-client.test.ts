@@ -10,12 +10,14 @@ import { decide, returned, VERIFIER } from '../authorize/person-world.js'
 import { postForm } from '../requests.js'
 
 const RESOURCE = 'http://127.0.0.1:9/files'
+const WEB_REDIRECT = 'https://editor.example/callback'
 const REDIRECT = 'http://127.0.0.1:4321/callback'
 let registry: Registry
 let acme: Actor
 let person: Actor
 let browser: Browser
 let clientId: string
+let webClient: string
 
 beforeAll(async () => {
   registry = await startRegistry({ registration: 'token', bearerTokens: true })
@@ -33,7 +35,7 @@ beforeAll(async () => {
     policy: { mode: 'ask', externalClients: 'withPerson' },
     bearer: 'allowed',
   })
-  const grant = { expiresAt: registry.clock.now() + 600, grantTypes: ['authorization_code', 'refresh_token'] }
+  const grant = { uses: 2, expiresAt: registry.clock.now() + 600, grantTypes: ['authorization_code', 'refresh_token'] }
   const { initialAccessToken } = await acme.mutate<{ initialAccessToken: string }>('registrations.issue', grant)
   const metadata = {
     token_endpoint_auth_method: 'none',
@@ -44,6 +46,7 @@ beforeAll(async () => {
   }
   const registered = await register(registry, metadata, initialAccessToken)
   clientId = registered.body.client_id
+  webClient = (await register(registry, { ...metadata, redirect_uris: [WEB_REDIRECT] }, initialAccessToken)).body.client_id
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
@@ -165,4 +168,56 @@ test('a public client that is known by its URL is stored by a consent, not by a 
   const again = await token({ client_id: uri, grant_type: 'refresh_token', refresh_token: first.body.refresh_token })
   expect(again).toMatchObject({ status: 200, body: { scope: 'files:read' } })
   expect((await stored())?.fetchedAt).toBe(registry.clock.now())
+})
+
+test('a public client pushes its request by its id alone; the page is shown also for an https redirect and rights that it has', async () => {
+  const parameters = (more: Record<string, string> = {}) => ({
+    client_id: webClient,
+    response_type: 'code',
+    redirect_uri: WEB_REDIRECT,
+    code_challenge: digestOfText(VERIFIER),
+    code_challenge_method: 'S256',
+    resource: RESOURCE,
+    scope: 'files:read',
+    ...more,
+  })
+  const pageOf = async () => {
+    const { status, body } = await postForm(registry, '/oauth/par', parameters())
+    expect(status).toBe(201)
+    return browser.get(`/oauth/authorize?${new URLSearchParams({ client_id: webClient, request_uri: body.request_uri })}`)
+  }
+  const { code = '' } = returned(await decide(browser, await pageOf(), month()))
+  const { body } = await redeem(code, { client_id: webClient, redirect_uri: WEB_REDIRECT })
+  expect(body).toMatchObject({ scope: 'files:read' })
+  expect((await pageOf()).status).toBe(200)
+  const refusals = await Promise.all(
+    [{ client_id: `cli_${'A'.repeat(22)}` }, { redirect_uri: 'https://other.example/cb' }, { client_secret: 'x' }].map((more) =>
+      postForm(registry, '/oauth/par', parameters(more)),
+    ),
+  )
+  expect(refusals.map((one) => one.body.error)).toEqual(['invalid_client', 'invalid_request', 'invalid_request'])
+})
+
+test('a public client revokes its access token, and its refresh token with all that came from it; another client revokes nothing', async () => {
+  const first = await redeem(await codeFor({ scope: 'files:read offline_access' }, month()), { resource: RESOURCE })
+  const { access_token: access, refresh_token: refresh } = first.body
+  const revoke = (token: string, more = {}) => postForm(registry, '/oauth/revoke', { client_id: clientId, token, ...more })
+  const isActive = async (token: string) => {
+    const { jti } = claimsOf(token)
+    const { items } = await acme.query<{ items: { tokenId: string; endedAt?: number }[] }>('tokens.list', { audience: RESOURCE })
+    return items.some(({ tokenId, endedAt }) => tokenId === jti && endedAt === undefined)
+  }
+  for (const token of [access, refresh]) expect(await revoke(token, { client_id: webClient })).toMatchObject({ status: 200 })
+  expect(await isActive(access)).toBe(true)
+  const second = await token({ grant_type: 'refresh_token', refresh_token: refresh })
+  expect(await revoke(second.body.access_token)).toMatchObject({ status: 200 })
+  expect([await isActive(second.body.access_token), await isActive(access)]).toEqual([false, true])
+  expect(await revoke(second.body.refresh_token)).toMatchObject({ status: 200 })
+  expect(await isActive(access)).toBe(false)
+  expect(await token({ grant_type: 'refresh_token', refresh_token: second.body.refresh_token })).toMatchObject({
+    body: { error: 'invalid_grant' },
+  })
+  expect(await revoke('x')).toMatchObject({ status: 200 })
+  expect(await revoke(access, { client_id: `cli_${'A'.repeat(22)}` })).toMatchObject({ status: 401 })
+  expect(await revoke(access, { affected_task_chain: JSON.stringify([`tsk_${'A'.repeat(22)}`]) })).toMatchObject({ status: 400 })
 })

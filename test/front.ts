@@ -1,4 +1,4 @@
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent, createServer, request as httpRequest, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 
 export interface Front extends AsyncDisposable {
@@ -16,9 +16,11 @@ export async function openFront(): Promise<Front> {
   let routed = 0
   const upgraded = new Set<Socket>()
   const next = () => ports[routed++ % ports.length] ?? 0
+  // A connection for each request would cost more than the request
+  const agent = new Agent({ keepAlive: true })
   const server = createServer((incoming, outgoing) => {
     const onward = httpRequest(
-      { host: '127.0.0.1', port: next(), method: incoming.method, path: incoming.url, headers: incoming.headers, agent: false },
+      { host: '127.0.0.1', port: next(), method: incoming.method, path: incoming.url, headers: incoming.headers, agent },
       (response) => {
         outgoing.writeHead(response.statusCode ?? 502, response.rawHeaders)
         response.pipe(outgoing)
@@ -55,6 +57,7 @@ export async function openFront(): Promise<Front> {
     },
     [Symbol.asyncDispose]: async () => {
       for (const socket of upgraded) socket.destroy()
+      agent.destroy()
       server.closeAllConnections()
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },

@@ -7,7 +7,10 @@ export const REFUSALS = {
   unauthorized_client: { http: 400, trpc: 'BAD_REQUEST' }, //               RFC 6749 §4.1.2.1, §5.2
   unsupported_grant_type: { http: 400, trpc: 'BAD_REQUEST' }, //            RFC 6749 §5.2
   unsupported_response_type: { http: 400, trpc: 'BAD_REQUEST' }, //         RFC 6749 §4.1.2.1
-  access_denied: { http: 403, trpc: 'FORBIDDEN' }, //                       RFC 6749 §4.1.2.1
+  access_denied: { http: 400, trpc: 'FORBIDDEN' }, //                       RFC 6749 §4.1.2.1, RFC 8628 §3.5
+  authorization_pending: { http: 400, trpc: 'BAD_REQUEST' }, //             RFC 8628 §3.5
+  slow_down: { http: 400, trpc: 'BAD_REQUEST' }, //                         RFC 8628 §3.5
+  expired_token: { http: 400, trpc: 'BAD_REQUEST' }, //                     RFC 8628 §3.5
   login_required: { http: 400, trpc: 'BAD_REQUEST' }, //                    OpenID Connect Core §3.1.2.6
   consent_required: { http: 400, trpc: 'BAD_REQUEST' }, //                  OpenID Connect Core §3.1.2.6
   request_not_supported: { http: 400, trpc: 'BAD_REQUEST' }, //             OpenID Connect Core §3.1.2.6

@@ -22,7 +22,7 @@ const API: CorsRule = { allow: `${OAUTH.allow}, Authorization, traceparent, trpc
 
 /** The first pattern that matches a path decides. */
 const RULES: readonly (readonly [RegExp, CorsRule])[] = [
-  [/^\/oauth\/(token|revoke|introspect)$/, OAUTH],
+  [/^\/oauth\/(token|revoke|introspect|device_authorization)$/, OAUTH],
   [/^\/oauth\/register(\/[^/]+)?$/, REGISTRATION],
   [/^\/(search|explore|agents|agents\/[^/]+)$/, CATALOG],
   [/^\/trpc\/|^\/agents\/[^/]+\/card$/, API],

@@ -1,6 +1,8 @@
 import type { Route } from '../http/route.js'
 import { type AuthorizeDeps, authorizeEndpoints } from './authorize/authorize-endpoint.js'
 import { type ParDeps, parEndpoint } from './authorize/par-endpoint.js'
+import { type DeviceRequestDeps, deviceAuthorizationEndpoint } from './device/device-authorization-endpoint.js'
+import { type DevicePagesDeps, devicePages } from './device/pages.js'
 import { type IntrospectDeps, introspectEndpoint } from './introspect-endpoint.js'
 import { type MetadataDeps, metadataEndpoints } from './metadata-endpoint.js'
 import { type RegistrationDeps, registrationEndpoints } from './registration/endpoints.js'
@@ -8,9 +10,19 @@ import { type RevokeDeps, revokeEndpoint } from './revoke-endpoint.js'
 import { type TokenEndpointDeps, tokenEndpoint } from './token-endpoint.js'
 
 export const oauthEndpoints = (
-  deps: TokenEndpointDeps & IntrospectDeps & RevokeDeps & RegistrationDeps & MetadataDeps & ParDeps & AuthorizeDeps,
+  deps: TokenEndpointDeps &
+    IntrospectDeps &
+    RevokeDeps &
+    RegistrationDeps &
+    MetadataDeps &
+    ParDeps &
+    DeviceRequestDeps &
+    AuthorizeDeps &
+    DevicePagesDeps,
 ): Route[] => [
   parEndpoint(deps),
+  deviceAuthorizationEndpoint(deps),
+  ...devicePages(deps),
   ...authorizeEndpoints(deps),
   tokenEndpoint(deps),
   introspectEndpoint(deps),

@@ -67,6 +67,8 @@ export interface IssuedToken {
   readonly resources: TokenDecision['resources']
   readonly maxCalls: number | undefined
   readonly refreshToken?: string | undefined
+  /** The agent that a device has become. */
+  readonly clientId?: string | undefined
 }
 
 export const refuseWithoutProof = (): never =>

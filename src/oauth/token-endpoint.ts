@@ -1,43 +1,36 @@
 import type { Audit } from '../audit/audit.js'
 import { consumeProof } from '../credentials/jose/dpop.js'
 import { isRefusal, type Refusal, refuse } from '../errors.js'
-import { type OAuthForm, parseForm } from '../http/form.js'
-import { addressPrefix } from '../http/limits/address-prefix.js'
+import { parseForm } from '../http/form.js'
 import type { RateLimits } from '../http/limits/rate-limit.js'
 import { type HttpRequest, json, type Route } from '../http/route.js'
-import type { LimitsInForce } from '../identity/limits/in-force.js'
+import { DEVICE_CODE } from '../identity/clients/metadata/metadata.js'
 import { ActorId } from '../protocol/ids.js'
-import {
-  type AuthenticatedClient,
-  type AuthenticatedExternal,
-  type ClientAuthDeps,
-  confirmAnyClient,
-  consumeAssertion,
-  isExternal,
-  verifyClient,
-} from './client-auth/client-auth.js'
+import { type AuthenticatedClient, type AuthenticatedExternal, isExternal } from './client-auth/client-auth.js'
 import { type ProofDeps, verifyProof } from './client-auth/proof.js'
-import { isPublicRequest, requirePublicClient } from './client-auth/public-client.js'
+import { isPublicRequest } from './client-auth/public-client.js'
+import { authenticatedSender, publicSender, type SenderDeps } from './client-auth/sender.js'
 import type { FamilyRequest } from './families/use.js'
 import { grantAuthorizationCode } from './grants/authorization-code.js'
 import { grantClientCredentials } from './grants/client-credentials.js'
+import { type DeviceGrantDeps, grantDeviceCode } from './grants/device-code.js'
 import { ACCESS_TOKEN_TYPE } from './grants/exchange-request.js'
 import { type ExternalClientDeps, grantToExternalClient } from './grants/external-client.js'
-import type { FamilyGrantDeps } from './grants/family.js'
 import { grantRefreshToken } from './grants/refresh-token.js'
 import { grantTokenExchange } from './grants/token-exchange.js'
 import type { IssuedToken } from './issue.js'
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
-export const GRANT_TYPES = ['client_credentials', 'authorization_code', 'refresh_token', TOKEN_EXCHANGE] as const
+export const GRANT_TYPES = ['client_credentials', 'authorization_code', 'refresh_token', TOKEN_EXCHANGE, DEVICE_CODE] as const
+/** The grants by which a person lets a client act: the rights of the token are those of the person's decision. */
+const OF_PEOPLE: readonly string[] = ['authorization_code', 'refresh_token', DEVICE_CODE]
 
 export type TokenEndpointDeps = ExternalClientDeps &
-  FamilyGrantDeps &
-  ClientAuthDeps &
+  DeviceGrantDeps &
+  SenderDeps &
   ProofDeps & {
     readonly audit: Audit
     readonly rateLimits: Pick<RateLimits, 'tokenRequests'>
-    readonly limits: Pick<LimitsInForce, 'ofClient' | 'configured'>
   }
 
 /**
@@ -52,7 +45,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
     const form = parseForm(request, ['resource', 'audience'])
     const grantType = form.get('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
     const isPublic = isPublicRequest(form)
-    if (isPublic && grantType !== 'authorization_code' && grantType !== 'refresh_token') refusePublicClient()
+    if (isPublic && !OF_PEOPLE.includes(grantType)) refusePublicClient()
     const [sender, proof] = await Promise.all([
       isPublic ? publicSender(deps, request, form) : authenticatedSender(deps, request, form),
       verifyProof(deps, request).catch(refusalOf),
@@ -93,37 +86,6 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
   },
 })
 
-/** The client that sent a request. */
-interface Sender {
-  readonly rateKey: string
-  readonly perSecond: number
-  /** False if the assertion was used before. */
-  consume(): Promise<boolean>
-  /** To be called after the read barrier. */
-  confirm(isFirstUse: boolean): Promise<AuthenticatedClient | AuthenticatedExternal>
-}
-
-async function authenticatedSender(deps: TokenEndpointDeps, request: HttpRequest, form: OAuthForm): Promise<Sender> {
-  const verified = await verifyClient(deps, request, form)
-  const limits = verified.client.kind === 'external' ? deps.limits.configured : await deps.limits.ofClient(verified.client)
-  return {
-    rateKey: verified.client.id,
-    perSecond: limits.tokenRequestsPerSecond,
-    consume: () => consumeAssertion(deps, verified, {}),
-    confirm: (isFirstUse) => confirmAnyClient(deps, verified, isFirstUse),
-  }
-}
-
-/** Any caller can send the id of a public client, so the rate is one per address, not per client. */
-async function publicSender(deps: TokenEndpointDeps, request: HttpRequest, form: OAuthForm): Promise<Sender> {
-  return {
-    rateKey: `public ${addressPrefix(request.address)}`,
-    perSecond: deps.limits.configured.tokenRequestsPerSecond,
-    consume: async () => true,
-    confirm: async () => ({ client: await requirePublicClient(deps, request, form), key: undefined }),
-  }
-}
-
 const refusePublicClient = (): never =>
   refuse('unauthorized_client', 'a client without authentication gets no token by this grant: send a client assertion (private_key_jwt)')
 
@@ -157,6 +119,7 @@ async function grant(deps: TokenEndpointDeps, grantType: string, request: Family
     )
   if (grantType === 'authorization_code') return grantAuthorizationCode(deps, request)
   if (grantType === 'refresh_token') return grantRefreshToken(deps, request)
+  if (grantType === DEVICE_CODE) return grantDeviceCode(deps, request)
   if (isExternal(authenticated)) return grantToExternalClient(deps, { ...request, authenticated }, grantType)
   const ofClient = { ...request, authenticated }
   switch (grantType) {
@@ -171,7 +134,7 @@ async function grant(deps: TokenEndpointDeps, grantType: string, request: Family
 
 /** RFC 6749 §5.1. RFC 8693 §2.2.1 adds `issued_token_type`. */
 const responseOf = (
-  { accessToken, expiresIn, scope, tokenType, task, tools, resources, maxCalls, refreshToken }: IssuedToken,
+  { accessToken, expiresIn, scope, tokenType, task, tools, resources, maxCalls, refreshToken, clientId }: IssuedToken,
   grantType: string,
 ) => ({
   access_token: accessToken,
@@ -179,6 +142,7 @@ const responseOf = (
   expires_in: expiresIn,
   scope,
   ...(refreshToken !== undefined && { refresh_token: refreshToken }),
+  ...(clientId !== undefined && { client_id: clientId }),
   ...(task && {
     task_id: task.id,
     task_bound: true,
@@ -191,7 +155,7 @@ const responseOf = (
   ...(grantType === TOKEN_EXCHANGE && { issued_token_type: ACCESS_TOKEN_TYPE }),
 })
 
-const RETRY: ReadonlySet<string> = new Set(['use_dpop_nonce', 'unavailable'])
+const RETRY: ReadonlySet<string> = new Set(['use_dpop_nonce', 'unavailable', 'authorization_pending', 'slow_down'])
 
 /**
  * Records a refusal of an authenticated client in the audit log, except those that only ask the client to retry, and those of a client without

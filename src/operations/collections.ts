@@ -21,6 +21,7 @@ import { ORGANISATIONS } from '../identity/organisations/store.js'
 import { FOREIGN_ISSUERS, LINKS, PASSKEYS, SESSIONS, SIGN_IN_TICKETS, SIGN_INS } from '../identity/people/store.js'
 import { REGISTRATION_GRANTS } from '../identity/registrations/store.js'
 import { PENDING_AUTHORIZATIONS } from '../oauth/authorize/store.js'
+import { DEVICE_AUTHORIZATIONS } from '../oauth/device/store.js'
 import { FAMILIES } from '../oauth/families/store.js'
 import { TOKENS } from '../oauth/store.js'
 import { FRESHNESS } from '../registry/cards/freshness/store.js'
@@ -62,6 +63,7 @@ export const COLLECTIONS = anySpecs([
   APPROVALS,
   INTRODUCTIONS,
   PENDING_AUTHORIZATIONS,
+  DEVICE_AUTHORIZATIONS,
   FAMILIES,
   CONSENT_SLOTS,
   CONSENTS,

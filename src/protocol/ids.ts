@@ -37,7 +37,13 @@ export type FamilyId = z.infer<typeof FamilyId>
 export const PersonId = id('per', 'a pairwise person id').brand<'PersonId'>()
 export type PersonId = z.infer<typeof PersonId>
 
-export const ExternalClientId = id('cli', 'an external client id').brand<'ExternalClientId'>()
+/** The client of programs on a device that are no agents yet: with the approval of a person they become one (oauth/device). It is built in. */
+export const DEVICE_CLIENT_ID = 'cli_device'
+
+export const ExternalClientId = z
+  .string()
+  .regex(/^cli_(?:[A-Za-z0-9_-]{22}|device)$/, `not an external client id (cli_ + 22 characters, or ${DEVICE_CLIENT_ID})`)
+  .brand<'ExternalClientId'>()
 export type ExternalClientId = z.infer<typeof ExternalClientId>
 
 /** A session of a browser. The id is public; the cookie holds a secret besides. */

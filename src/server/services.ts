@@ -43,7 +43,7 @@ export async function startServices(deps: ServiceDeps) {
   const stores = newStores(base)
   const clients = newClients(trustLog, {
     member: (id) => readMemberClient(stores, id),
-    agent: (id) => readAgentClient(stores, id),
+    agent: (id) => readAgentClient({ ...stores, findConsent: finders.findConsent }, id),
     external: (id) => readExternalClient(stores, id),
     document: (id, seen) => byDocument.find(id, seen),
   })

@@ -39,6 +39,7 @@ import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Metrics, newMetrics } from '../lib/telemetry/metrics.js'
 import { authorizationsStore } from '../oauth/authorize/store.js'
+import { devicesStore } from '../oauth/device/store.js'
 import { familiesStore } from '../oauth/families/store.js'
 import { tokensStore } from '../oauth/store.js'
 import { freshnessStore } from '../registry/cards/freshness/store.js'
@@ -177,6 +178,7 @@ export function newStores(base: ReturnType<typeof newBase>) {
     consents: consentsStore(base),
     families: familiesStore(base),
     authorizations: authorizationsStore(base),
+    devices: devicesStore(base),
     capabilities: capabilityStore(base),
     approvals: approvalsStore(base),
     tokens: tokensStore(base),

@@ -15,6 +15,8 @@ export interface CacheableRead<T> {
   readonly value: T
   /** The value is cached as long as none of these handles has ended. */
   readonly dependsOn: readonly Handle[]
+  /** The value is read again from this time on (epoch seconds). */
+  readonly expiresAt?: number | undefined
 }
 
 export interface Cache<T> {
@@ -43,8 +45,10 @@ export function newCache<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplie
   return {
     getOrRead: async (key, read) => {
       const known = cached.get(key)
+      const isFresh = known && trustLog.now() < (known.expiresAt ?? Number.POSITIVE_INFINITY)
       // The age is negative if the clock was set back since
-      if (known && Math.abs(trustLog.now() - known.readAt) < MAX_AGE_SECONDS && stands(trustLog.ended, known.dependsOn)) return known.value
+      if (isFresh && Math.abs(trustLog.now() - known.readAt) < MAX_AGE_SECONDS && stands(trustLog.ended, known.dependsOn))
+        return known.value
       const [before, readAt] = [changes, trustLog.now()]
       const reading = await read()
       // The value may lack a change that was applied during the read

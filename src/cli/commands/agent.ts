@@ -82,6 +82,7 @@ const AGENTS: ListView<AgentView> = {
     audience: true,
     state: true,
     parent: true,
+    memberId: true,
     ceiling: true,
     introductionPolicy: true,
     understands: true,

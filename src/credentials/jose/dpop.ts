@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Reason, refuse } from '../../errors.js'
-import { DPOP_ALGORITHMS } from '../../lib/algorithms.js'
+import { DPOP_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
 import { REPLAY_MARGIN_SECONDS } from '../../protocol/claims.js'
 import type { Jkt } from '../../protocol/ids.js'
 import { digestOfText } from './digest.js'
@@ -47,6 +47,7 @@ export interface ProofExpectation {
 export interface VerifiedProof {
   readonly jkt: Jkt
   readonly jwk: PublicJwk
+  readonly alg: SignatureAlgorithm
   /** The caller consumes it together with `jkt`: see `consumeProof`. */
   readonly jti: string
   /** Epoch seconds from which the proof is outside its window. */
@@ -80,7 +81,7 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
       dpopNonce: expected.nonce.fresh(),
     })
   }
-  return { jkt: key.jkt, jwk: key.jwk, jti: claims.jti, expiresAt: claims.iat + window + 1 }
+  return { jkt: key.jkt, jwk: key.jwk, alg: key.alg, jti: claims.jti, expiresAt: claims.iat + window + 1 }
 }
 
 /**

@@ -100,6 +100,11 @@ export const RATES = {
   verifications: { name: 'token-verifications', perSecond: 10, burstSeconds: 60 },
   /** Pushed authorization requests of one client: 60 a minute. */
   pushedRequests: { name: 'pushed-requests', perSecond: 1, burstSeconds: 60 },
+  /** Requests of one client for a device code, or of all public clients at one address prefix: 30 a minute. */
+  deviceRequests: { name: 'device-requests', perSecond: 0.5, burstSeconds: 60 },
+  /** User codes of devices that a session, or an address prefix, has typed wrong. */
+  wrongUserCodes: { name: 'wrong-user-codes', perSecond: 5 / 600, burstSeconds: 600 },
+  wrongUserCodesOfAddress: { name: 'wrong-user-codes-of-address', perSecond: 20 / 600, burstSeconds: 600 },
   creationsOfClient: { name: 'creations', perSecond: 5 },
   creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50 },
   /** `cards.lint` from one address prefix: it is open to anonymous callers, and a card with thousands of faults takes up to a second. */
@@ -220,6 +225,9 @@ export function newRateLimits(
     tokenRequests: limitOf(RATES.tokenRequests),
     verifications: limitOf(RATES.verifications),
     pushedRequests: limitOf(RATES.pushedRequests),
+    deviceRequests: limitOf(RATES.deviceRequests),
+    wrongUserCodes: limitOf(RATES.wrongUserCodes),
+    wrongUserCodesOfAddress: limitOf(RATES.wrongUserCodesOfAddress),
     creationsOfClient: limitOf(RATES.creationsOfClient),
     creationsOfOrganisation: limitOf(RATES.creationsOfOrganisation),
     lint: limitOf(RATES.lint),

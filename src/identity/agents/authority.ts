@@ -7,11 +7,12 @@ import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { ClientDocumentsStore, ClientUsesStore } from '../clients/store.js'
 import type { FindLevelDeps } from '../levels/find.js'
 import type { CountedCommit } from '../limits/quota.js'
+import type { DeviceAgentDeps } from './device-agent.js'
 import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
 
 /** Dependencies of the operations on agents. */
-export interface AgentsDeps extends FindAgentDeps, FindLevelDeps {
+export interface AgentsDeps extends FindAgentDeps, FindLevelDeps, DeviceAgentDeps {
   readonly trustLog: TrustLog
   readonly random: Random
   readonly audit: Audit
@@ -27,9 +28,9 @@ type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'
 /** The part of a caller that decides whether it may act on an agent. `identities` are needed only for a caller of the role `person`. */
 export type AgentManager = Principal & Pick<Caller, 'id'> & Partial<Pick<Caller, 'identities'>>
 
-/** True if a person registered the agent, such as one on their own device. */
-const isRegisteredBy = ({ role, identities = [] }: AgentManager, { grantedBy }: Agent): boolean =>
-  role === 'person' && identities.some((handle) => handle.startsWith('mem:') && grantedBy.includes(handle))
+/** True for the agent of a member's own device, and for one that a person registered. */
+const isRegisteredBy = ({ id, role, identities = [] }: AgentManager, { memberId, grantedBy }: Agent): boolean =>
+  id === memberId || (role === 'person' && identities.some((handle) => handle.startsWith('mem:') && grantedBy.includes(handle)))
 
 /**
  * Returns the agent to a caller that may act on the agent: a member of its organisation, the agent itself, or one of its parents. An

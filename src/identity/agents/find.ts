@@ -2,7 +2,7 @@ import type { Handle } from '../../protocol/handles.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { type Ceiling, intersectRights, narrowNames, type OrgOf } from '../../protocol/rights.js'
-import { dependenciesOf } from '../../protocol/standing.js'
+import { dependenciesOf, joinDependencies } from '../../protocol/standing.js'
 import type { CacheableRead } from '../../trust-log/cache.js'
 import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -19,6 +19,7 @@ import { countNewest, type Quota, quotaText } from '../limits/quota.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import type { IntroductionTarget } from './agent.js'
 import { MAX_AGENT_DEPTH } from './agent.js'
+import { type DeviceAgentDeps, readDeviceBounds } from './device-agent.js'
 import type { Agent, AgentsStore } from './store.js'
 
 export interface FindAgentDeps {
@@ -48,7 +49,8 @@ export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: Age
  */
 export async function readAgentClient(
   deps: FindAgentDeps &
-    FindLevelDeps & { readonly registeredClients: RegisteredClientsStore; readonly trustLog: Pick<TrustLog, 'ended' | 'epoch'> },
+    FindLevelDeps &
+    DeviceAgentDeps & { readonly registeredClients: RegisteredClientsStore; readonly trustLog: Pick<TrustLog, 'ended' | 'epoch'> },
   id: AgentId,
 ): Promise<CacheableRead<Client> | undefined> {
   const chain = await chainOfAgents(deps, id)
@@ -59,12 +61,15 @@ export async function readAgentClient(
   const registeredKeys = agent.clientUri ? [] : await findRegisteredKeys(deps, id)
   const { keys, grantTypes, redirectUris } = await readOwnKeys(deps, agent, registeredKeys.map(clientKeyOf))
   const bounds = await levelsOf(deps, chain)
-  if (bounds === undefined) return undefined
-  const dependencies = dependenciesOf([
+  const { memberId } = agent
+  const ofDevice = memberId && (await readDeviceBounds(deps, agent, memberId))
+  if (bounds === undefined || (memberId && !ofDevice)) return undefined
+  const own = dependenciesOf([
     ...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]),
     ...bounds.map(({ ver }) => ver),
     organisation.handle,
   ])
+  const dependencies = ofDevice ? joinDependencies(own, ofDevice.dependencies) : own
   const value: Client = {
     kind: 'agent',
     id: agent.id,
@@ -73,7 +78,7 @@ export async function readAgentClient(
     agentType: agent.agentType,
     ceiling: await effectiveCeiling(
       deps,
-      [...chain, ...bounds].map(({ ceiling }) => ceiling),
+      [...chain, ...bounds, ...(ofDevice ? [ofDevice] : [])].map(({ ceiling }) => ceiling),
     ),
     dependencies,
     keys,
@@ -81,9 +86,11 @@ export async function readAgentClient(
     ...(grantTypes && { grantTypes }),
     ...(redirectUris && { redirectUris }),
     name: agent.name,
+    ...(memberId && { memberId }),
     isRegisteredByMember: agent.clientUri === undefined && grantTypes === undefined,
   }
-  return { value, dependsOn: [...dependencies.handles, agent.introductionPolicyVer] }
+  const dependsOn = [...dependencies.handles, agent.introductionPolicyVer, ...(ofDevice?.handles ?? [])]
+  return { value, dependsOn, expiresAt: dependencies.expiresAt }
 }
 
 /** The scope levels of agents, each once. Undefined if one is missing: only the erasure of an organisation removes a level that an agent uses. */

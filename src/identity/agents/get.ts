@@ -1,13 +1,14 @@
 import type { FindHistory, HistoryView } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { type AgentId, type Audience, audienceOf, type ClientUri, type OrgId } from '../../protocol/ids.js'
+import { type AgentId, type Audience, audienceOf, type ClientUri, type MemberId, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Ceiling, Restrictions } from '../../protocol/rights.js'
 import { findAdmission } from '../clients/admissions.js'
 import { findRegisteredKeys } from '../keys/find.js'
 import { findNamed } from '../names/agent-names.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
+import { readDeviceBounds } from './device-agent.js'
 import { lastEnding } from './end-agent.js'
 import type { Agent } from './store.js'
 
@@ -24,6 +25,8 @@ export interface AgentView extends Partial<HistoryView> {
   /** `registered`: the agent has no active key. */
   readonly state: 'registered' | 'active' | 'suspended' | 'revoked'
   readonly parent?: AgentId | undefined
+  /** The person on whose device it runs, and for whom alone it acts. */
+  readonly memberId?: MemberId
   readonly ceiling: Ceiling
   readonly introductionPolicy: IntroductionPolicy
   /** Restrictions of tokens for it that its server enforces. */
@@ -57,6 +60,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
     agentType,
     maxScopeLevel,
     parent,
+    memberId,
     ceiling,
     introductionPolicy,
     understands,
@@ -75,6 +79,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
     audience,
     state: await stateOf(deps, agent),
     parent,
+    ...(memberId && { memberId }),
     ceiling,
     introductionPolicy,
     ...(understands && { understands }),
@@ -88,6 +93,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
 async function stateOf(deps: AgentsDeps, agent: Agent): Promise<AgentView['state']> {
   if (deps.trustLog.ended.has(agent.handle)) return lastEnding(agent).state === 'revoked' ? 'revoked' : 'suspended'
   if ((await findAdmission(deps, agent))?.confirmedAt !== undefined) return 'active'
+  if (agent.memberId && !(await readDeviceBounds(deps, agent, agent.memberId))) return 'revoked'
   const keys = await findRegisteredKeys(deps, agent.id)
   return keys.some((key) => !deps.trustLog.ended.has(key.handle)) ? 'active' : 'registered'
 }

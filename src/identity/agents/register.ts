@@ -120,6 +120,7 @@ export const newAgent = (
     | 'agentType'
     | 'maxScopeLevel'
     | 'parent'
+    | 'memberId'
     | 'ceiling'
     | 'introductionPolicy'
     | 'understands'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, AgentType, ClientId, ClientUri, OrgId } from '../../protocol/ids.js'
+import { AgentId, AgentType, ClientId, ClientUri, MemberId, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { Ceiling, Restrictions } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
@@ -21,6 +21,8 @@ export const Agent = z.strictObject({
   maxScopeLevel: LevelName.optional(),
   /** The agent that registered this one. */
   parent: AgentId.optional(),
+  /** The person on whose device the agent runs. Its rights are those of this person's consents to it. */
+  memberId: MemberId.optional(),
   /** Handle of kind `agt:`. The two versions below have kind `ver:`. */
   handle: Handle,
   ceiling: Ceiling,

@@ -40,6 +40,8 @@ export interface Client {
   readonly redirectUris?: readonly string[] | undefined
   /** As its owner calls it. */
   readonly name?: string | undefined
+  /** The person on whose device the agent runs: it acts for no other. */
+  readonly memberId?: MemberId | undefined
   /** True if a member has registered the agent. Others have registered themselves, or are known by the URL of their metadata. */
   readonly isRegisteredByMember?: boolean | undefined
 }

@@ -1,5 +1,5 @@
 // Clients that registered themselves. What they list in their metadata proves nothing: a key counts from the first valid assertion that it signs.
-import type { ExternalClientId, OrgId } from '../../protocol/ids.js'
+import { DEVICE_CLIENT_ID, ExternalClientId, type OrgId } from '../../protocol/ids.js'
 import { dependenciesOf } from '../../protocol/standing.js'
 import type { CacheableRead } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -8,7 +8,7 @@ import { codeStands } from '../keys/one-time-code.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import { countNewest, type Quota } from '../limits/quota.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
-import { askingPartOf } from './metadata/metadata.js'
+import { askingPartOf, DEVICE_CODE } from './metadata/metadata.js'
 import { keysOfMetadata } from './metadata/metadata-keys.js'
 import type { ClientDocumentsStore, ClientUsesStore, RegisteredClientsStore } from './store.js'
 
@@ -44,11 +44,21 @@ export async function readOwnKeys(
   }
 }
 
+const DEVICE_CLIENT: ExternalClient = {
+  kind: 'external',
+  id: ExternalClientId.parse(DEVICE_CLIENT_ID),
+  isPublic: true,
+  dependencies: dependenciesOf([]),
+  keys: [],
+  grantTypes: [DEVICE_CODE],
+}
+
 /** Reads an external client. Undefined for an unknown or expired one. */
 export async function readExternalClient(
   { registeredClients }: Pick<SelfRegisteredDeps, 'registeredClients'>,
   id: ExternalClientId,
 ): Promise<CacheableRead<ExternalClient> | undefined> {
+  if (id === DEVICE_CLIENT_ID) return { value: DEVICE_CLIENT, dependsOn: [] }
   const registered = await registeredClients.get(id)
   if (!registered?.handle || !registered.ver) return undefined
   const dependencies = dependenciesOf([registered.handle, registered.ver, registered.epoch], registered.expiresAt)

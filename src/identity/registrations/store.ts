@@ -18,7 +18,7 @@ export const RegistrationGrant = z.strictObject({
   codeHash: z.string().length(43),
   /** The most that an agent registered with the grant may be given. */
   ceiling: Ceiling,
-  grantTypes: z.array(GrantType).min(1).max(4),
+  grantTypes: z.array(GrantType).min(1).max(5),
   /** Hosts of redirect URIs. Absent: every host. */
   redirectHosts: z.array(z.string().max(253)).max(16).optional(),
   uses: z.int().min(1).max(MAX_USES),

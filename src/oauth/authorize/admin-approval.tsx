@@ -20,14 +20,18 @@ import type { ApprovalReason } from '../../protocol/approvals/token-request.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { formatScope, intersectNames, type Scope } from '../../protocol/rights.js'
 import type { AuthorizationClient } from './client.js'
-import type { Allowed, Asked } from './decision.js'
+import { type Allowed, type Asked, type DecidingDeps, deciding } from './decision.js'
 import type { Offer } from './offer.js'
 import { errorUriOf } from './redirect.js'
-import type { AuthorizationsStore } from './store.js'
 
-export interface AdminApprovalDeps extends FindRulesDeps, AdmittedDeps, FindConsentDeps, ConsentApprovalDeps, Pick<SessionDeps, 'people'> {
+export interface AdminApprovalDeps
+  extends FindRulesDeps,
+    AdmittedDeps,
+    FindConsentDeps,
+    ConsentApprovalDeps,
+    Pick<SessionDeps, 'people'>,
+    DecidingDeps {
   readonly trustLog: ConsentApprovalDeps['trustLog']
-  readonly authorizations: AuthorizationsStore
   readonly issuer: string
 }
 
@@ -103,15 +107,10 @@ async function areConsentedTo(
 }
 
 /** Asks the administrators, answers the request of the client, and tells the person what happens next. */
-export async function askAdministrators(
-  deps: AdminApprovalDeps,
-  { person, pending, now }: Asked,
-  { needed }: AdminApproval,
-): Promise<HttpResponse> {
-  const approval = await requestConsentApproval(deps, person, needed, [
-    deps.authorizations.changing(pending.id, { decidedAt: null }, { decidedAt: now, memberId: person.id }),
-    requiringSession(deps, person),
-  ])
+export async function askAdministrators(deps: AdminApprovalDeps, asked: Asked, { needed }: AdminApproval): Promise<HttpResponse> {
+  const { person } = asked
+  const { redirectUri, state } = asked.pending.request
+  const approval = await requestConsentApproval(deps, person, needed, [...deciding(deps, asked, 'denied'), requiringSession(deps, person)])
   const refusal = { reason: 'access_denied', message: 'an administrator of the person must approve this first' } as const
   return page(
     { title: 'An administrator was asked', viewer: person },
@@ -123,11 +122,13 @@ export async function askAdministrators(
         </li>
         <li>Once one of them has approved it, you have seven days to begin again in the application and allow the same rights.</li>
       </ol>
-      <p>
-        <a href={errorUriOf(deps.issuer, pending.request, refusal)} rel="noreferrer">
-          Back to the application
-        </a>
-      </p>
+      {redirectUri !== undefined && (
+        <p>
+          <a href={errorUriOf(deps.issuer, { redirectUri, state }, refusal)} rel="noreferrer">
+            Back to the application
+          </a>
+        </p>
+      )}
     </>,
   )
 }

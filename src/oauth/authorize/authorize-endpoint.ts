@@ -10,13 +10,16 @@ import { findSession, type PersonCaller } from '../../identity/people/session.js
 import { type SignInDeps, toSignIn } from '../../identity/people/sign-in.js'
 import { ClientUri, type OrgId } from '../../protocol/ids.js'
 import type { Barrier } from '../../protocol/standing.js'
+import { requireDeviceRequest } from '../device/find-request.js'
+import { DEVICE_PATH, DeviceDecided } from '../device/pages.js'
 import { type AdminApprovalDeps, adminApprovalFor, askAdministrators, givenApproval, requireMayAskPerson } from './admin-approval.js'
-import { type AuthorizationClient, requireAuthorizationClient, requireRedirectUri } from './client.js'
+import { type AuthorizationClient, requesterOf, requireAuthorizationClient, requireRedirectUri } from './client.js'
 import { ConsentForm, type ConsentPageDeps, describeClient } from './consent-page.js'
-import { type Asked, allow, consentsCovering, type DecisionDeps, deny, rightsOf } from './decision.js'
+import { type Asked, allow, consentsCovering, type DecisionDeps, rightsOf } from './decision.js'
 import { allowedIn, DECISION_PATH, DECISION_PURPOSE } from './decision-form.js'
+import { deny } from './deny.js'
 import { type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
-import { type PendingDeps, pathOf, requirePending, savePending, seenIn, showPending } from './pending.js'
+import { askingOf, type PendingDeps, pathOf, requirePending, savePending, seenIn, showPending } from './pending.js'
 import { errorToClient, formActionOf, type Target, toClient } from './redirect.js'
 import { parseAuthorizationRequest, REPEATABLE, stateOf } from './request.js'
 import type { PendingAuthorization } from './store.js'
@@ -57,21 +60,37 @@ async function authorize(deps: AuthorizeDeps, request: HttpRequest): Promise<Htt
   const barrier = await deps.trustLog.readBarrier()
   const requestUri = form.get('request_uri')
   const seen = requestUri === undefined ? { audience: form.getAll('resource')[0] } : await seenIn(deps, requestUri)
+  if (requestUri !== undefined && seen.isOfDevice) return askForDevice(deps, request, requestUri)
   const client = await requireAuthorizationClient(deps, form.get('client_id'), { address: request.address, ...seen })
   if (requestUri === undefined) return authorizePlain(deps, request, form, { client, barrier })
-  const found = await requirePending(deps, client, requestUri, barrier.now)
-  requireRegistered(client, found)
+  const found = await requirePending(deps, isFrom(client), requestUri, barrier.now)
+  const target = requireRegistered(client, found)
   const pending = await showPending(deps, found, barrier.now)
-  return orAsError(deps, client, pending.request, () => ask(deps, request, { client, pending, requestUri }))
+  return orAsError(deps, client, target, () => ask(deps, request, { client, pending, requestUri, target }))
 }
 
+const isFrom =
+  (client: AuthorizationClient) =>
+  ({ clientId, deviceId }: PendingAuthorization): boolean =>
+    clientId === requesterOf(client) && deviceId === undefined
+
 /** The registration may have changed since the request was pushed. */
-const requireRegistered = (client: AuthorizationClient, { request: { redirectUri } }: PendingAuthorization): string =>
-  requireRedirectUri(client, redirectUri)
+const requireRegistered = (client: AuthorizationClient, { request: { redirectUri, state } }: PendingAuthorization): Target => ({
+  redirectUri: requireRedirectUri(client, redirectUri),
+  state,
+})
 
 interface Known {
   readonly client: AuthorizationClient
   readonly barrier: Barrier
+}
+
+/** A request that a browser has brought. The response goes to the target. */
+interface Brought {
+  readonly client: AuthorizationClient
+  readonly pending: PendingAuthorization
+  readonly requestUri: string
+  readonly target: Target
 }
 
 /** A request whose parameters the browser brings. It is stored, so that the sign-in and the decision refer to it. */
@@ -84,13 +103,14 @@ async function authorizePlain(
   if (client.kind === 'agent' && client.isRegisteredByMember)
     refuse('invalid_request', 'the application must push its request first (pushed_authorization_request_endpoint)')
   const redirectUri = requireRedirectUri(client, form.get('redirect_uri'))
-  return orAsError(deps, client, { redirectUri, state: stateOf(form) }, async () => {
+  const target = { redirectUri, state: stateOf(form) }
+  return orAsError(deps, client, target, async () => {
     const asked = { ...parseAuthorizationRequest(form, deps.issuer), redirectUri }
     await Promise.all([offersFor(deps, client, asked, undefined), requireTaskOf(deps, client, asked, undefined)])
     const refusal = deps.rateLimits.signInStarts.take(addressPrefix(request.address))
     if (refusal) throw refusal
-    const { requestUri, pending } = await savePending(deps, client, asked, { isPushed: false, now: barrier.now })
-    return ask(deps, request, { client, pending, requestUri })
+    const { requestUri, pending } = await savePending(deps, { ...askingOf(client), request: asked }, { isPushed: false, now: barrier.now })
+    return ask(deps, request, { client, pending, requestUri, target })
   })
 }
 
@@ -120,11 +140,7 @@ async function orAnswered(work: () => Promise<HttpResponse>, answer: (refusal: R
 /** A fault of a form, or a request that was answered: the client must not get a second response. */
 const isLocal = ({ reason }: Refusal): boolean => reason === 'csrf' || reason === 'conflict' || reason === 'bad_input'
 
-async function ask(
-  deps: AuthorizeDeps,
-  request: HttpRequest,
-  { client, pending, requestUri }: Pick<Known, 'client'> & { readonly pending: PendingAuthorization; readonly requestUri: string },
-): Promise<HttpResponse> {
+async function ask(deps: AuthorizeDeps, request: HttpRequest, { client, pending, requestUri, target }: Brought): Promise<HttpResponse> {
   const person = await findSession(deps, request)
   const { prompt } = pending.request
   const path = pathOf(client.clientUri ?? client.id, requestUri)
@@ -132,17 +148,37 @@ async function ask(
     if (prompt === 'none') return refuse('login_required', 'the person is not signed in')
     return toSignIn(deps, request, path)
   }
-  const { asked, offers } = await decidable(deps, client, pending, person)
+  const { asked, offers } = await decidable(deps, { client, person, pending, now: person.barrier.now })
   const code = await withoutPage(deps, asked, offers)
-  if (code !== undefined) return toClient(deps.issuer, pending.request, { code })
+  if (code !== undefined) return toClient(deps.issuer, target, { code })
   if (prompt === 'none') return refuse('consent_required', 'the person must be asked')
+  return showConsent(deps, asked, { offers, requestUri, formAction: [formActionOf(target.redirectUri)] })
+}
+
+/** The page for the request of a device. The person has typed its user code in this session. */
+async function askForDevice(deps: AuthorizeDeps, request: HttpRequest, requestUri: string): Promise<HttpResponse> {
+  const person = await findSession(deps, request)
+  if (!person) return toSignIn(deps, request, DEVICE_PATH)
+  const { asked, offers } = await decidable(deps, await requireDeviceRequest(deps, person, requestUri, request.address))
+  return showConsent(deps, asked, { offers, requestUri, formAction: [] })
+}
+
+interface ShownConsent {
+  readonly offers: readonly Offer[]
+  readonly requestUri: string
+  /** Where the form may lead, besides this registry. */
+  readonly formAction: readonly string[]
+}
+
+async function showConsent(deps: AuthorizeDeps, asked: Asked, { offers, requestUri, formAction }: ShownConsent): Promise<HttpResponse> {
+  const { person, pending } = asked
   const [description, approval] = await Promise.all([
     describeClient(deps, asked),
     adminApprovalFor(deps, asked, offers, { rights: rightsOf(offers, pending.request) }),
   ])
   await deps.trustLog.requireStillStanding(person.barrier, person.dependencies.handles)
   return page(
-    { title: 'Allow an application to act for you', viewer: person, formAction: [formActionOf(pending.request.redirectUri)] },
+    { title: 'Allow an application to act for you', viewer: person, formAction },
     ConsentForm({ asked, offers, requestUri, description, approval }),
   )
 }
@@ -150,16 +186,15 @@ async function ask(
 /** Everything that a person can decide about now. Refuses what the rules of its organisation, the resources or the task do not allow. */
 async function decidable(
   deps: AuthorizeDeps,
-  client: AuthorizationClient,
-  pending: PendingAuthorization,
-  person: PersonCaller,
+  parties: Omit<Asked, 'task'>,
 ): Promise<{ readonly asked: Asked; readonly offers: readonly Offer[] }> {
+  const { client, person, pending } = parties
   const [offers, task] = await Promise.all([
     offersFor(deps, client, pending.request, person),
     requireTaskOf(deps, client, pending.request, person),
     requireMayAskPerson(deps, client, person),
   ])
-  return { asked: { client, person, pending, task, now: person.barrier.now }, offers }
+  return { asked: { ...parties, task }, offers }
 }
 
 /**
@@ -184,7 +219,7 @@ function mustSignInAgain(
 async function withoutPage(deps: AuthorizeDeps, asked: Asked, offers: readonly Offer[]): Promise<string | undefined> {
   const { request, isPushed } = asked.pending
   const { prompt, redirectUri, isOffline } = request
-  if (!isPushed || isPublic(asked.client) || (prompt !== undefined && prompt !== 'none') || !redirectUri.startsWith('https://'))
+  if (!isPushed || isPublic(asked.client) || (prompt !== undefined && prompt !== 'none') || !redirectUri?.startsWith('https://'))
     return undefined
   if (offers.some(({ needsIntroduction }) => needsIntroduction)) return undefined
   const rights = rightsOf(offers, request)
@@ -211,26 +246,50 @@ async function stored(deps: AuthorizeDeps, client: AuthorizationClient, { orgId 
 async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm, request: HttpRequest): Promise<HttpResponse> {
   const { now } = person.barrier
   const requestUri = form.get('request') ?? ''
-  const seen = { address: request.address, ...(await seenIn(deps, requestUri)) }
-  const known = await requireAuthorizationClient(deps, form.get('client_id'), seen)
-  const pending = await requirePending(deps, known, requestUri, now)
+  const seen = await seenIn(deps, requestUri)
   const isDenied = form.get('decision') === 'deny'
+  if (seen.isOfDevice) return decideForDevice(deps, person, form, request)
+  const known = await requireAuthorizationClient(deps, form.get('client_id'), { address: request.address, ...seen })
+  const pending = await requirePending(deps, isFrom(known), requestUri, now)
   // A denial stores no client
   const client = isDenied ? known : await stored(deps, known, person)
-  requireRegistered(client, pending)
+  const target = requireRegistered(client, pending)
   if (mustSignInAgain(pending, person, pathOf(known.clientUri ?? known.id, requestUri)))
     refuse('access_denied', 'sign in again: the application asks for it')
-  const answer = (refusal: Refusal) => errorToClient(deps.issuer, pending.request, refusal)
+  const answer = (refusal: Refusal) => errorToClient(deps.issuer, target, refusal)
   return orAnswered(async () => {
-    const { asked, offers } = await decidable(deps, client, pending, person)
+    const { asked, offers } = await decidable(deps, { client, person, pending, now })
     if (isDenied) {
       await deny(deps, asked)
-      return errorToClient(deps.issuer, pending.request, { reason: 'access_denied', message: 'the person has denied the request' })
+      return errorToClient(deps.issuer, target, { reason: 'access_denied', message: 'the person has denied the request' })
     }
-    const allowed = allowedIn(form, asked, offers)
-    const approval = await adminApprovalFor(deps, asked, offers, allowed)
-    const given = approval && givenApproval(approval)
-    if (approval && !given) return askAdministrators(deps, asked, approval)
-    return toClient(deps.issuer, pending.request, { code: await allow(deps, asked, { ...allowed, approval: given }) })
+    return allowOrAsk(deps, asked, { form, offers, done: (code) => toClient(deps.issuer, target, { ...(code !== undefined && { code }) }) })
   }, answer)
+}
+
+/** The device learns the decision when it polls. */
+async function decideForDevice(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm, request: HttpRequest): Promise<HttpResponse> {
+  const found = await requireDeviceRequest(deps, person, form.get('request') ?? '', request.address)
+  const isDenied = form.get('decision') === 'deny'
+  const done = () => page({ title: isDenied ? 'Denied' : 'Allowed', viewer: person }, DeviceDecided({ isDenied }))
+  if (isDenied) {
+    await deny(deps, { ...found, task: undefined })
+    return done()
+  }
+  const { asked, offers } = await decidable(deps, { ...found, client: await stored(deps, found.client, person) })
+  return allowOrAsk(deps, asked, { form, offers, done })
+}
+
+interface AllowingForm {
+  readonly form: OAuthForm
+  readonly offers: readonly Offer[]
+  readonly done: (code: string | undefined) => HttpResponse
+}
+
+/** Commits what the person allows, or asks the administrators first. */
+async function allowOrAsk(deps: AuthorizeDeps, asked: Asked, { form, offers, done }: AllowingForm): Promise<HttpResponse> {
+  const allowed = allowedIn(form, asked, offers)
+  const approval = await adminApprovalFor(deps, asked, offers, allowed)
+  const given = approval && givenApproval(approval)
+  return approval && !given ? askAdministrators(deps, asked, approval) : done(await allow(deps, asked, { ...allowed, approval: given }))
 }

@@ -1,6 +1,7 @@
 import { refuse } from '../../errors.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import type { Clients, SeenAssertion } from '../../identity/clients/clients.js'
+import { DEVICE_CODE } from '../../identity/clients/metadata/metadata.js'
 import { isRegisteredRedirectUri } from '../../identity/clients/metadata/redirect-uris.js'
 import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
@@ -12,7 +13,12 @@ export interface AuthorizationClientDeps {
 }
 
 /** An agent that may ask people. */
-type AskingAgent = Omit<Client, 'kind' | 'id'> & { readonly kind: 'agent'; readonly id: AgentId }
+export type AskingAgent = Omit<Client, 'kind' | 'id'> & {
+  readonly kind: 'agent'
+  readonly id: AgentId
+  /** The decision of the person registers it (oauth/device): it has no ceiling yet. */
+  readonly isNew?: true
+}
 /** A client that may ask people: an agent, or an external client. */
 export type AuthorizationClient = AskingAgent | ExternalClient
 
@@ -32,19 +38,22 @@ export async function requireAuthorizationClient(
   { clients, trustLog }: AuthorizationClientDeps,
   id: string | undefined,
   seen: SeenAssertion,
+  by: AskingGrant = 'authorization_code',
 ): Promise<AuthorizationClient> {
   const found = id === undefined ? refuse('invalid_request', 'client_id is missing') : await clients.findAny(id, seen)
   if (!found || !stands(trustLog.ended, found.dependencies.handles)) return refuseClient()
-  return requireMayAsk(found)
+  return requireMayAsk(found, by)
 }
 
+/** The grants by which a client asks a person. */
+type AskingGrant = 'authorization_code' | typeof DEVICE_CODE
+
 /** Refuses a client that may not send authorization requests. Members act for themselves, so they need none. */
-export function requireMayAsk(client: Client | ExternalClient): AuthorizationClient {
-  if (client.kind === 'member' || (client.redirectUris ?? []).length === 0 || (client.kind === 'external' && client.mustNameAgent))
-    return refuseClient()
+export function requireMayAsk(client: Client | ExternalClient, by: AskingGrant = 'authorization_code'): AuthorizationClient {
+  const isReachable = by === DEVICE_CODE || (client.redirectUris ?? []).length > 0
+  if (client.kind === 'member' || !isReachable || (client.kind === 'external' && client.mustNameAgent)) return refuseClient()
   const { grantTypes } = client
-  if (grantTypes && !grantTypes.includes('authorization_code'))
-    refuse('unauthorized_client', 'the client registered other grant types than authorization_code')
+  if (grantTypes && !grantTypes.includes(by)) refuse('unauthorized_client', `the client registered other grant types than ${by}`)
   return client.kind === 'external' ? client : { ...client, kind: 'agent', id: AgentId.parse(client.id) }
 }
 

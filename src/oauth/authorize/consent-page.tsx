@@ -1,6 +1,6 @@
 import { Foreign } from '../../http/pages/foreign.js'
 import { Form } from '../../http/pages/form.js'
-import { dayOf } from '../../http/pages/time.js'
+import { dayOf, Time } from '../../http/pages/time.js'
 import type { AgentsStore } from '../../identity/agents/store.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import { isLoopback } from '../../lib/hosts/loopback.js'
@@ -49,15 +49,17 @@ interface ConsentPage {
 
 /** Shows who asks, for what, at whom and for how long. The person ticks what the application may do. */
 export function ConsentForm({ asked, offers, requestUri, description, approval }: ConsentPage) {
-  const { client, person, pending, task, now } = asked
+  const { client, person, pending, device, task, now } = asked
   const { request } = pending
-  const { hostname } = new URL(request.redirectUri)
+  const { redirectUri } = request
   const deadline = task?.dependencies.expiresAt
   return (
     <>
       <p>
         <Foreign text={description.name} />{' '}
-        {description.organisation === undefined ? (
+        {device?.agent ? (
+          '(a new agent on your device)'
+        ) : description.organisation === undefined ? (
           '(not registered by an organisation here)'
         ) : (
           <>
@@ -75,14 +77,36 @@ export function ConsentForm({ asked, offers, requestUri, description, approval }
             </dd>
           </>
         )}
-        <dt>Returns to</dt>
-        <dd>
-          <code>{hostOf(request.redirectUri)}</code>
-        </dd>
+        {redirectUri !== undefined && (
+          <>
+            <dt>Returns to</dt>
+            <dd>
+              <code>{hostOf(redirectUri)}</code>
+            </dd>
+          </>
+        )}
+        {device && (
+          <>
+            <dt>Asked from the address</dt>
+            <dd>
+              <code>{device.address}</code>
+            </dd>
+            <dt>Asked at</dt>
+            <dd>
+              <Time at={device.createdAt} />
+            </dd>
+          </>
+        )}
         <dt>Known since</dt>
         <dd>{description.knownSince === undefined ? 'not known here' : dayOf(description.knownSince)}</dd>
       </dl>
-      {isLoopback(hostname) && (
+      {device && (
+        <p class="note">
+          The application runs on a device whose code you have typed. Go on only if this is your own device: whoever has it will act for
+          you.
+        </p>
+      )}
+      {redirectUri !== undefined && isLoopback(new URL(redirectUri).hostname) && (
         <p class="note">The application runs on your device. Go on only if you have just started it there yourself.</p>
       )}
       {client.orgId !== undefined && client.orgId !== person.orgId && (
@@ -92,6 +116,12 @@ export function ConsentForm({ asked, offers, requestUri, description, approval }
       <Form action={DECISION_PATH} formKey={person.formKey} purpose={DECISION_PURPOSE} subject={requestUri}>
         <input type="hidden" name="client_id" value={client.clientUri ?? client.id} />
         <input type="hidden" name="request" value={requestUri} />
+        {device?.agent && (
+          <>
+            <label for="agentName">Name of the new agent</label>
+            <input id="agentName" name="agentName" value={device.agent.name} required maxLength={128} autoComplete="off" />
+          </>
+        )}
         {offers.map((offer, position) => (
           <Rights key={offer.audience} offer={offer} position={position} />
         ))}

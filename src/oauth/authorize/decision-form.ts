@@ -16,7 +16,7 @@ export const DEFAULT_DAYS = 30
 export const rightValue = (position: number, scope: string): string => `${position} ${scope}`
 
 /** Reads the boxes that a person has ticked. Everything must be among what was requested, and something must be ticked. */
-export function allowedIn(form: OAuthForm, { pending: { request }, task, now }: Asked, offers: readonly Offer[]): Allowed {
+export function allowedIn(form: OAuthForm, { pending: { request }, device, task, now }: Asked, offers: readonly Offer[]): Allowed {
   if (form.get('decision') !== 'allow') refuse('bad_input', 'decision: must be allow or deny')
   const ticked = new Set(form.getAll('right'))
   const offered = offers.flatMap(({ scopes }, position) => scopes.map(({ scope }) => rightValue(position, scope)))
@@ -40,7 +40,13 @@ export function allowedIn(form: OAuthForm, { pending: { request }, task, now }: 
     until,
     isOffline: request.isOffline && !isOnce,
     introduce,
+    ...(device?.agent && { agentName: agentNameIn(form) }),
   }
+}
+
+function agentNameIn(form: OAuthForm): string {
+  const name = form.get('agentName')?.trim() ?? ''
+  return name !== '' && name.length <= 128 ? name : refuse('bad_input', 'agentName: must have 1 to 128 characters')
 }
 
 /** The end of the consent. `once` means ONCE_SECONDS after the decision, without refresh tokens. */

@@ -1,7 +1,7 @@
 import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
 import { takingConsentApproval } from '../../delegation/approvals/for-consent.js'
-import { type Approval, type ApprovalsStore } from '../../delegation/approvals/store.js'
+import type { Approval, ApprovalsStore } from '../../delegation/approvals/store.js'
 import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
 import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
 import type { Consent, GrantedConsent } from '../../delegation/consents/store.js'
@@ -14,23 +14,24 @@ import { isMemberOf } from '../../http/caller.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
 import { type PersonCaller, requiringSession, type SessionDeps } from '../../identity/people/session.js'
 import type { Random } from '../../lib/random.js'
-import { type Handle, identitiesOf, isVersion, newHandle } from '../../protocol/handles.js'
-import { newId } from '../../protocol/ids.js'
+import { identitiesOf } from '../../protocol/handles.js'
 import { type Bounds, formatScope } from '../../protocol/rights.js'
-import { type Dependencies, dependenciesOf, joinDependencies } from '../../protocol/standing.js'
+import { dependenciesOf } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
-import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
 import { endingOfExpiring } from '../../trust-log/standing-endings.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
+import { prepareAgent, type RegisterDeviceAgentDeps } from '../device/register-agent.js'
+import type { DeviceAuthorization, DevicesStore } from '../device/store.js'
 import { endingsOfFamilies } from '../families/end.js'
-import { newSecret } from '../families/secret.js'
-import { CODE_SECONDS, FAMILY_SECONDS, type FamiliesStore, type Family, type FamilyGrant } from '../families/store.js'
+import type { FamiliesStore } from '../families/store.js'
 import type { AuthorizationClient } from './client.js'
+import { newFamily } from './new-family.js'
 import type { Offer } from './offer.js'
 import type { AuthorizationRequest, AuthorizationsStore, PendingAuthorization } from './store.js'
 
-export interface DecisionDeps extends FindConsentDeps, IntroductionDeps, Pick<SessionDeps, 'people'> {
+export interface DecisionDeps extends FindConsentDeps, IntroductionDeps, RegisterDeviceAgentDeps, Pick<SessionDeps, 'people'> {
   readonly authorizations: AuthorizationsStore
+  readonly devices: DevicesStore
   readonly families: FamiliesStore
   readonly trustLog: TrustLog
   readonly random: Random
@@ -45,6 +46,8 @@ export interface Asked {
   readonly client: AuthorizationClient
   readonly person: PersonCaller
   readonly pending: PendingAuthorization
+  /** The device that asks. Absent if a browser brings the request. */
+  readonly device?: DeviceAuthorization | undefined
   readonly task: TaskDependencies | undefined
   readonly now: number
 }
@@ -59,6 +62,8 @@ export interface Allowed {
   readonly introduce: readonly Offer[]
   /** The approval of an administrator that the consent takes. */
   readonly approval?: Approval | undefined
+  /** The name of the agent that the decision registers. */
+  readonly agentName?: string | undefined
 }
 
 /** All that a request asks for, at each audience. */
@@ -94,29 +99,31 @@ export async function consentsCovering(
 }
 
 const MAX_ATTEMPTS = 5
-/** Without refresh tokens a family lasts as long as the last token of its code. */
-const ONLINE_SECONDS = 3600
 
 /**
  * Commits what a person allows: the consents, and the code with its family. The consents, the session and the request must be as they were read. Returns
- * the text of the code.
+ * the text of the code; a device has its code already.
  */
-export async function allow(deps: DecisionDeps, asked: Asked, allowed: Allowed): Promise<string> {
+export async function allow(deps: DecisionDeps, asked: Asked, allowed: Allowed): Promise<string | undefined> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const code = await tryAllow(deps, asked, allowed)
     if (code !== 'retry') return code
     await deps.trustLog.readBarrier()
-    await requireUndecided(deps, asked.pending)
+    await requireUndecided(deps, asked)
   }
   return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })
 }
 
 async function tryAllow(
   deps: DecisionDeps,
-  asked: Asked,
-  { rights, until, isOffline, introduce, approval }: Allowed,
-): Promise<string | 'retry'> {
-  const { client, person, pending, task, now } = asked
+  request: Asked,
+  { rights, until, isOffline, introduce, approval, agentName }: Allowed,
+): Promise<string | undefined | 'retry'> {
+  const { person, device, task, now } = request
+  const agent = device?.agent
+  const registered = agent && (await prepareAgent(deps, { person, agent, now }, agentName ?? agent.name, rights))
+  const asked = registered ? { ...request, client: registered.client } : request
+  const { client } = asked
   const decision = decisionOf(asked, until)
   const prepared = await Promise.all(
     rights.map(async ({ audience, bounds }) => ({ audience, bounds, ...(await prepareConsent(deps, decision, audience, bounds)) })),
@@ -135,9 +142,10 @@ async function tryAllow(
   const facts = { scope: formatScope([...new Set(rights.flatMap(({ bounds }) => bounds.scopes))]).slice(0, 512), until, offline: isOffline }
   const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id, facts })
   const operations: Operation[] = [
-    deps.authorizations.changing(pending.id, { decidedAt: null }, { decidedAt: now, memberId: person.id }),
+    ...deciding(deps, asked, 'allowed'),
     requiringSession(deps, person),
     ...(approval ? [takingConsentApproval(deps, approval, now)] : []),
+    ...(registered?.operations ?? []),
     ...prepared.flatMap((one) => one.operations),
     deps.families.inserting(family),
     ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
@@ -155,18 +163,22 @@ async function tryAllow(
   ]
   // A cache of introductions is emptied by entries of their type
   const type = introductions.length > 0 ? 'introduction.granted' : 'consent.granted'
-  const commit: CountedCommit = (counting) => deps.trustLog.commit({ type, ends, dependsOn, operations: [...counting, ...operations] })
+  const write = { type, ends, dependsOn, further: registered?.further ?? [] } as const
+  const commit: CountedCommit = (counting) => deps.trustLog.commit({ ...write, operations: [...counting, ...operations] })
   const isNew = prepared.some((one) => one.operations.length > 0)
-  const { memberId, orgId } = family
-  const counted = isNew ? (inner: CountedCommit) => deps.commitConsents({ memberId, orgId }, inner) : (inner: CountedCommit) => inner([])
-  const { outcome } = await counted((ofPerson) =>
-    introductions.reduce<CountedCommit>(
-      (inner, { granted }) =>
-        (counting) =>
-          deps.commitGrant(granted, (ofPair) => inner([...ofPair, ...counting])),
-      commit,
-    )(ofPerson),
-  )
+  const quotas: readonly ((inner: CountedCommit) => Promise<Committed>)[] = [
+    ...introductions.map(
+      ({ granted }) =>
+        (inner: CountedCommit) =>
+          deps.commitGrant(granted, inner),
+    ),
+    ...(isNew ? [(inner: CountedCommit) => deps.commitConsents(family, inner)] : []),
+    ...(registered ? [(inner: CountedCommit) => deps.commitAgent(family.orgId, inner)] : []),
+  ]
+  const { outcome } = await quotas.reduce<CountedCommit>(
+    (inner, counted) => (counting) => counted((own) => inner([...own, ...counting])),
+    commit,
+  )([])
   if (outcome === 'committed' && introductions.length > 0) deps.inbox.notifyPosted()
   if (outcome === 'committed') return code
   if (outcome === 'conflict') return 'retry'
@@ -189,7 +201,7 @@ const introductionsFor = (
         return refuse('access_denied', 'you may not introduce the application to this audience')
       const input = { to: target.id, purpose: PURPOSE, ...bounds, seconds: until - now }
       const pending = newIntroduction(deps, { from: client.id, fromOrg: client.orgId, toOrg: target.orgId, input, now })
-      return prepareGrant(deps, person, pending, { task: undefined, target, card, now })
+      return prepareGrant(deps, person, pending, { requester: client, task: undefined, target, card, now })
     }),
   )
 
@@ -216,83 +228,24 @@ function decisionOf({ client, person, task, now }: Asked, expiresAt: number): Co
   }
 }
 
-const withClient = (person: PersonCaller, client: AuthorizationClient) =>
+export const withClient = (person: PersonCaller, client: AuthorizationClient) =>
   client.orgId === undefined || client.orgId === person.orgId ? {} : { otherOrgId: client.orgId }
 
-type GivenConsent = Pick<FamilyGrant, 'audience' | 'bounds'> & { readonly consent: GrantedConsent }
+export type DecidingDeps = Pick<DecisionDeps, 'authorizations' | 'devices'>
 
-function newFamily(
-  { random, trustLog }: DecisionDeps,
-  { client, person, pending, task, now }: Asked,
-  consents: readonly GivenConsent[],
-  { isOffline, until }: Pick<Allowed, 'isOffline' | 'until'>,
-): { readonly family: Family; readonly code: string } {
-  const { redirectUri, challenge, jkt } = pending.request
-  const id = newId(random, 'fam')
-  const code = newSecret(random, id)
-  const standing = joinDependencies(
-    dependenciesOf([...identitiesOf(client.dependencies.handles), trustLog.epoch]),
-    ofConsents(consents, person),
-    ...(task ? [dependenciesOf(identitiesOf(task.dependencies.handles), task.dependencies.expiresAt)] : []),
-  )
-  // An earlier consent that covers the decision may last longer than the person has now chosen
-  const expiresAt = Math.min(standing.expiresAt, until, now + (isOffline ? FAMILY_SECONDS : CODE_SECONDS + ONLINE_SECONDS))
-  const family: Family = {
-    id,
-    handle: newHandle(random, 'fam'),
-    memberId: person.id,
-    orgId: person.orgId,
-    clientId: client.id,
-    clientVersions: client.dependencies.handles.filter(isVersion),
-    grants: consents.map(({ audience, bounds, consent }) => ({ audience, bounds, consentId: consent.id })),
-    consentIds: consents.map(({ consent }) => consent.id),
-    ...(task && { taskId: task.id }),
-    authAt: person.authAt,
-    redirectUri,
-    challenge,
-    ...(jkt && { jkt }),
-    isOffline,
-    dependsOn: dependenciesToStore(standing, { now, expiresAt }),
-    grantedBy: identitiesOf(person.identities),
-    uses: 0,
-    code: code.digest,
-    codeExpiresAt: Math.min(now + CODE_SECONDS, expiresAt),
-    createdAt: now,
-    expiresAt,
-    purgeAt: expiresAt + FAMILY_SECONDS,
-  }
-  return { family, code: code.text }
-}
+/** Of several decisions at once one succeeds: also of those in several browsers that have the code of one device. */
+export const deciding = (
+  { authorizations, devices }: DecidingDeps,
+  { pending, device, person, now }: Asked,
+  decision: 'allowed' | 'denied',
+): readonly Operation[] => [
+  authorizations.changing(pending.id, { decidedAt: null }, { decidedAt: now, memberId: person.id }),
+  ...(device ? [devices.changing(device.id, { decision: null }, { decision, memberId: person.id })] : []),
+]
 
-/** A family with one consent ends with that consent. A family with several ends with the membership; each use checks the consent of its audience. */
-function ofConsents(consents: readonly GivenConsent[], person: PersonCaller): Dependencies {
-  const expiresAt = Math.min(...consents.map(({ consent }) => consent.dependencies.expiresAt))
-  const [only, ...others] = consents
-  const handles: readonly Handle[] =
-    only && others.length === 0
-      ? identitiesOf(only.consent.dependencies.handles)
-      : person.identities.filter((handle) => /^(?:mem|org):/.test(handle))
-  return dependenciesOf(handles, expiresAt)
-}
-
-/** Refuses a request that was answered in another tab. */
-async function requireUndecided({ authorizations }: Pick<DecisionDeps, 'authorizations'>, { id }: PendingAuthorization): Promise<void> {
-  const current = await authorizations.get(id)
-  if (!current || current.decidedAt !== undefined)
+/** Refuses a request that was answered in another tab or browser. */
+export async function requireUndecided({ authorizations, devices }: DecidingDeps, { pending, device }: Asked): Promise<void> {
+  const [current, ofDevice] = await Promise.all([authorizations.get(pending.id), device && devices.get(device.id)])
+  if (!current || current.decidedAt !== undefined || ofDevice?.decision !== undefined)
     refuse('conflict', 'this request was answered already, or has expired; go back to the application')
-}
-
-/** Answers a request with no. */
-export async function deny(
-  deps: Pick<DecisionDeps, 'authorizations' | 'audit'> & {
-    readonly storage: { commit(operations: readonly Operation[]): Promise<{ readonly ok: boolean }> }
-  },
-  { client, person, pending, now }: Asked,
-): Promise<void> {
-  const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id.slice(0, 128) })
-  const { ok } = await deps.storage.commit([
-    deps.authorizations.changing(pending.id, { decidedAt: null }, { decidedAt: now, memberId: person.id }),
-    deps.audit.recording({ ...draft, outcome: 'refused', reason: 'access_denied' }),
-  ])
-  if (!ok) await requireUndecided(deps, pending)
 }

@@ -16,7 +16,7 @@ import {
   narrowNames,
   type OrgOf,
   type RegistryScope,
-  type Scope,
+  Scope,
   scopesFor,
 } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
@@ -75,8 +75,11 @@ export async function offersFor(
   request: AuthorizationRequest,
   person: Caller | undefined,
 ): Promise<readonly Offer[]> {
-  if (client.kind === 'agent') requireWithinCeiling(client, request, await orgOfRights(deps, request))
-  else if (request.delegation) refuse('invalid_scope', 'delegation: only agents pass on what they get')
+  if (client.kind === 'agent') {
+    if (!client.isNew) requireWithinCeiling(client, request, await orgOfRights(deps, request))
+    if (client.memberId !== undefined && person && client.memberId !== person.id)
+      refuse('access_denied', 'the application runs on the device of another person, for whom alone it acts')
+  } else if (request.delegation) refuse('invalid_scope', 'delegation: only agents pass on what they get')
   const possible = await Promise.all(request.audiences.map((audience) => offerAt(deps, client, audience, person)))
   const unknown = request.scopes?.find((scope) => !possible.some(({ scopes }) => isOffered(scopes, scope)))
   if (unknown !== undefined) refuse('invalid_scope', `${unknown}: no audience of the request offers this scope to the client`)
@@ -104,7 +107,9 @@ const withWords = (offered: readonly OfferedScope[], scope: Scope): OfferedScope
 async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: Audience, person: Caller | undefined): Promise<Offer> {
   if (client.kind === 'external') return offerToExternal(deps, client, audience, person)
   if (audience === deps.issuer) {
-    const scopes = personScopes(scopesFor(client.ceiling.rights, audience)).map((scope) => ({ scope }))
+    const scopes = (
+      client.isNew ? PERSON_SCOPES.map((scope) => Scope.parse(scope)) : personScopes(scopesFor(client.ceiling.rights, audience))
+    ).map((scope) => ({ scope }))
     return { audience, name: 'Credence', organisation: 'this registry', scopes, needsIntroduction: false }
   }
   const found = await findAudience(deps, audience)
@@ -122,7 +127,7 @@ async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: A
   const needsIntroduction = granted.length === 0 && !isOpen
   if (needsIntroduction && person && !isMemberOf(person, orgId)) return refuseTarget()
   const introduced = granted.length > 0 ? granted.flatMap(({ bounds }) => bounds.scopes) : (resource?.resource.policy.scopes ?? card.scopes)
-  const ofCeiling = scopesFor(client.ceiling.rights, card.audience, () => (resource ? undefined : orgId))
+  const ofCeiling = client.isNew ? card.scopes : scopesFor(client.ceiling.rights, card.audience, () => (resource ? undefined : orgId))
   const scopes = intersectNames(intersectNames(ofCeiling, card.scopes), needsIntroduction ? card.scopes : introduced)
   return {
     audience: card.audience,

@@ -9,7 +9,7 @@ import { type ProofDeps, verifyProof } from '../client-auth/proof.js'
 import { isPublicRequest, requirePublicClient } from '../client-auth/public-client.js'
 import { requireMayAsk, requireRedirectUri } from './client.js'
 import { type OfferDeps, offersFor, requireTaskOf } from './offer.js'
-import { type PendingDeps, PUSHED_SECONDS, savePending } from './pending.js'
+import { askingOf, type PendingDeps, PUSHED_SECONDS, savePending } from './pending.js'
 import { parseAuthorizationRequest, REPEATABLE } from './request.js'
 
 export type ParDeps = ClientAuthDeps & ProofDeps & OfferDeps & PendingDeps & { readonly rateLimits: Pick<RateLimits, 'pushedRequests'> }
@@ -53,7 +53,7 @@ export const parEndpoint = (deps: ParDeps): Route => ({
           refuse('invalid_dpop_proof', 'dpop_jkt is not the thumbprint of the key of the proof')
         const asked = { ...parsed, redirectUri, ...(proof && { jkt: proof.jkt }) }
         await Promise.all([offersFor(deps, client, asked, undefined), requireTaskOf(deps, client, asked, undefined)])
-        const { requestUri } = await savePending(deps, client, asked, { isPushed: true, now })
+        const { requestUri } = await savePending(deps, { ...askingOf(client), request: asked }, { isPushed: true, now })
         return json(201, { request_uri: requestUri, expires_in: PUSHED_SECONDS }, { ...(proof && { 'dpop-nonce': proof.freshNonce }) })
       },
       consumed,

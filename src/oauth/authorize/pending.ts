@@ -5,7 +5,7 @@ import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { type AuthorizationClient, requesterOf } from './client.js'
-import type { AuthorizationRequest, AuthorizationsStore, PendingAuthorization } from './store.js'
+import type { AuthorizationsStore, PendingAuthorization } from './store.js'
 
 export interface PendingDeps {
   readonly authorizations: AuthorizationsStore
@@ -19,21 +19,26 @@ const REFERENCE_BYTES = 32
 export const PUSHED_SECONDS = 90
 const SHOWN_SECONDS = 600
 
+/** The client of a request, and what the request depends on. */
+export type Asking = Pick<PendingAuthorization, 'clientId' | 'orgId' | 'dependsOn'>
+
+export const askingOf = (client: AuthorizationClient): Asking => ({
+  clientId: requesterOf(client),
+  ...(client.orgId && { orgId: client.orgId }),
+  dependsOn: [...client.dependencies.handles],
+})
+
 /** Stores a request. Returns its `request_uri`, which only the client and the browser of the person have. */
 export async function savePending(
   { authorizations, random }: PendingDeps,
-  client: AuthorizationClient,
-  request: AuthorizationRequest,
+  asked: Asking & Pick<PendingAuthorization, 'request' | 'deviceId' | 'memberId'>,
   { isPushed, now }: { readonly isPushed: boolean; readonly now: number },
 ): Promise<{ readonly requestUri: string; readonly pending: PendingAuthorization }> {
   const requestUri = `${PREFIX}${random.token(REFERENCE_BYTES)}`
   const pending: PendingAuthorization = {
+    ...asked,
     id: digestOfText(requestUri),
-    clientId: requesterOf(client),
-    ...(client.orgId && { orgId: client.orgId }),
-    dependsOn: [...client.dependencies.handles],
     isPushed,
-    request,
     ...(!isPushed && { shownAt: now }),
     expiresAt: now + (isPushed ? PUSHED_SECONDS : SHOWN_SECONDS),
   }
@@ -41,16 +46,17 @@ export async function savePending(
   return { requestUri, pending }
 }
 
-/** Finds the request that a `request_uri` names: of this client, fresh and not answered. One refusal for all others. */
+/** Finds the request that a `request_uri` names: one that `isOf` accepts, fresh and not answered. One refusal for all others. */
 export async function requirePending(
   { authorizations, trustLog }: PendingDeps,
-  client: AuthorizationClient,
+  isOf: (pending: PendingAuthorization) => boolean,
   requestUri: string,
   now: number,
 ): Promise<PendingAuthorization> {
   const pending = await authorizations.get(digestOfText(requestUri))
   const isGood =
-    pending?.clientId === requesterOf(client) &&
+    pending !== undefined &&
+    isOf(pending) &&
     pending.expiresAt > now &&
     pending.decidedAt === undefined &&
     stands(trustLog.ended, pending.dependsOn)
@@ -66,10 +72,11 @@ export async function requirePending(
 export async function seenIn(
   { authorizations }: PendingDeps,
   requestUri: string,
-): Promise<{ readonly audience?: string | undefined; readonly agentId?: string | undefined }> {
+): Promise<{ readonly audience?: string | undefined; readonly agentId?: string | undefined; readonly isOfDevice?: boolean }> {
   const pending = await authorizations.get(digestOfText(requestUri))
   const agentId = AgentId.safeParse(pending?.clientId)
-  return { audience: pending?.request.audiences[0], ...(agentId.success && { agentId: agentId.data }) }
+  const isOfDevice = pending?.deviceId !== undefined
+  return { audience: pending?.request.audiences[0], isOfDevice, ...(agentId.success && { agentId: agentId.data }) }
 }
 
 /** Extends a request to SHOWN_SECONDS when a browser first comes with it, so that the person has time to sign in and to decide. */

@@ -4,7 +4,7 @@ import type { HttpResponse } from '../../http/route.js'
 import type { AuthorizationRequest } from './store.js'
 
 type Fault = Pick<Refusal, 'reason' | 'message'>
-export type Target = Pick<AuthorizationRequest, 'redirectUri' | 'state'>
+export type Target = Pick<AuthorizationRequest, 'state'> & { readonly redirectUri: string }
 
 /**
  * Sends the browser back to the client. Each response names this registry, so that the client does not take it for one of another server.

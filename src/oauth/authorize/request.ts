@@ -39,6 +39,19 @@ export function parseAuthorizationRequest(form: OAuthForm, issuer: string): Omit
   if (form.get('request') !== undefined) refuse('request_not_supported', 'request: request objects are not supported; push the request')
   const challenge = parseParameter(form, 'code_challenge', Challenge, false) ?? refuse('invalid_request', 'code_challenge is missing')
   if (form.get('code_challenge_method') !== 'S256') refuse('invalid_request', 'code_challenge_method must be S256')
+  const prompt = parseParameter(form, 'prompt', Prompt, false)
+  const maxAge = parseParameter(form, 'max_age', MaxAge, false)
+  return {
+    ...parseRequestedRights(form, issuer),
+    ...(state !== undefined && { state }),
+    challenge,
+    ...(prompt && { prompt }),
+    ...(maxAge !== undefined && { maxAge }),
+  }
+}
+
+/** Parses what a client asks a person for, and the key that it will use. */
+export function parseRequestedRights(form: OAuthForm, issuer: string): AuthorizationRequest {
   if (form.get('authorization_details') !== undefined)
     refuse('invalid_authorization_details', 'authorization_details: no types are supported')
   const scopes = requestedScopes(form)
@@ -52,13 +65,9 @@ export function parseAuthorizationRequest(form: OAuthForm, issuer: string): Omit
   const allowedResources = parseParameter(form, 'allowed_resources', Names, true)
   const delegation = parseParameter(form, 'delegation', Delegation, true)
   const taskId = parseParameter(form, 'task_id', TaskId, false)
-  const prompt = parseParameter(form, 'prompt', Prompt, false)
-  const maxAge = parseParameter(form, 'max_age', MaxAge, false)
   const jkt = parseParameter(form, 'dpop_jkt', Jkt, false)
   const named = scopes?.filter((scope) => scope !== OFFLINE_SCOPE)
   return {
-    ...(state !== undefined && { state }),
-    challenge,
     audiences,
     ...(named && named.length > 0 && { scopes: named }),
     isOffline: scopes?.some((scope) => scope === OFFLINE_SCOPE) ?? false,
@@ -66,8 +75,6 @@ export function parseAuthorizationRequest(form: OAuthForm, issuer: string): Omit
     ...(allowedResources && { resources: allowedResources }),
     ...(delegation && { delegation }),
     ...(taskId && { taskId }),
-    ...(prompt && { prompt }),
-    ...(maxAge !== undefined && { maxAge }),
     ...(jkt && { jkt }),
   }
 }

@@ -9,10 +9,11 @@ const MAX_AUDIENCES = 8
 
 /** The parameters of an authorization request. */
 export const AuthorizationRequest = z.strictObject({
-  redirectUri: z.string().max(2048),
+  /** Absent in a request of a device (oauth/device): no browser is sent back to it. */
+  redirectUri: z.string().max(2048).optional(),
   state: z.string().max(512).optional(),
-  /** PKCE, always S256. */
-  challenge: z.string().length(43),
+  /** PKCE, always S256. Absent in a request of a device. */
+  challenge: z.string().length(43).optional(),
   /** The registry itself, if the client names no resource. */
   audiences: z.array(Audience).min(1).max(MAX_AUDIENCES),
   /** Absent: all that can be granted. */
@@ -41,7 +42,9 @@ export const PendingAuthorization = z.strictObject({
   request: AuthorizationRequest,
   /** When a browser first came with the request. From then on the person has time to decide. */
   shownAt: z.int().optional(),
-  /** The person who decided it. */
+  /** The request of a device: the id of its user code. */
+  deviceId: z.string().length(43).optional(),
+  /** The person who decided it, or who typed the user code. */
   memberId: MemberId.optional(),
   decidedAt: z.int().optional(),
   expiresAt: z.int(),

@@ -25,7 +25,7 @@ const LastUse = z.strictObject({
 })
 
 /**
- * A family begins with an authorization code. Redeemed, the code gives tokens and, with `offline_access`, the first of its refresh tokens. There is one
+ * A family begins with an authorization code or a device code. Redeemed, the code gives tokens and, with `offline_access`, the first of its refresh tokens. There is one
  * secret at a time, the code or the newest refresh token: `<id>.<43 random characters>`. Only its digest is stored.
  */
 export const Family = z.strictObject({
@@ -43,9 +43,10 @@ export const Family = z.strictObject({
   taskId: TaskId.optional(),
   /** When the person signed in. */
   authAt: z.int(),
-  redirectUri: z.string().max(2048),
+  /** Absent for a device, like `challenge`. */
+  redirectUri: z.string().max(2048).optional(),
   /** PKCE, always S256. */
-  challenge: Digest,
+  challenge: Digest.optional(),
   /** The key that the code, and later the refresh tokens, are bound to. */
   jkt: Jkt.optional(),
   isOffline: z.boolean(),

@@ -44,46 +44,61 @@ const RETRY_SECONDS = 60
 const REPEATED_CODE_SECONDS = 5
 
 /** One refusal for everything that is wrong with a code or refresh token. */
-const deny = (): never =>
+export const denyGrant = (): never =>
   refuse(
     'invalid_grant',
     'the code or refresh token is wrong, used or expired; or it belongs to another client, key, redirect_uri or code_verifier; or the person, the consent or the task has ended: ask for authorization again',
   )
 
 export async function useCode(deps: FamilyDeps, request: FamilyRequest): Promise<FamilyUse> {
-  const { authenticated, form, jkt, attempt, barrier } = request
-  const secret = parseSecret(form.get('code') ?? refuse('invalid_request', 'code is missing')) ?? deny()
+  const { form } = request
+  const secret = parseSecret(form.get('code') ?? refuse('invalid_request', 'code is missing')) ?? denyGrant()
   const verifier = form.get('code_verifier') ?? refuse('invalid_grant', 'code_verifier is missing')
+  return useFirst(deps, request, secret, (family) => isFor(family, verifier, request))
+}
+
+/** Uses the code of a device that a person has approved (oauth/device). It was sent to the device only, so it needs no verifier. */
+export const useDeviceCode = (deps: FamilyDeps, request: FamilyRequest, code: Secret): Promise<FamilyUse> =>
+  useFirst(deps, request, code, (family) => family.redirectUri === undefined && isOfKey(family, request))
+
+/** Uses the code with which a family begins. */
+async function useFirst(deps: FamilyDeps, request: FamilyRequest, secret: Secret, isFor: (family: Family) => boolean): Promise<FamilyUse> {
+  const { authenticated, jkt, attempt, barrier } = request
   const family = await requireFamily(deps, secret, barrier.now)
-  if (!equalTexts(secret.digest, family.code)) return deny()
-  const isOfRequest = isOfClient(family, authenticated.client) && isFor(family, verifier, request)
+  if (!equalTexts(secret.digest, family.code)) return denyGrant()
+  const isOfRequest = isOfClient(family, authenticated.client) && isFor(family)
   if (family.uses === 0) {
     const isGood = isOfRequest && family.codeExpiresAt > barrier.now && stands(deps.trustLog.ended, family.clientVersions)
-    return isGood ? next(deps, request, family, secret) : deny()
+    return isGood ? next(deps, request, family, secret) : denyGrant()
   }
   const { lastUse } = family
   if (lastUse?.attempt === attempt) return again(family, secret)
   const isRepeated =
     family.uses === 1 && isOfRequest && lastUse?.jkt === jkt && barrier.now <= (lastUse?.usedAt ?? 0) + REPEATED_CODE_SECONDS
   if (!isRepeated) await endFamily(deps, authenticated.client, family)
-  return deny()
+  return denyGrant()
 }
 
 /** The code is only good with the verifier, redirect URI and key of its request (RFC 7636 §4.6, RFC 6749 §4.1.3). */
-const isFor = (family: Family, verifier: string, { authenticated: { client }, form, jkt }: FamilyRequest): boolean =>
+const isFor = (family: Family, verifier: string, request: FamilyRequest): boolean =>
   /^[A-Za-z0-9._~-]{43,128}$/.test(verifier) &&
+  family.challenge !== undefined &&
   equalTexts(digestOfText(verifier), family.challenge) &&
-  form.get('redirect_uri') === family.redirectUri &&
-  isRegisteredRedirectUri(client.redirectUris ?? [], family.redirectUri) &&
-  (family.jkt === undefined || family.uses > 0 || family.jkt === jkt)
+  family.redirectUri !== undefined &&
+  request.form.get('redirect_uri') === family.redirectUri &&
+  isRegisteredRedirectUri(request.authenticated.client.redirectUris ?? [], family.redirectUri) &&
+  isOfKey(family, request)
+
+/** A code that is bound to a key is used with it. Later uses are judged as repetitions. */
+const isOfKey = (family: Family, { jkt }: FamilyRequest): boolean => family.jkt === undefined || family.uses > 0 || family.jkt === jkt
 
 export async function useRefreshToken(deps: FamilyDeps, request: FamilyRequest): Promise<FamilyUse> {
   const { authenticated, form, jkt, attempt, retryKey, barrier } = request
-  const secret = parseSecret(form.get('refresh_token') ?? refuse('invalid_request', 'refresh_token is missing')) ?? deny()
+  const secret = parseSecret(form.get('refresh_token') ?? refuse('invalid_request', 'refresh_token is missing')) ?? denyGrant()
   const family = await requireFamily(deps, secret, barrier.now)
   const isBound = family.jkt === undefined || family.jkt === jkt
   if (!isOfClient(family, authenticated.client) || family.secret === undefined || !isBound || equalTexts(secret.digest, family.code))
-    return deny()
+    return denyGrant()
   if (equalTexts(secret.digest, family.secret)) return next(deps, request, family, secret)
   const { lastUse } = family
   if (lastUse && equalTexts(secret.digest, lastUse.secret)) {
@@ -95,14 +110,14 @@ export async function useRefreshToken(deps: FamilyDeps, request: FamilyRequest):
     if (isRetry || lastUse.attempt === attempt) return again(family, secret)
   }
   await endFamily(deps, authenticated.client, family)
-  return deny()
+  return denyGrant()
 }
 
 const isOfClient = ({ clientId }: Family, { id }: { readonly id: string }): boolean => clientId === id
 
 async function requireFamily({ families, trustLog }: FamilyDeps, { familyId }: Secret, now: number): Promise<Family> {
   const family = await families.get(familyId)
-  return family && family.expiresAt > now && stands(trustLog.ended, [family.handle, ...family.dependsOn]) ? family : deny()
+  return family && family.expiresAt > now && stands(trustLog.ended, [family.handle, ...family.dependsOn]) ? family : denyGrant()
 }
 
 /** Replaces the secret. Of several uses at once one succeeds. */

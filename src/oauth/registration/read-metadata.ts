@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { readPublicJwk } from '../../credentials/jose/jwk.js'
 import { loadKey } from '../../credentials/jose/load-key.js'
 import { type Reason, refuse } from '../../errors.js'
-import { ClientMetadata, GrantType } from '../../identity/clients/metadata/metadata.js'
+import { ClientMetadata, DEVICE_CODE, GrantType } from '../../identity/clients/metadata/metadata.js'
 import { redirectUriFault } from '../../identity/clients/metadata/redirect-uris.js'
 import { SIGNATURE_ALGORITHMS } from '../../lib/algorithms.js'
 import { isJsonObject, type JsonObject } from '../../lib/json.js'
@@ -89,8 +89,8 @@ function requireGrantTypes({ grant_types: submitted, response_types: responseTyp
   const { grantTypes: allowed } = rules
   const wider = allowed && grantTypes.findIndex((type) => !allowed.includes(type))
   if (wider !== undefined && wider >= 0) refuseMember(`/grant_types/${wider}`, `must be one of ${allowed?.join(', ')}`)
-  if (grantTypes.includes('refresh_token') && !grantTypes.includes('authorization_code'))
-    refuseMember('/grant_types', 'refresh_token needs authorization_code')
+  if (grantTypes.includes('refresh_token') && !grantTypes.includes('authorization_code') && !grantTypes.includes(DEVICE_CODE))
+    refuseMember('/grant_types', `refresh_token needs authorization_code or ${DEVICE_CODE}`)
   const fitting = grantTypes.includes('authorization_code') ? 'code' : ''
   if (responseTypes !== undefined && responseTypes.join(' ') !== fitting)
     refuseMember('/response_types', 'must be ["code"] with the grant type authorization_code, and [] without it')

@@ -1,6 +1,7 @@
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import type { IntroductionTarget } from '../../../identity/agents/agent.js'
+import type { Client } from '../../../identity/clients/client.js'
 import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
 import type { Ending } from '../../../protocol/log/entry.js'
 import { dependenciesOf, joinDependencies, stands } from '../../../protocol/standing.js'
@@ -21,6 +22,8 @@ import { releasingSlot } from './quota-slots.js'
 
 /** The values read after the barrier: the target, what its card offers, the task, and the time. */
 interface GrantContext {
+  /** Default: the requesting agent as it is stored. An agent that the same commit registers is not stored yet. */
+  readonly requester?: Pick<Client, 'dependencies'>
   /** Present if the request names a task. */
   readonly task: Task | undefined
   readonly target: IntroductionTarget
@@ -104,11 +107,11 @@ type GrantedFields = Required<
 async function grantedFieldsOf(
   deps: IntroductionDeps,
   request: Introduction,
-  { target, card, task, now }: GrantContext,
+  { requester: known, target, card, task, now }: GrantContext,
   narrowing: Narrowing,
   grantedBy: readonly Handle[],
 ): Promise<GrantedFields> {
-  const requester = await deps.clients.find(request.from)
+  const requester = known ?? (await deps.clients.find(request.from))
   if (!requester || !stands(deps.trustLog.ended, requester.dependencies.handles))
     refuse('not_found', 'the requesting agent is no longer active')
   if (request.taskId !== undefined) requireStanding(deps, task, now)

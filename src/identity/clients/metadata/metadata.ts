@@ -1,12 +1,16 @@
 import { z } from 'zod'
 import { SIGNATURE_ALGORITHMS } from '../../../lib/algorithms.js'
 
+/** RFC 8628 §3.4. */
+export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
+
 /** The grant types that a client may register. */
 export const GrantType = z.enum([
   'authorization_code',
   'refresh_token',
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:token-exchange',
+  DEVICE_CODE,
 ])
 export type GrantType = z.infer<typeof GrantType>
 
@@ -22,7 +26,7 @@ export const ClientMetadata = z.strictObject({
   redirect_uris: z.array(z.string().max(2048)).max(16).optional(),
   token_endpoint_auth_method: z.enum(['private_key_jwt', 'none']),
   token_endpoint_auth_signing_alg: z.enum(SIGNATURE_ALGORITHMS).optional(),
-  grant_types: z.array(GrantType).min(1).max(4),
+  grant_types: z.array(GrantType).min(1).max(5),
   response_types: z.array(z.literal('code')).max(1),
   client_name: z.string().min(1).max(128).optional(),
   client_uri: z.string().max(2048).optional(),

@@ -1,0 +1,20 @@
+import { auditDraft } from '../../audit/audit-draft.js'
+import type { Operation } from '../../storage/storage.js'
+import { type Asked, type DecidingDeps, type DecisionDeps, deciding, requireUndecided, withClient } from './decision.js'
+
+/** Answers a request with no. */
+export async function deny(
+  deps: DecidingDeps &
+    Pick<DecisionDeps, 'audit'> & {
+      readonly storage: { commit(operations: readonly Operation[]): Promise<{ readonly ok: boolean }> }
+    },
+  asked: Asked,
+): Promise<void> {
+  const { client, person } = asked
+  const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id.slice(0, 128) })
+  const { ok } = await deps.storage.commit([
+    ...deciding(deps, asked, 'denied'),
+    deps.audit.recording({ ...draft, outcome: 'refused', reason: 'access_denied' }),
+  ])
+  if (!ok) await requireUndecided(deps, asked)
+}

@@ -1,0 +1,155 @@
+import { consumeProof, type VerifiedProof } from '../../credentials/jose/dpop.js'
+import { refuse } from '../../errors.js'
+import { type OAuthForm, parseForm } from '../../http/form.js'
+import type { RateLimits } from '../../http/limits/rate-limit.js'
+import { json, type Route } from '../../http/route.js'
+import { DEVICE_CODE } from '../../identity/clients/metadata/metadata.js'
+import { isCompromised } from '../../identity/keys/quota-slots.js'
+import type { RegisteredKeysStore } from '../../identity/keys/store.js'
+import { requireReadableName } from '../../identity/names/agent-names.js'
+import { DEVICE_CLIENT_ID, newId } from '../../protocol/ids.js'
+import type { Storage } from '../../storage/storage.js'
+import { type AuthorizationClient, requireMayAsk } from '../authorize/client.js'
+import { type OfferDeps, offersFor, requireTaskOf } from '../authorize/offer.js'
+import { type Asking, askingOf, type PendingDeps } from '../authorize/pending.js'
+import { parseRequestedRights, REPEATABLE } from '../authorize/request.js'
+import type { AuthorizationRequest } from '../authorize/store.js'
+import { type ProofDeps, verifyProof } from '../client-auth/proof.js'
+import { isPublicRequest } from '../client-auth/public-client.js'
+import { authenticatedSender, publicSender, type SenderDeps } from '../client-auth/sender.js'
+import { newSecret } from '../families/secret.js'
+import { DEVICE_PATH } from './pages.js'
+import type { DeviceAuthorization, DevicesStore, RequestedAgent } from './store.js'
+import { idOfUserCode, newUserCode } from './user-code.js'
+
+export type DeviceRequestDeps = SenderDeps &
+  ProofDeps &
+  OfferDeps &
+  PendingDeps & {
+    readonly devices: DevicesStore
+    readonly storage: Pick<Storage, 'count'>
+    readonly registeredKeys: RegisteredKeysStore
+    readonly rateLimits: Pick<RateLimits, 'deviceRequests'>
+  }
+
+const MAX_BYTES = 16_384
+const DEVICE_SECONDS = 600
+const INTERVAL_SECONDS = 5
+/** Limit on the requests of one window of DEVICE_SECONDS. A request lives through two windows at most, so no more than 10,000 are open. */
+const MAX_PER_WINDOW = 5000
+
+/**
+ * Receives the request of a device: what it asks a person for, and the key that it will use. The person types the user code on another device
+ * (pages.tsx), while this one polls the token endpoint.
+ *
+ * @see [RFC 8628 §3.1](https://www.rfc-editor.org/rfc/rfc8628.html#section-3.1)
+ */
+export const deviceAuthorizationEndpoint = (deps: DeviceRequestDeps): Route => ({
+  method: 'POST',
+  path: '/oauth/device_authorization',
+  maxBodyBytes: () => MAX_BYTES,
+  endpoint: async (request) => {
+    const form = parseForm(request, REPEATABLE)
+    const [sender, proof] = await Promise.all([
+      isPublicRequest(form) ? publicSender(deps, request, form) : authenticatedSender(deps, request, form),
+      request.headers.dpop === undefined ? undefined : verifyProof(deps, request),
+    ])
+    const consume = async () => {
+      const isFirst = await sender.consume()
+      const isFirstProof = proof === undefined || (await consumeProof(proof, (key, until) => deps.replayCache.consume('proof', key, until)))
+      const refusal = isFirst && isFirstProof ? deps.rateLimits.deviceRequests.take(sender.rateKey) : undefined
+      if (refusal) throw refusal
+      return [isFirst, isFirstProof] as const
+    }
+    const consumed = consume()
+    return deps.trustLog.afterBarrier(
+      undefined,
+      async ({ now }) => {
+        const [isFirst, isFirstProof] = await consumed
+        const client = requireMayAsk((await sender.confirm(isFirst)).client, DEVICE_CODE)
+        if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
+        const rights = parseRequestedRights(form, deps.issuer)
+        if (proof && rights.jkt !== undefined && rights.jkt !== proof.jkt)
+          refuse('invalid_dpop_proof', 'dpop_jkt is not the thumbprint of the key of the proof')
+        const asked = { ...rights, ...(proof && { jkt: proof.jkt }) }
+        const agent = client.id === DEVICE_CLIENT_ID ? await requestedAgent(deps, form, asked, proof) : undefined
+        if (!agent) {
+          if (form.get('agent_name') !== undefined)
+            refuse('invalid_request', `agent_name: only with client_id=${DEVICE_CLIENT_ID}, which registers an agent`)
+          await requirePossible(deps, client, asked)
+        }
+        const asking = agent ? { clientId: agent.id, dependsOn: [deps.trustLog.epoch] } : askingOf(client)
+        const { deviceCode, userCode } = await saveDevice(deps, asking, { request: asked, agent, address: request.address, now })
+        const uri = `${deps.issuer}${DEVICE_PATH}`
+        return json(
+          200,
+          {
+            device_code: deviceCode,
+            user_code: userCode,
+            verification_uri: uri,
+            verification_uri_complete: `${uri}?${new URLSearchParams({ user_code: userCode })}`,
+            expires_in: DEVICE_SECONDS,
+            interval: INTERVAL_SECONDS,
+          },
+          { ...(proof && { 'dpop-nonce': proof.freshNonce }) },
+        )
+      },
+      consumed,
+    )
+  },
+})
+
+/** What does not depend on the person is checked before a person is asked. */
+const requirePossible = (deps: DeviceRequestDeps, client: AuthorizationClient, asked: AuthorizationRequest) =>
+  Promise.all([offersFor(deps, client, asked, undefined), requireTaskOf(deps, client, asked, undefined)])
+
+/** The agent that a device becomes. The DPoP proof shows that the device has the key. */
+async function requestedAgent(
+  deps: DeviceRequestDeps,
+  form: OAuthForm,
+  { taskId }: AuthorizationRequest,
+  proof: Pick<VerifiedProof, 'jkt' | 'alg' | 'jwk'> | undefined,
+): Promise<RequestedAgent> {
+  const name = form.get('agent_name')?.trim()
+  if (name === undefined || name === '' || name.length > 128)
+    return refuse('invalid_request', 'agent_name: required, the name of the new agent, with at most 128 characters')
+  requireReadableName(name)
+  if (taskId !== undefined) refuse('invalid_request', 'task_id: not for a new agent, which gets its tasks later')
+  if (!proof) return refuse('invalid_dpop_proof', 'send exactly one DPoP header: its key becomes the key of the agent')
+  if (await isCompromised(deps, proof.jkt)) refuse('invalid_dpop_proof', 'the key was declared compromised; make a new one')
+  return { id: newId(deps.random, 'agt'), name, alg: proof.alg, jwk: { ...proof.jwk } }
+}
+
+interface DeviceRequest extends Pick<DeviceAuthorization, 'request' | 'address'> {
+  readonly agent: RequestedAgent | undefined
+  readonly now: number
+}
+
+async function saveDevice(
+  { devices, random, storage }: DeviceRequestDeps,
+  asking: Asking,
+  { agent, now, ...asked }: DeviceRequest,
+): Promise<{ readonly deviceCode: string; readonly userCode: string }> {
+  const window = Math.floor(now / DEVICE_SECONDS)
+  if ((await storage.count(`device-requests ${window}`, 1, MAX_PER_WINDOW, (window + 1) * DEVICE_SECONDS)) === undefined)
+    refuse('unavailable', 'too many devices ask for an authorization; try again later', { retryAfterSeconds: DEVICE_SECONDS })
+  const { familyId, text: deviceCode, digest: code } = newSecret(random, newId(random, 'fam'))
+  const expiresAt = now + DEVICE_SECONDS
+  for (;;) {
+    const userCode = newUserCode(random)
+    const device: DeviceAuthorization = {
+      ...asking,
+      ...asked,
+      id: idOfUserCode(userCode),
+      familyId,
+      code,
+      ...(agent && { agent }),
+      interval: INTERVAL_SECONDS,
+      createdAt: now,
+      expiresAt,
+      purgeAt: expiresAt + DEVICE_SECONDS,
+    }
+    // Another request may have the user code
+    if ((await devices.insert(device)) === 'inserted') return { deviceCode, userCode }
+  }
+}

@@ -1,8 +1,11 @@
 // Requests at once over two servers whose storage answers after 0 to 5 ms, and the end of a membership.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/lib/clock.js'
+import { systemRandom } from '../../src/lib/random.js'
+import { signedIn } from '../identity/people/browser.js'
 import { codeFor, decide, type PersonWorld, pageOf, personWorld, push, redeem, refresh, returned } from '../oauth/authorize/person-world.js'
-import { exchangeForm, tokenRequest } from '../oauth/requests.js'
+import { answer, askFor, consentPage, poll } from '../oauth/device/device.js'
+import { exchangeForm, newEs256Signer, tokenRequest } from '../oauth/requests.js'
 import { type Registry, startRegistry } from '../registry.js'
 import type { Gate } from '../trust-log/gated-storage.js'
 
@@ -57,6 +60,39 @@ test('20 pushes are 20 requests, and 20 decisions on one of them are one', async
   const shown = await world.browser.get(pageOf(world, pushed[0]?.body.request_uri))
   const answers = await times(() => decide(world.browser, shown))
   expect(answers.filter((answer) => answer.status === 303 && returned(answer).code !== undefined)).toHaveLength(1)
+})
+
+test('of 20 polls of a device beside the approval at most one gets a token, and the next poll after them if none did', async () => {
+  for (const client of [world.client, undefined]) {
+    const device = { client, signer: await newEs256Signer() }
+    const { body } = await askFor(
+      registry,
+      device,
+      client ? { resource: registry.issuer } : { agent_name: `Laptop ${systemRandom.token(4)}` },
+    )
+    const [done, polls] = await Promise.all([
+      answer(registry, world, body.user_code),
+      times(() => poll(registry, device, body.device_code)),
+    ])
+    expect(done.status).toBe(200)
+    const won = polls.filter(({ status }) => status === 200)
+    expect(won.length).toBeLessThanOrEqual(1)
+    const all = [...won, ...(await times(() => poll(registry, device, body.device_code)))]
+    expect(all.filter(({ status }) => status === 200)).toHaveLength(1)
+    for (const { status, body: refused } of [...polls, ...all])
+      if (status !== 200) expect(['authorization_pending', 'slow_down', 'invalid_grant']).toContain(refused.error)
+  }
+})
+
+test('of 20 decisions about one device in two browsers one succeeds', async () => {
+  const device = { client: world.client, signer: world.client.signer }
+  const { body } = await askFor(registry, device, { resource: registry.issuer })
+  const other = await signedIn(registry, world.admin)
+  const pages = await Promise.all(
+    [world.browser, other].map(async (browser) => ({ browser, shown: await consentPage(browser, body.user_code) })),
+  )
+  const answers = await Promise.all(pages.flatMap(({ browser, shown }) => Array.from({ length: 10 }, () => decide(browser, shown))))
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
 })
 
 test('consents that are decided while the membership ends are dead with it, and so are their tokens', async () => {

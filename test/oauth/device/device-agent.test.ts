@@ -1,0 +1,158 @@
+// A program on a person's device that becomes an agent of its own.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type Agent, createAgent } from '../../../src/client/index.js'
+import { systemRandom } from '../../../src/lib/random.js'
+import { claimsOf } from '../../claims-of.js'
+import { signedIn } from '../../identity/people/browser.js'
+import { aCard, type Registry, startRegistry } from '../../registry.js'
+import { type PersonWorld, personWorld } from '../authorize/person-world.js'
+import { newEs256Signer, postForm } from '../requests.js'
+import { answer, askFor, consentPage, DEVICE_ENDPOINT, type Device, poll } from './device.js'
+
+let registry: Registry
+let world: PersonWorld
+let device: Device
+beforeAll(async () => {
+  registry = await startRegistry()
+  world = await personWorld(registry)
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+beforeEach(async () => {
+  device = { signer: await newEs256Signer() }
+})
+
+const refusal = (error: string, status = 400) => ({ status, body: { error } })
+const aName = () => `Laptop ${systemRandom.token(4)}`
+const ask = async (more: Record<string, string> = {}) => {
+  const { status, body } = await askFor(registry, device, { agent_name: aName(), ...more })
+  if (status !== 200) throw new Error(JSON.stringify(body))
+  return body
+}
+const agentOf = (clientId: string): Agent =>
+  createAgent({ issuer: registry.issuer, clientId, signer: device.signer, clock: registry.clock, fetch })
+const connected = async (more: Record<string, string> = {}, by: Pick<PersonWorld, 'browser'> = world, fields = {}) => {
+  const { user_code: userCode, device_code: code } = await ask(more)
+  const done = await answer(registry, by, userCode, fields)
+  expect([done.status, done.text]).toEqual([200, expect.stringContaining('Go back to your device')])
+  const { status, body } = await poll(registry, device, code)
+  expect([status, body.client_id]).toEqual([200, expect.stringMatching(/^agt_/)])
+  return { agentId: body.client_id as string, agent: agentOf(body.client_id), body }
+}
+const consents = async (agentId: string) =>
+  (await world.person.query<{ items: { consentId: string; audience: string }[] }>('consents.list', { client: agentId })).items
+
+test('the approval registers an agent with the key of the device; it acts for the person, and alone within the consent', async () => {
+  const { agentId, agent, body } = await connected()
+  expect(claimsOf(body.access_token)).toMatchObject({ sub: expect.stringMatching(/^per_/), act: { sub: agentId }, aud: registry.issuer })
+  expect(body.scope.split(' ').sort()).toEqual(
+    ['discovery:read', 'introductions:write', 'revocations:read', 'tasks:write', 'tokens:exchange'].sort(),
+  )
+  const own = await agent.token()
+  expect(own.scope.split(' ').sort()).toEqual(body.scope.split(' ').sort())
+  expect(JSON.stringify(claimsOf(own.accessToken))).not.toMatch(/mem[_:]/)
+  await expect(agent.token(['agents:write'])).rejects.toMatchObject({ reason: 'invalid_scope' })
+  expect(await world.person.query('agents.get', { agentId })).toMatchObject({
+    state: 'active',
+    memberId: world.person.clientId,
+    introductionPolicy: { mode: 'closed' },
+  })
+  const keys = await world.person.query<{ items: { jkt: string }[] }>('keys.list', { owner: agentId })
+  expect(keys.items).toHaveLength(1)
+})
+
+test('a person of the least role sees its agent and revokes it; nobody else of the organisation but an administrator can', async () => {
+  const { code } = await world.admin.mutate<{ code: string }>('members.invite', { orgId: world.admin.orgId, role: 'person' })
+  const pia = await registry.join(code, 'Pia')
+  const { agentId, agent } = await connected({}, { browser: await signedIn(registry, pia) })
+  expect((await pia.query<{ items: { agentId: string }[] }>('agents.list', {})).items.map((one) => one.agentId)).toEqual([agentId])
+  await expect(world.person.mutate('agents.revoke', { agentId })).rejects.toMatchObject({ reason: 'forbidden' })
+  await agent.token()
+  await pia.mutate('agents.revoke', { agentId })
+  await expect(agentOf(agentId).token()).rejects.toMatchObject({ reason: 'invalid_client' })
+})
+
+test('a member revokes the agent of its own device', async () => {
+  const { agentId } = await connected()
+  await world.person.mutate('agents.revoke', { agentId })
+  expect(await world.person.query('agents.get', { agentId })).toMatchObject({ state: 'revoked' })
+})
+
+test('the consent is the ceiling: narrowed, it narrows the agent at once; when the last one is revoked, the agent has ended', async () => {
+  const { agentId, agent } = await connected()
+  const [consent] = await consents(agentId)
+  const { accessToken } = await agent.token()
+  expect(await agent.introspect(accessToken)).toMatchObject({ active: true })
+  await world.person.mutate('consents.narrow', { consentId: consent?.consentId, scopes: ['tasks:write'] })
+  expect((await agentOf(agentId).token()).scope).toBe('tasks:write')
+  await world.person.mutate('consents.revoke', { consentId: consent?.consentId })
+  await expect(agentOf(agentId).token()).rejects.toMatchObject({ reason: 'invalid_client' })
+  expect(await world.person.query('agents.get', { agentId })).toMatchObject({ state: 'revoked' })
+})
+
+test('the agent ends with the consent that expires', async () => {
+  const { agentId, agent } = await connected({}, world, { duration: 'once' })
+  await agent.token()
+  registry.clock.advance(901)
+  await expect(agentOf(agentId).token()).rejects.toMatchObject({ reason: 'invalid_client' })
+})
+
+test('the agent ends with the membership', async () => {
+  const mine = await personWorld(registry)
+  const { agentId, agent } = await connected({}, mine)
+  await agent.token()
+  await mine.admin.mutate('members.revoke', { memberId: mine.person.clientId })
+  await expect(agentOf(agentId).token()).rejects.toMatchObject({ reason: 'invalid_client' })
+})
+
+test('a person who may speak for an audience introduces the new agent with the same decision', async () => {
+  const mine = await personWorld(registry)
+  const target = await registry.agent({ registeredBy: mine.admin, name: aName(), introductionPolicy: { mode: 'ask' } })
+  await target.publish({ card: aCard(registry) })
+  const { user_code: userCode, device_code: code } = await ask({ resource: target.audience, scope: 'ocr:read' })
+  await answer(registry, mine, userCode, { introduce: target.audience })
+  const { status, body } = await poll(registry, device, code)
+  expect([status, body.scope, claimsOf(body.access_token).aud]).toEqual([200, 'ocr:read', target.audience])
+})
+
+test('a name that is taken is refused on the page, and the person gives another one', async () => {
+  const { user_code: userCode, device_code: code } = await ask({ agent_name: 'Planner' })
+  const taken = await world.person.query<{ name: string }>('agents.get', { agentId: world.client.agentId })
+  expect(await answer(registry, world, userCode, { agentName: taken.name })).toMatchObject({ status: 409 })
+  expect(await answer(registry, world, userCode, { agentName: '' })).toMatchObject({ status: 400 })
+  expect(await poll(registry, device, code)).toMatchObject(refusal('authorization_pending'))
+  expect(await answer(registry, world, userCode, { agentName: aName() })).toMatchObject({ status: 200 })
+  expect(await poll(registry, device, code)).toMatchObject({ status: 200 })
+})
+
+test('another person cannot let the agent of this device act for it', async () => {
+  const { agentId, agent } = await connected()
+  await agent.token()
+  const again = { client: { ...world.client, clientId: agentId, signer: device.signer }, signer: device.signer }
+  const asked = await askFor(registry, again)
+  const other = await signedIn(registry, world.admin)
+  expect(await consentPage(other, asked.body.user_code)).toMatchObject({ status: 400 })
+  expect(await answer(registry, world, asked.body.user_code)).toMatchObject({ status: 200 })
+  expect(await poll(registry, again, asked.body.device_code)).toMatchObject({ status: 200 })
+})
+
+test('a person of another organisation gets the agent into that organisation', async () => {
+  const mine = await personWorld(registry)
+  const { agentId } = await connected({}, mine)
+  expect(await mine.person.query('agents.get', { agentId })).toMatchObject({ orgId: mine.person.orgId })
+  await expect(world.person.query('agents.get', { agentId })).rejects.toMatchObject({ reason: 'not_found' })
+})
+
+test('a new agent needs a name and a proof, and no task; a registered client has no agent_name', async () => {
+  const request = (form: Record<string, string>) => askFor(registry, device, form)
+  expect(await request({})).toMatchObject(refusal('invalid_request'))
+  expect(await request({ agent_name: 'a'.repeat(129) })).toMatchObject(refusal('invalid_request'))
+  expect(await request({ agent_name: 'a\u202eb' })).toMatchObject(refusal('bad_input'))
+  expect(await request({ agent_name: aName(), task_id: `tsk_${'A'.repeat(22)}` })).toMatchObject(refusal('invalid_request'))
+  expect(await postForm(registry, DEVICE_ENDPOINT, { client_id: 'cli_device', agent_name: aName() })).toMatchObject(
+    refusal('invalid_dpop_proof'),
+  )
+  const registered = { client: world.client, signer: device.signer }
+  expect(await askFor(registry, registered, { agent_name: aName() })).toMatchObject(refusal('invalid_request'))
+  const browser = await world.browser.get('/oauth/authorize?client_id=cli_device&response_type=code&redirect_uri=https://x.example/')
+  expect([browser.status, browser.location]).toEqual([400, undefined])
+})

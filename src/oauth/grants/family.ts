@@ -1,10 +1,12 @@
 import { refuse } from '../../errors.js'
+import type { OAuthForm } from '../../http/form.js'
 import { actorOf } from '../../protocol/claims.js'
 import { AgentId, Audience } from '../../protocol/ids.js'
 import { resourceUriOf } from '../../protocol/resources/uri.js'
 import { intersectNames, scopesFor } from '../../protocol/rights.js'
 import { dependenciesOf } from '../../protocol/standing.js'
 import { personScopes } from '../authorize/offer.js'
+import { OFFLINE_SCOPE } from '../authorize/request.js'
 import { isExternal } from '../client-auth/client-auth.js'
 import { requireConsent } from '../families/grant.js'
 import type { FamilyGrant } from '../families/store.js'
@@ -35,13 +37,24 @@ export const grantByFamily = (
     const narrowing = parseNarrowing(request.form, AUDIENCE_PARAMETERS)
     const grant = grantFor(used, request)
     const { authenticated } = request
+    const form = used.family.isOffline ? withoutOfflineScope(request.form) : request.form
     const issued = isExternal(authenticated)
-      ? await tryExternalToken(deps, { ...request, authenticated }, used, grant, narrowing)
+      ? await tryExternalToken(deps, { ...request, form, authenticated }, used, grant, narrowing)
       : grant.audience === deps.issuer
-        ? await tryRootToken(deps, { ...request, authenticated }, used, grant, narrowing)
-        : await tryToken(deps, { ...request, authenticated }, used, grant, narrowing)
+        ? await tryRootToken(deps, { ...request, form, authenticated }, used, grant, narrowing)
+        : await tryToken(deps, { ...request, form, authenticated }, used, grant, narrowing)
     return issued === 'retry' ? issued : { ...issued, refreshToken: used.refreshToken }
   })
+
+/** Some clients repeat the scope of their authorization request. The person has granted `offline_access`, but no token has it. */
+function withoutOfflineScope(form: OAuthForm): OAuthForm {
+  const scope = form
+    .get('scope')
+    ?.split(' ')
+    .filter((one) => one !== OFFLINE_SCOPE)
+    .join(' ')
+  return { ...form, get: (name) => (name === 'scope' ? scope || undefined : form.get(name)) }
+}
 
 /** The audience that the request names. It may be left out if the person was asked for one only. */
 function grantFor({ family }: FamilyUse, { form }: FamilyRequest): FamilyGrant {

@@ -1,19 +1,32 @@
-// Stock clients with a person: pushed requests, DPoP, codes and refresh tokens.
+// Stock clients with a person: pushed requests, DPoP, codes, refresh tokens and revocation.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { text } from 'node:stream/consumers'
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { proveKey, signerFromJwk } from '../../../src/credentials/jose/sign.js'
 import { systemRandom as random } from '../../../src/lib/random.js'
+import { findAuthlib } from '../../adoption/authlib.js'
 import { claimsOf } from '../../claims-of.js'
+import { aPublicClient, issueGrant, register } from '../../conformance/registration.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { decide, type PersonWorld, personWorld, REDIRECT } from './person-world.js'
+
+const python = findAuthlib()
+if (python === undefined)
+  console.warn(
+    '\n*** NOT TESTED: Authlib (Python) with a person, because no Python has it. Set CREDENCE_TEST_PYTHON to one that has. ***\n',
+  )
 
 let registry: Registry
 let world: PersonWorld
 let key: CryptoKey
 beforeAll(async () => {
-  registry = await startRegistry({ clock: runningClock() })
+  registry = await startRegistry({ clock: runningClock(), registration: 'token', bearerTokens: true })
   world = await personWorld(registry)
   const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
   const signer = await signerFromJwk(await crypto.subtle.exportKey('jwk', pair.privateKey))
@@ -32,7 +45,7 @@ async function answered(url: URL): Promise<URL> {
   return new URL(done.location ?? '')
 }
 
-test('openid-client pushes a request with DPoP, redeems the code and refreshes the token', async () => {
+test('openid-client pushes a request with DPoP, redeems the code, refreshes the token and revokes the refresh token', async () => {
   const config = await openid.discovery(
     new URL(registry.issuer),
     world.client.agentId,
@@ -59,12 +72,14 @@ test('openid-client pushes a request with DPoP, redeems the code and refreshes t
   expect(claimsOf(tokens.access_token)).toMatchObject({ aud: world.ocr.audience, act: { sub: world.client.agentId } })
   const refreshed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '', undefined, { DPoP: dpop })
   expect(refreshed.scope).toBe('ocr:read')
-  await expect(openid.refreshTokenGrant(config, tokens.refresh_token ?? '', undefined, { DPoP: dpop })).rejects.toMatchObject({
+  await openid.tokenRevocation(config, refreshed.refresh_token ?? '')
+  expect(await world.ocr.introspect(refreshed.access_token)).toEqual({ active: false })
+  await expect(openid.refreshTokenGrant(config, refreshed.refresh_token ?? '', undefined, { DPoP: dpop })).rejects.toMatchObject({
     error: 'invalid_grant',
   })
 })
 
-test('oauth4webapi validates the response of the authorization endpoint, with its issuer', async () => {
+test('oauth4webapi validates the response with its issuer, redeems the code, refreshes and revokes', async () => {
   const insecure = { [oauth.allowInsecureRequests]: true }
   const issuer = new URL(registry.issuer)
   const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }))
@@ -75,6 +90,7 @@ test('oauth4webapi validates the response of the authorization endpoint, with it
     response_type: 'code',
     redirect_uri: REDIRECT,
     resource: world.ocr.audience,
+    scope: 'ocr:read offline_access',
     prompt: 'consent',
     code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
@@ -96,4 +112,46 @@ test('oauth4webapi validates the response of the authorization endpoint, with it
   })
   expect(first.token_type).toBe('dpop')
   expect(claimsOf(first.access_token).sub).toMatch(/^per_/)
+  const options = { DPoP: dpop, ...insecure }
+  const refreshed = await oauth.processRefreshTokenResponse(
+    as,
+    client,
+    await oauth.refreshTokenGrantRequest(as, client, auth, first.refresh_token ?? '', options),
+  )
+  expect(await world.ocr.introspect(refreshed.access_token)).toMatchObject({ active: true })
+  await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, auth, refreshed.refresh_token ?? '', insecure))
+  expect(await world.ocr.introspect(refreshed.access_token)).toEqual({ active: false })
 })
+
+test.runIf(python !== undefined)(
+  'Authlib (Python), as a public client, asks with PKCE, redeems the code and refreshes the token',
+  async () => {
+    const resource = 'http://127.0.0.1:9/files'
+    await world.admin.mutate('resources.register', {
+      uri: resource,
+      name: 'Files',
+      scopes: [{ scope: 'files:read', words: 'Read files' }],
+      policy: { mode: 'ask', externalClients: 'withPerson' },
+      bearer: 'allowed',
+    })
+    const { initialAccessToken } = await issueGrant(registry, world.admin)
+    const { body } = await register(registry, aPublicClient({ redirect_uris: [REDIRECT] }), initialAccessToken)
+    const insecure = { ...process.env, AUTHLIB_INSECURE_TRANSPORT: '1' } // http on loopback
+    const child = spawn(python ?? '', ['-W', 'ignore', join(import.meta.dirname, 'authlib_person.py')], { env: insecure, timeout: 60_000 })
+    const errors = text(child.stderr)
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+    const exited = once(child, 'exit')
+    child.stdin.write(`${JSON.stringify({ issuer: registry.issuer, clientId: body.client_id, redirectUri: REDIRECT, resource })}\n`)
+    const back = await answered(new URL((await lines.next()).value))
+    child.stdin.end(`${back}\n`)
+    const { token, refreshed } = JSON.parse((await lines.next()).value ?? expect.unreachable(await errors))
+    expect(token).toMatchObject({ token_type: 'Bearer', scope: 'files:read' })
+    expect(claimsOf(refreshed.access_token)).toMatchObject({
+      aud: resource,
+      client_id: body.client_id,
+      sub: claimsOf(token.access_token).sub,
+    })
+    expect(refreshed.refresh_token).not.toBe(token.refresh_token)
+    expect((await exited)[0]).toBe(0)
+  },
+)

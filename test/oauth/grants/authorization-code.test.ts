@@ -171,6 +171,18 @@ describe('a refresh token', () => {
     expect(await refresh(registry, world, token)).toMatchObject({ status: 200 })
   })
 
+  test('may be used with the scope of the authorization request, offline_access included', async () => {
+    const { refresh_token: token } = await offline()
+    const next = await refresh(registry, world, token, { scope: 'ocr:read offline_access' })
+    expect(next).toMatchObject({ status: 200, body: { scope: 'ocr:read' } })
+    const alone = await refresh(registry, world, next.body.refresh_token, { scope: 'offline_access' })
+    expect(alone).toMatchObject({ status: 200, body: { scope: 'ocr:read' } })
+    const malformed = await refresh(registry, world, alone.body.refresh_token, { scope: 'ocr:read  offline_access' })
+    expect(malformed).toMatchObject({ status: 400, body: { error: 'invalid_scope' } })
+    const once = await codeFor(registry, world, { ...OFFLINE(), prompt: 'consent' }, { duration: 'once' })
+    expect(await redeem(registry, world, once, { scope: 'ocr:read offline_access' })).toMatchObject({ body: { error: 'invalid_scope' } })
+  })
+
   test('is dead with the consent of the person', async () => {
     const { refresh_token: token } = await offline()
     const { items } = await world.person.query<{ items: { consentId: string; audience: string; state: string }[] }>('consents.list', {})

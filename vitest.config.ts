@@ -15,7 +15,7 @@ const OVER_BOTH = [
   'test/delegation/approvals/races.test.ts',
   'test/delegation/introductions/{introductions,watch,decide/quota-slots}.test.ts',
   'test/revocations/{challenges,feed,messages,revocation-signals}.test.ts',
-  'test/stories/{clock,main-job,races}.test.ts',
+  'test/stories/{clock,main-job,person-races,races}.test.ts',
 ]
 
 const hasMongod = findMongod() !== undefined

@@ -1,26 +1,22 @@
-// Requests at once over two servers whose storage answers after 0 to 5 ms, and the end of a membership.
+// Requests at once over two servers whose storage answers after 0 to 5 ms, and the end of a membership. Runs over both stores.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/lib/clock.js'
 import { systemRandom } from '../../src/lib/random.js'
-import { signedIn } from '../identity/people/browser.js'
+import { newBrowser, signedIn } from '../identity/people/browser.js'
+import { startOpenIdProvider } from '../identity/people/openid-provider.js'
 import { codeFor, decide, type PersonWorld, pageOf, personWorld, push, redeem, refresh, returned } from '../oauth/authorize/person-world.js'
 import { answer, askFor, consentPage, poll } from '../oauth/device/device.js'
 import { exchangeForm, newEs256Signer, tokenRequest } from '../oauth/requests.js'
 import { type Registry, startRegistry } from '../registry.js'
-import type { Gate } from '../trust-log/gated-storage.js'
+import { setClock } from '../set-clock.js'
+import { lateGate } from '../trust-log/gated-storage.js'
 
 let registry: Registry
 let world: PersonWorld
 beforeAll(async () => {
-  registry = await startRegistry()
+  // The time of the machine, for the OpenID Provider. It stands still, so no decision takes too long.
+  registry = await startRegistry({ clock: setClock(systemClock.now()), gate: lateGate() })
   world = await personWorld(registry)
-  let calls = 0
-  const late: Gate = async (_, work) => {
-    await systemClock.after(calls++ % 6)
-    return work()
-  }
-  const servers = [await registry.addServer(late), await registry.addServer(late)]
-  registry.front.route(servers.map(({ port }) => port))
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
@@ -28,6 +24,28 @@ const times = <T>(work: () => Promise<T>): Promise<T[]> => Promise.all(Array.fro
 const ofOcr = () => ({ resource: world.ocr.audience, scope: 'ocr:read offline_access', prompt: 'consent' })
 const month = () => ({ duration: 'until', until: new Date((registry.clock.now() + 20 * 86_400) * 1000).toISOString().slice(0, 10) })
 const offline = async () => (await redeem(registry, world, await codeFor(registry, world, ofOcr(), month()))).body
+
+test('of 20 first sign-ins of one account at once all are the same member', async () => {
+  await using provider = await startOpenIdProvider()
+  const { admin } = world
+  const { issuerId, redirectUri } = await admin.mutate<{ issuerId: string; redirectUri: string }>('issuers.register', {
+    url: provider.issuer,
+    clientId: 'credence',
+    autoJoin: { claim: 'department', value: 'finance' },
+  })
+  const { keys } = (await (await registry.fetch('/.well-known/jwks.json')).json()) as { keys: { credence_use: string }[] }
+  provider.admit({ clientId: 'credence', redirectUri, jwks: { keys: keys.filter(({ credence_use }) => credence_use === 'client') } })
+  const path = `/sign-in/${issuerId}`
+  const begun = await times(async () => {
+    const browser = newBrowser(registry.issuer)
+    const { location = '' } = await browser.submit(await browser.get(path), path, { step: 'sign-in' })
+    return { browser, url: await provider.signIn(location, 'fran') }
+  })
+  const done = await Promise.all(begun.map(({ browser, url }) => browser.get(url)))
+  expect(done.map(({ status, location }) => [status, location])).toEqual(done.map(() => [303, '/you']))
+  const { items } = await admin.query<{ items: { name: string }[] }>('members.list', { orgId: admin.orgId, limit: 100 })
+  expect(items.filter(({ name }) => name === '<b>fran</b>')).toHaveLength(1)
+})
 
 test('of 20 uses of a code one succeeds, and its token stays active', async () => {
   const code = await codeFor(registry, world, ofOcr())

@@ -1,7 +1,17 @@
+import { systemClock } from '../../src/lib/clock.js'
 import type { Collection, Doc, Operation, Storage } from '../../src/storage/storage.js'
 
 /** Runs, delays, fails or drops one operation of a store. Names: `log.append`, `commit` (with its operations), `cards.get`, … */
 export type Gate = <T>(name: string, work: () => Promise<T>, operations?: readonly Operation[]) => Promise<T>
+
+/** A store that answers after 0 to 5 ms, so that requests which begin together overtake each other. */
+export function lateGate(): Gate {
+  let turn = 0
+  return async (_, work) => {
+    await systemClock.after(turn++ % 6)
+    return work()
+  }
+}
 
 /** The same store, with every operation passed through the gate. A gate simulates a network, a crash or a slow disk. */
 export function gatedStorage(storage: Storage, gate: Gate): Storage {

@@ -1,4 +1,4 @@
-// Approvals at the same time, over two instances: a request, a decision and a use each count once. Runs over both stores.
+// Approvals at the same time, over two instances whose storage answers after 0 to 5 ms: a request, a decision and a use each count once. Runs over both stores.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Approval } from '../../../src/client/index.js'
 import { requireApproval } from '../../../src/delegation/approvals/require.js'
@@ -8,13 +8,14 @@ import type { KeyRing } from '../../../src/signing-keys/key-ring.js'
 import { tokenRequest } from '../../oauth/requests.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
+import { lateGate } from '../../trust-log/gated-storage.js'
 
 let registry: Registry
 let acme: Actor
 let client: AgentActor
 const URI = 'http://127.0.0.1:9/races'
 beforeAll(async () => {
-  registry = await startRegistry()
+  registry = await startRegistry({ gate: lateGate() })
   acme = await registry.organisation('Acme')
   const scopes = [{ scope: 'mail', words: 'Send mail', approval: 'organisation' }]
   await acme.mutate('resources.register', { uri: URI, name: 'Mail', scopes, policy: { mode: 'open' } })

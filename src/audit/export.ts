@@ -3,9 +3,8 @@
 // first time at which an instance may still commit a row (`settledUntil`). It is up to a minute behind, or until the rows of a crashed instance are linked.
 // Limit: a row may be missed if the clock of the machine is set back while no instance runs.
 import { cursorOf, formatCursor, type PageInput } from '../http/paging.js'
-import type { OrgId } from '../protocol/ids.js'
 import type { Cursor } from '../storage/storage.js'
-import { type AuditFilter, scanRows } from './filter.js'
+import { type AuditFilter, type AuditReader, scanRows } from './filter.js'
 import { requireAction, viewOf } from './list.js'
 import type { AuditStore } from './store.js'
 
@@ -18,13 +17,13 @@ const UNKNOWN_SECONDS = 60
 export async function exportAudit(
   store: Pick<AuditStore, 'rows' | 'writers'>,
   actions: ReadonlySet<string>,
-  { orgId, limit, cursor, ...filter }: PageInput & AuditFilter & { readonly orgId: OrgId },
+  { orgId, reader, limit, cursor, ...filter }: PageInput & AuditFilter & AuditReader,
 ) {
   requireAction(actions, filter)
   const { after } = cursorOf({ limit, cursor })
   const until = Math.min(await settledUntil(store), filter.until ?? Number.MAX_SAFE_INTEGER)
-  const page = await scanRows(store, { orgId, filter: { ...filter, until }, order: 'up', limit, after })
-  const items = page.items.map((row) => ({ cursor: formatCursor([row.createdAt, row.id]), ...viewOf(row) }))
+  const page = await scanRows(store, { orgId, reader, filter: { ...filter, until }, order: 'up', limit, after })
+  const items = page.items.map((row) => ({ cursor: formatCursor([row.createdAt, row.id]), ...viewOf(row, reader) }))
   return { items, until, ...(page.next && { cursor: formatCursor(page.next) }) }
 }
 

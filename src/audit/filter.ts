@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ActorId, type OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Cursor, Page } from '../storage/storage.js'
 import { AuditRow, type AuditStore } from './store.js'
+import { visibleActor } from './visible-actor.js'
 
 /** The audit rows that a list or an export contains. All filters must match. */
 export const AUDIT_FILTER = {
@@ -23,8 +24,13 @@ const INDEXED = ['tokenId', 'taskId', 'subject', 'actor', 'action', 'outcome'] a
 const MAX_READ = 10_000
 const PAGE = 500
 
-interface Scan {
+/** The organisation whose rows are read, and who reads them. */
+export interface AuditReader {
   readonly orgId: OrgId
+  readonly reader: OrgId | 'everyone'
+}
+
+interface Scan extends AuditReader {
   readonly filter: AuditFilter
   readonly order: 'up' | 'down'
   readonly limit: number
@@ -32,7 +38,10 @@ interface Scan {
 }
 
 /** Reads one page in the order of time, from the index of the first filter. A page without a cursor is the last one. */
-export async function scanRows({ rows }: Pick<AuditStore, 'rows'>, { orgId, filter, order, limit, after }: Scan): Promise<Page<AuditRow>> {
+export async function scanRows(
+  { rows }: Pick<AuditStore, 'rows'>,
+  { orgId, reader, filter, order, limit, after }: Scan,
+): Promise<Page<AuditRow>> {
   const given = INDEXED.filter((name) => filter[name] !== undefined)
   const [index, ...others] = given
   const where = { orgIds: orgId, ...(index && { [index]: filter[index] }) }
@@ -48,6 +57,7 @@ export async function scanRows({ rows }: Pick<AuditStore, 'rows'>, { orgId, filt
     for (const row of page.items) {
       if (isPast(row)) return { items }
       if (isBefore(row) || others.some((name) => row[name] !== filter[name])) continue
+      if (filter.actor !== undefined && visibleActor(row, reader) !== filter.actor) continue
       const last = items.at(-1)
       if (items.length === limit && last) return { items, next: [last.createdAt, last.id] }
       items.push(row)

@@ -3,15 +3,15 @@ import { digestOfJson } from '../credentials/jose/digest.js'
 import type { Caller } from '../http/caller.js'
 import type { RevocationReason } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
-import type { ActorId } from '../protocol/ids.js'
 import type { AuditStore } from './store.js'
+import { type VisibleActor, visibleActor } from './visible-actor.js'
 
 type Viewer = Pick<Caller, 'id' | 'orgId' | 'role'>
 
 /** How something ended. `endedAt` is in epoch seconds. The other fields are for callers who may read the audit row, and for the caller who wrote it. */
 export interface HistoryView {
   readonly endedAt: number
-  readonly endedBy?: ActorId
+  readonly endedBy?: VisibleActor
   readonly reason?: RevocationReason['reason'] | undefined
   readonly note?: string | undefined
 }
@@ -26,7 +26,8 @@ export function newHistory({ endedHandles, rows }: AuditStore, viewer: Viewer): 
     const row = ended && (await rows.get(ended.id))
     // The hash chain covers the list of handles by this digest
     if (row === undefined || row.endsDigest !== digestOfJson(ended?.handles ?? [])) return undefined
-    const { createdAt: endedAt, actor: endedBy, endReason: reason, note } = row
+    const { createdAt: endedAt, endReason: reason, note } = row
+    const endedBy = visibleActor(row, viewer.role === 'operator' || viewer.id === row.actor ? 'everyone' : viewer.orgId)
     return viewer.role === 'operator' || viewer.id === endedBy || row.orgIds.includes(viewer.orgId)
       ? { endedAt, endedBy, reason, note }
       : { endedAt }

@@ -1,18 +1,18 @@
 import { refuse } from '../errors.js'
 import { cursorOf, type PageInput, pageOf } from '../http/paging.js'
-import type { OrgId } from '../protocol/ids.js'
-import { type AuditFilter, scanRows } from './filter.js'
+import { type AuditFilter, type AuditReader, scanRows } from './filter.js'
 import type { AuditRow, AuditStore } from './store.js'
+import { visibleActor } from './visible-actor.js'
 
 /** Lists the audit rows of an organisation that match the filter, newest first. */
 export async function listAudit(
   store: Pick<AuditStore, 'rows'>,
   actions: ReadonlySet<string>,
-  { orgId, limit, cursor, ...filter }: PageInput & AuditFilter & { readonly orgId: OrgId },
+  { orgId, reader, limit, cursor, ...filter }: PageInput & AuditFilter & AuditReader,
 ) {
   requireAction(actions, filter)
   const { after } = cursorOf({ limit, cursor })
-  return pageOf(await scanRows(store, { orgId, filter, order: 'down', limit, after }), viewOf)
+  return pageOf(await scanRows(store, { orgId, reader, filter, order: 'down', limit, after }), (row) => viewOf(row, reader))
 }
 
 export function requireAction(actions: ReadonlySet<string>, { action }: AuditFilter): void {
@@ -23,4 +23,8 @@ export function requireAction(actions: ReadonlySet<string>, { action }: AuditFil
 }
 
 /** A row as its readers see it. */
-export const viewOf = ({ id, writer, number, orgIds, endsDigest, ...row }: AuditRow) => ({ auditId: id, ...row })
+export const viewOf = ({ id, writer, number, orgIds, endsDigest, ...row }: AuditRow, reader: AuditReader['reader']) => ({
+  auditId: id,
+  ...row,
+  actor: visibleActor({ ...row, orgIds }, reader),
+})

@@ -8,7 +8,7 @@ import { OrgId } from '../protocol/ids.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import type { Audit } from './audit.js'
 import { exportAudit } from './export.js'
-import { AUDIT_FILTER } from './filter.js'
+import { AUDIT_FILTER, type AuditReader } from './filter.js'
 import { listAudit } from './list.js'
 import { getRetention, MAX_DAYS, type RetentionView, setRetention } from './retention.js'
 import type { AuditStore } from './store.js'
@@ -29,9 +29,7 @@ export const auditRoutes = (deps: AuditRoutesDeps) => {
   return router({
     list: procedureFor('admin')
       .input(PageInput.extend({ orgId: OrgId.optional(), ...AUDIT_FILTER }).prefault({}))
-      .query(({ ctx: { caller }, input: { orgId, ...input } }) =>
-        listAudit(store, auditActions, { orgId: requireReadable(caller, orgId), ...input }),
-      ),
+      .query(({ ctx: { caller }, input: { orgId, ...input } }) => listAudit(store, auditActions, { ...readerOf(caller, orgId), ...input })),
     export: procedureFor('admin')
       .input(
         PageInput.extend({
@@ -41,7 +39,7 @@ export const auditRoutes = (deps: AuditRoutesDeps) => {
         }).prefault({}),
       )
       .query(({ ctx: { caller }, input: { orgId, ...input } }) =>
-        exportAudit(store, auditActions, { orgId: requireReadable(caller, orgId), ...input }),
+        exportAudit(store, auditActions, { ...readerOf(caller, orgId), ...input }),
       ),
     getRetention: procedureFor('admin')
       .input(z.strictObject({ orgId: OrgId.optional() }).prefault({}))
@@ -67,3 +65,8 @@ const MAX_EXPORTED = 500
 /** The organisation whose rows are read; default: the caller's own. */
 const requireReadable = (caller: Caller, orgId = caller.orgId): OrgId =>
   mayOversee(caller, orgId) ? orgId : refuse('not_found', 'no such organisation')
+
+const readerOf = (caller: Caller, orgId?: OrgId): AuditReader => ({
+  orgId: requireReadable(caller, orgId),
+  reader: caller.role === 'operator' ? 'everyone' : caller.orgId,
+})

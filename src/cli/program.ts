@@ -19,7 +19,7 @@ import { organisationCommands } from './commands/organisation/organisation.js'
 import { registrationCommands } from './commands/organisation/registration.js'
 import { resourceCommands } from './commands/organisation/resource.js'
 import { webhookCommands } from './commands/organisation/webhook.js'
-import { consentCommands } from './commands/profile/consent.js'
+import { consentCommands, familyCommands } from './commands/profile/consent.js'
 import { consoleCommand } from './commands/profile/console.js'
 import { loginCommands } from './commands/profile/login.js'
 import { profileCommands } from './commands/profile/profiles.js'
@@ -57,6 +57,7 @@ export function newProgram({ printsUsageErrors = true }: { readonly printsUsageE
     sessionCommands,
     signInCommands,
     consentCommands,
+    familyCommands,
     organisationCommands,
     memberCommands,
     issuerCommands,

@@ -6,7 +6,7 @@ import { EndNote, EndReason } from '../protocol/end-reason.js'
 import { ActorId } from '../protocol/ids.js'
 import { authenticateClient, type ClientAuthDeps } from './client-auth/client-auth.js'
 import { isPublicRequest, requirePublicClient } from './client-auth/public-client.js'
-import { type FamilyDeps, revokeFamily } from './families/use.js'
+import { type FamilyDeps, revokeRefreshToken } from './families/use.js'
 import { parseParameter } from './grants/narrowing.js'
 import { endToken, endTokenAndTasks, type RevokeTokenDeps, TaskChain } from './revoke.js'
 import { findToken } from './verification/find-token.js'
@@ -29,7 +29,7 @@ export const revokeEndpoint = (deps: RevokeDeps): Route => ({
     const reason = parseParameter(form, 'reason', EndReason, false) ?? 'unspecified'
     const note = parseParameter(form, 'note', EndNote, false)
     const taskIds = parseParameter(form, 'affected_task_chain', TaskChain, true)
-    if (taskIds === undefined && (await revokeFamily(deps, client, token, { reason, note }))) return json(200, {})
+    if (taskIds === undefined && (await revokeRefreshToken(deps, client, token, { reason, note }))) return json(200, {})
     const claims = (await findToken(deps, token, now))?.claims
     const own = claims && presenterOf(claims) === client.id ? { id: claims.jti, expiresAt: claims.exp } : undefined
     const row = { action: 'oauth.revoke', outcome: 'done', ...(own && { tokenId: own.id }) } as const

@@ -16,6 +16,7 @@ import { namespacesRoutes } from '../identity/namespaces/routes.js'
 import { organisationsRoutes } from '../identity/organisations/routes.js'
 import { issuersRoutes, linksRoutes, passkeysRoutes, sessionsRoutes } from '../identity/people/routes.js'
 import { registrationsRoutes } from '../identity/registrations/routes.js'
+import { familiesRoutes } from '../oauth/families/routes.js'
 import { tokensRoutes } from '../oauth/routes.js'
 import { cardsRoutes } from '../registry/cards/routes.js'
 import { discoveryRoutes } from '../registry/discovery/routes.js'
@@ -44,6 +45,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof approvalsRoutes>[0] &
   Parameters<typeof webhooksRoutes>[0] &
   Parameters<typeof consentsRoutes>[0] &
+  Parameters<typeof familiesRoutes>[0] &
   Parameters<typeof discoveryRoutes>[0] &
   Parameters<typeof tokensRoutes>[0] &
   Parameters<typeof revocationsRoutes>[0] &
@@ -70,6 +72,7 @@ export const newRouter = (deps: RouterDeps) =>
     approvals: approvalsRoutes(deps),
     webhooks: webhooksRoutes(deps),
     consents: consentsRoutes(deps),
+    families: familiesRoutes(deps),
     resources: resourcesRoutes(deps),
     tasks: tasksRoutes(deps),
     tokens: tokensRoutes(deps),

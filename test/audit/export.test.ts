@@ -20,7 +20,7 @@ const opened = async () => {
     const subjects: string[] = []
     let cursor = from
     for (let page: Awaited<ReturnType<typeof exportAudit>> | undefined; page === undefined || page.cursor !== undefined; ) {
-      page = await exportAudit(store, new Set(), { orgId, limit: 3, cursor: page?.cursor ?? cursor })
+      page = await exportAudit(store, new Set(), { orgId, reader: orgId, limit: 3, cursor: page?.cursor ?? cursor })
       subjects.push(...page.items.map(({ subject }) => String(subject)))
       cursor = page.items.at(-1)?.cursor ?? cursor
     }

@@ -6,6 +6,7 @@ import { thumbprint } from '../../src/credentials/jose/jwk.js'
 import { endorseKey, newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import { FOREIGN_ISSUERS, LINKS, PASSKEYS } from '../../src/identity/people/store.js'
 import { systemRandom as random } from '../../src/lib/random.js'
+import { FAMILIES } from '../../src/oauth/families/store.js'
 import { newHandle } from '../../src/protocol/handles.js'
 import { MemberId, newId } from '../../src/protocol/ids.js'
 import { PROCEDURES } from '../../src/server/api/procedures.js'
@@ -276,7 +277,13 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'cards.next':
       return { agentId }
     case 'consents.list':
+    case 'families.list':
       return {}
+    case 'families.revoke': {
+      const consentIds = await aConsent(registry, { person: world.member, client: agent, by: acme })
+      const { items } = await registry.storage.collection(FAMILIES).find('consent', { where: { consentIds }, limit: 1 })
+      return { familyId: items[0]?.id }
+    }
     case 'consents.get':
     case 'consents.revoke':
     case 'consents.narrow':
@@ -434,6 +441,7 @@ describe('a member of the role person', () => {
     'passkeys.list',
     'links.list',
     'consents.list',
+    'families.list',
   ]
   let pia: Actor
   beforeAll(async () => {

@@ -10,6 +10,7 @@ import type { RegisteredKeyList } from '../../identity/keys/list.js'
 import type { MemberList } from '../../identity/members/list.js'
 import type { OrganisationView } from '../../identity/organisations/get.js'
 import type { GrantList } from '../../identity/registrations/list.js'
+import type { FamilyView } from '../../oauth/families/manage.js'
 import type { KeyView } from '../../signing-keys/key-view.js'
 import { readOf } from '../lists/list.js'
 import { ownOrgId } from '../names.js'
@@ -97,6 +98,14 @@ export async function endingOfMember(agent: Agent, { memberId }: { readonly memb
 export async function endingOfConsent(agent: Agent, { consentId }: { readonly consentId: string }): Promise<Ending> {
   const { client, audience, state } = await agent.query<ConsentView>('consents.get', { consentId })
   return { revokes: `consent to ${client} for ${audience} (${consentId}, ${state})`, endsWithIt: { tokens: NOT_COUNTED } }
+}
+
+export async function endingOfFamily(agent: Agent, { familyId }: { readonly familyId: string }): Promise<Ending> {
+  const found = (await firstItems<FamilyView>(agent, 'families.list', {})).find((one) => one.familyId === familyId)
+  return {
+    revokes: `refresh tokens ${familyId}${found ? ` of ${found.client} (${found.state})` : ''}`,
+    endsWithIt: { 'tokens that they gave': NOT_COUNTED },
+  }
 }
 
 export async function endingOfIntroduction(agent: Agent, { introductionId }: { readonly introductionId: string }): Promise<Ending> {

@@ -14,6 +14,8 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'consent list': ['consent list', 'consent list --client planner', 'consent list --member Ada'],
   'consent show': ['consent show cns_0123456789abcdefghijkl'],
   'consent narrow': ['consent narrow cns_0123456789abcdefghijkl --scope files:read --no-pass-on --until 2026-12-31'],
+  'family list': ['family list', 'family list --client planner', 'family list --consent cns_0123456789abcdefghijkl'],
+  'family revoke': ['family revoke fam_0123456789abcdefghijkl --reason no_longer_needed'],
   'consent revoke': ['consent revoke cns_0123456789abcdefghijkl --reason no_longer_needed'],
   'passkey list': ['passkey list', 'passkey list --member Ada'],
   'passkey revoke': ['passkey revoke key_0123456789abcdefghijkl --reason no_longer_needed'],

@@ -2,7 +2,7 @@ import { refuse } from '../../errors.js'
 import { type Caller, mayOversee } from '../../http/caller.js'
 import { cursorOf, formatCursor, type PageInput } from '../../http/paging.js'
 import { AgentId, type ConsentId, MemberId, type OrgId } from '../../protocol/ids.js'
-import { type ConsentDeps, isConcerned, requireConsent } from './authority.js'
+import { type ConsentDeps, isConcerned, requireConsent, seesPerson } from './authority.js'
 import type { ConsentClientId } from './store.js'
 import { type ConsentView, viewOf } from './view.js'
 
@@ -41,13 +41,15 @@ export const listConsents = (
       : await deps.consents.find('member', { where: { memberId: requirePerson(caller, memberId) }, ...query })
     const visible = page.items.filter(
       (consent) =>
-        isConcerned(caller, consent) &&
+        (isOfClient ? isConcerned(caller, consent) : seesPerson(caller, consent)) &&
         (client === undefined || consent.clientId === client) &&
         (audience === undefined || consent.audience === audience),
     )
     const findHistory = deps.audit.history(caller)
     const items = await Promise.all(visible.map((consent) => viewOf(deps, caller, consent, now, findHistory)))
-    return { items, ...(page.next && { cursor: formatCursor(page.next) }) }
+    // A caller who may not see the person does not learn either whether there is more
+    const mayGoOn = isOfClient || page.items.every((consent) => seesPerson(caller, consent))
+    return { items, ...(page.next && mayGoOn && { cursor: formatCursor(page.next) }) }
   })
 
 /** Each consent of another person is filtered by itself, so an unknown person and a person of another organisation give the same response. */

@@ -39,6 +39,7 @@ export function newFamily(
     memberId: person.id,
     orgId: person.orgId,
     clientId: client.id,
+    ...(client.orgId && { clientOrg: client.orgId }),
     clientVersions: client.dependencies.handles.filter(isVersion),
     grants: consents.map(({ audience, bounds, consent }) => ({ audience, bounds, consentId: consent.id })),
     consentIds: consents.map(({ consent }) => consent.id),

@@ -18,10 +18,7 @@ interface EndFamiliesDeps extends FindConsentDeps {
 export async function endingsOfFamilies(deps: EndFamiliesDeps, ended: readonly ConsentId[]): Promise<readonly Ending[]> {
   const families = (await Promise.all(ended.map((id) => familiesUnder(deps, id)))).flat()
   const withoutConsent = await Promise.all(
-    families.map(async (family) => {
-      const others = family.grants.filter(({ consentId }) => !ended.includes(consentId))
-      return (await Promise.all(others.map(({ consentId }) => isValid(deps, consentId)))).includes(true) ? [] : [endingOfExpiring(family)]
-    }),
+    families.map(async (family) => ((await hasConsent(deps, family, ended)) ? [] : [endingOfExpiring(family)])),
   )
   return [...new Map(withoutConsent.flat().map((ending) => [ending.handle, ending])).values()]
 }
@@ -51,7 +48,10 @@ async function familiesUnder({ families, trustLog }: EndFamiliesDeps, consentIds
   }
 }
 
-async function isValid(deps: EndFamiliesDeps, id: ConsentId): Promise<boolean> {
-  const consent = await deps.consents.get(id)
-  return consent !== undefined && stateOf(deps, consent, deps.trustLog.now()) === 'valid'
+/** True if a consent of the family is valid, apart from those that end now. */
+export async function hasConsent(deps: FindConsentDeps, { grants }: Family, ended: readonly ConsentId[] = []): Promise<boolean> {
+  const now = deps.trustLog.now()
+  const others = grants.filter(({ consentId }) => !ended.includes(consentId))
+  const consents = await Promise.all(others.map(({ consentId }) => deps.consents.get(consentId)))
+  return consents.some((consent) => consent !== undefined && stateOf(deps, consent, now) === 'valid')
 }

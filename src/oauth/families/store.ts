@@ -35,6 +35,8 @@ export const Family = z.strictObject({
   memberId: MemberId,
   orgId: OrgId,
   clientId: ConsentClientId,
+  /** The organisation of the client. An external client may have none. */
+  clientOrg: OrgId.optional(),
   /** Versions of the client when the person decided. The code is void once one has ended. */
   clientVersions: z.array(Handle).max(16),
   grants: z.array(FamilyGrant).min(1).max(8),
@@ -77,11 +79,12 @@ export const FAMILIES: OwnedSpec<Family> = {
   key: 'id',
   indexes: {
     member: { fields: ['memberId', 'createdAt'] },
+    client: { fields: ['clientId', 'createdAt'] },
     consent: { fields: ['consentIds', 'createdAt'] },
     grantedBy: { fields: ['grantedBy', 'createdAt'] },
   },
   expires: 'purgeAt',
-  ownedBy: ['orgId'],
+  ownedBy: ['orgId', 'clientOrg'],
 }
 
 export const familiesStore = ({ storage }: { readonly storage: Storage }): FamiliesStore => storage.collection(FAMILIES)

@@ -155,7 +155,7 @@ function again(family: Family, used: Secret): FamilyUse {
 }
 
 /** Ends the family of a refresh token for its client. False if it is not the newest refresh token of a family of the client. */
-export async function revokeFamily(
+export async function revokeRefreshToken(
   deps: FamilyDeps,
   client: Client | ExternalClient,
   token: string,

@@ -63,7 +63,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'keys.compromise': {
     summary:
-      'Revoke a stolen key and everything that it has granted since a given time, and withdraw the open codes and the registration access token of its owner; the key is never accepted again.',
+      'Revoke a stolen key or passkey and everything that it has granted since a given time, and withdraw the open codes and the registration access token of its owner; the key is never accepted again.',
     caller: 'as keys.register, and operators',
   },
   'agents.register': {

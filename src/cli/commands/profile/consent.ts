@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { ConsentView } from '../../../delegation/consents/view.js'
+import type { FamilyView } from '../../../oauth/families/manage.js'
 import {
   type CommonFlags,
   call,
@@ -12,7 +13,7 @@ import {
   showOptions,
 } from '../../context.js'
 import { callEnding } from '../../endings/confirm.js'
-import { endingOfConsent } from '../../endings/describe.js'
+import { endingOfConsent, endingOfFamily } from '../../endings/describe.js'
 import { refuseUsage } from '../../errors.js'
 import { type ListView, list, showOne } from '../../lists/list.js'
 import { agentIdOf, memberIdOf } from '../../names.js'
@@ -53,6 +54,41 @@ const CONSENTS: ListView<ConsentView> = {
   },
 }
 
+const FAMILIES: ListView<FamilyView> = {
+  path: 'families.list',
+  columns: [
+    { name: 'id', value: ({ familyId }) => familyId, kind: 'id' },
+    { name: 'client', value: ({ client }) => client },
+    { name: 'audiences', value: ({ grants }) => grants.map(({ audience }) => audience) },
+    { name: 'state', value: ({ state }) => state, kind: 'state' },
+    { name: 'until', value: ({ until }) => until, kind: 'time' },
+    { name: 'last used', value: ({ lastUsedAt }) => lastUsedAt, kind: 'time' },
+    { name: 'task', value: ({ taskId }) => taskId, kind: 'detail' },
+    { name: 'person', value: ({ memberId, personId }) => memberId ?? personId, kind: 'detail' },
+  ],
+  fields: {
+    familyId: true,
+    state: true,
+    memberId: true,
+    personId: true,
+    client: true,
+    grants: true,
+    taskId: true,
+    createdAt: true,
+    until: true,
+    lastUsedAt: true,
+    endedAt: true,
+    endedBy: true,
+    reason: true,
+    note: true,
+  },
+}
+
+interface FamilyListFlags extends ListFlags {
+  readonly member?: string
+  readonly client?: string
+  readonly consent?: string
+}
 interface ConsentListFlags extends ListFlags {
   readonly member?: string
   readonly client?: string
@@ -105,6 +141,33 @@ export function consentCommands(program: Command, common: (command: Command) => 
     .description('permanently revoke a consent with every token for the person under it')
     .action((consentId: string, flags: CommonFlags) =>
       callEnding(flags, 'consents.revoke', { inputOf: async () => ({ consentId }), describe: endingOfConsent }),
+    )
+}
+
+/** `credence family …`. */
+export function familyCommands(program: Command, common: (command: Command) => Command): void {
+  const family = program
+    .command('family')
+    .description('list and revoke families of refresh tokens, by which clients act for people again and again')
+  listOptions(family.command('list'))
+    .description(
+      'list families of refresh tokens, newest first, with their last use: your own, those of another member, of a client, or under a consent',
+    )
+    .option('--member <member>', 'another member (id or name), for administrators')
+    .option('--client <client>', 'an agent, by id or name')
+    .option('--consent <consent>', 'only families under this consent')
+    .action(async ({ member, client, consent, ...flags }: FamilyListFlags) => {
+      const { agent } = await openAgent(flags)
+      const input = {
+        ...(member !== undefined && { memberId: await memberIdOf(agent, member) }),
+        ...(client !== undefined && { clientId: await agentIdOf(agent, client) }),
+      }
+      return list(flags, FAMILIES, { ...input, ...definedIn({ consentId: consent }) })
+    })
+  endingOptions(common(family.command('revoke <family>')))
+    .description('permanently revoke a refresh token with every token that it gave; the consents stay')
+    .action((familyId: string, flags: CommonFlags) =>
+      callEnding(flags, 'families.revoke', { inputOf: async () => ({ familyId }), describe: endingOfFamily }),
     )
 }
 

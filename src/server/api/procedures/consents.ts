@@ -13,4 +13,13 @@ export const CONSENT_PROCEDURES = {
     summary: 'End a consent, every token for the person under it, and the refresh families that stand on it.',
     caller: 'the person, administrators of the organisation of the person or the client, operators',
   },
+  'families.list': {
+    summary:
+      'List families of refresh tokens, newest first, with their last use: under a consent, of a client, or of one person (default: the caller).',
+    caller: 'the person, the client, administrators of the organisation of the person or the client, operators',
+  },
+  'families.revoke': {
+    summary: 'Revoke a family: its refresh token, and every token that it gave. The consents stay.',
+    caller: 'as families.list',
+  },
 } as const

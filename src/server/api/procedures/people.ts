@@ -14,7 +14,10 @@ export const PEOPLE_PROCEDURES = {
     caller: 'as sessions.list',
   },
   'passkeys.list': { summary: 'List the passkeys of the caller, or of `memberId`.', caller: 'as sessions.list' },
-  'passkeys.revoke': { summary: 'Revoke a passkey, the sessions that it opened, and the consents that the person gave in them.', caller: 'as sessions.list' },
+  'passkeys.revoke': {
+    summary: 'Revoke a passkey, the sessions that it opened, and the consents that the person gave in them.',
+    caller: 'as sessions.list',
+  },
   'issuers.register': {
     summary:
       "Register an OpenID Provider with which people of the organisation sign in (`private_key_jwt`; needs the setting `outgoing`). With `autoJoin`, people whose ID token has the claim's value join as `person`.",
@@ -28,7 +31,8 @@ export const PEOPLE_PROCEDURES = {
   },
   'links.list': { summary: "List the caller's accounts at OpenID Providers, or those of `memberId`.", caller: 'as sessions.list' },
   'links.revoke': {
-    summary: 'Revoke the link of an account at an OpenID Provider, the sessions that it opened, and the consents that the person gave in them.',
+    summary:
+      'Revoke the link of an account at an OpenID Provider, the sessions that it opened, and the consents that the person gave in them.',
     caller: 'as sessions.list',
   },
 } as const

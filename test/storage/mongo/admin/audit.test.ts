@@ -49,7 +49,7 @@ overMongod((mongod) => {
     clock.advance(60)
     const exported: string[] = []
     for (let cursor: string | undefined; ; ) {
-      const page = await exportAudit(two.store, new Set([row.action]), { orgId, limit: 25, cursor, action: row.action })
+      const page = await exportAudit(two.store, new Set([row.action]), { orgId, reader: orgId, limit: 25, cursor, action: row.action })
       exported.push(...page.items.map(({ auditId }) => auditId))
       if (page.cursor === undefined) break
       cursor = page.cursor

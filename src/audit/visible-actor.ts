@@ -1,0 +1,12 @@
+import { type ActorId, MemberId, type OrgId } from '../protocol/ids.js'
+import type { AuditRow } from './store.js'
+
+/** The actor of a row; `member` in place of a member of another organisation. */
+export type VisibleActor = ActorId | 'member'
+
+/**
+ * The actor as an organisation reads it. A row that concerns two organisations is first of the actor's own. The other one must not learn which of its
+ * members acted: a person who revokes a consent would be known beyond the pairwise id. `everyone`: for operators.
+ */
+export const visibleActor = ({ actor, orgIds }: Pick<AuditRow, 'actor' | 'orgIds'>, reader: OrgId | 'everyone'): VisibleActor =>
+  reader === 'everyone' || orgIds[0] === reader || !MemberId.safeParse(actor).success ? actor : 'member'

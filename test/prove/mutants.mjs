@@ -256,8 +256,8 @@ export const MUTANTS = [
   [
     'who ended something and why is for those who may read the audit row',
     'src/audit/history.ts',
-    "viewer.role === 'operator' ||",
-    'true ||',
+    "return viewer.role === 'operator' ||",
+    'return true ||',
     ['test/audit/history.test.ts'],
   ],
   [

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { IssuerId, LinkId, MemberId, OrgId, RegisteredKeyId, SessionId } from '../../protocol/ids.js'
+import { EntryId, IssuerId, LinkId, MemberId, OrgId, RegisteredKeyId, SessionId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
 /** Authentication methods (RFC 8176): `pop`, a key; `user`, the authenticator has verified its user; `fed`, an OpenID Provider. */
@@ -59,6 +59,9 @@ const Passkey = z.strictObject({
   publicKey: z.string().max(2048),
   /** The authenticator's counter of signatures; 0 if it has none. */
   counter: z.int().min(0),
+  /** The log entry of its registration, with the digest of the passkey. One of an earlier build has none, and signs nobody in. */
+  entry: EntryId.optional(),
+  salt: z.string().max(64).optional(),
   grantedBy: z.array(Handle).max(16),
   createdAt: z.int(),
   usedAt: z.int(),

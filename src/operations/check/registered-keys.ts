@@ -6,10 +6,12 @@ import { slotIdsOf } from '../../identity/keys/quota-slots.js'
 import { END_AFTER_SECONDS, retirementDigestOf, retirementIdOf } from '../../identity/keys/retire.js'
 import { KEY_CODES, KEY_SLOTS, type KeySlot, REGISTERED_KEYS, type RegisteredKey } from '../../identity/keys/store.js'
 import { INVITATIONS } from '../../identity/members/store.js'
+import { passkeyDigest } from '../../identity/people/passkeys/statement.js'
+import { PASSKEYS } from '../../identity/people/store.js'
 import { REGISTRATION_GRANTS } from '../../identity/registrations/store.js'
 import { silentLog } from '../../lib/log.js'
 import type { Handle } from '../../protocol/handles.js'
-import type { RegisteredKeyId } from '../../protocol/ids.js'
+import type { EntryId, RegisteredKeyId } from '../../protocol/ids.js'
 import type { Block, Entry } from '../../protocol/log/entry.js'
 import type { BulkReader, StoreFault } from '../../storage/bulk.js'
 import { anySpec, type Doc, type LogPort, type Spec } from '../../storage/storage.js'
@@ -25,7 +27,7 @@ type SlotKey = Pick<RegisteredKey, 'owner' | 'handle' | 'jkt'>
 
 /**
  * Compares every registered key with the log entries of its registration, which has the digest of the key's statement, and of its retirement, and every slot
- * with its key. The same for the keys in the metadata of self-registered clients. Requires an epoch of every one-time code. Finds what was written into the
+ * with its key. The same for passkeys, and for the keys in the metadata of self-registered clients. Requires an epoch of every one-time code. Finds what was written into the
  * store, and what was changed there. A document that does not match its schema is left to the check of the documents.
  * Memory holds the owner, handle and thumbprint of every key.
  */
@@ -41,7 +43,7 @@ export async function* registeredKeyFaults(bulk: Pick<BulkReader, 'collections' 
     for (const key of keys) {
       const { id, owner, handle, jkt } = key
       registered.set(id, { owner, handle, jkt })
-      yield* faultsAt(REGISTERED_KEYS, id, keyFault(key, entries.get(key.entry)))
+      yield* faultsAt(REGISTERED_KEYS, id, entryFault(digestOfJson(statementOf(key)), key.entry, entries.get(key.entry)))
       if (head?.epoch !== undefined && entries.has(retirementIdOf(key, head.epoch, 0)))
         yield* faultsAt(REGISTERED_KEYS, id, retirementFault(key, await newestRetirement(log, key, head.epoch)))
       yield* faultsAt(REGISTERED_KEYS, id, await endFault(key, ended))
@@ -58,14 +60,23 @@ export async function* registeredKeyFaults(bulk: Pick<BulkReader, 'collections' 
     for (const client of known)
       yield* faultsAt(REGISTERED_CLIENTS, client.id, clientFault(client, client.entry && entries.get(client.entry)))
   }
+  for await (const passkeys of documentsOf(bulk, PASSKEYS)) {
+    const known = passkeys.flatMap(({ entry, ...passkey }) => (entry ? [{ entry, passkey }] : []))
+    const entries = await findEntries(
+      log,
+      known.map(({ entry }) => entry),
+    )
+    for (const { entry, passkey } of known)
+      yield* faultsAt(PASSKEYS, passkey.credentialId, entryFault(passkeyDigest(passkey), entry, entries.get(entry)))
+  }
   yield* codeFaults(bulk, KEY_CODES)
   yield* codeFaults(bulk, INVITATIONS)
   yield* codeFaults(bulk, REGISTRATION_GRANTS)
 }
 
-function keyFault(key: RegisteredKey, entry: Entry | undefined): string | undefined {
-  if (entry === undefined) return `the log has no entry ${key.entry} of its registration`
-  return entry.digest === digestOfJson(statementOf(key)) ? undefined : `it differs from what entry ${key.entry} of the log says`
+function entryFault(digest: string, id: EntryId, entry: Entry | undefined): string | undefined {
+  if (entry === undefined) return `the log has no entry ${id} of its registration`
+  return entry.digest === digest ? undefined : `it differs from what entry ${id} of the log says`
 }
 
 /** The entry of the last retirement of a key in the epoch. */

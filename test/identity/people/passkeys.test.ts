@@ -1,5 +1,8 @@
 // Passkeys over HTTP, with an authenticator in software; in-browser.test.ts uses one of Chromium.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { passkeyDigest } from '../../../src/identity/people/passkeys/statement.js'
+import { PASSKEYS } from '../../../src/identity/people/store.js'
+import type { MemberId } from '../../../src/protocol/ids.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { newCredential } from './authenticator.js'
 import { type Browser, newBrowser, type Shown, signedIn } from './browser.js'
@@ -148,6 +151,24 @@ describe('a passkey', () => {
     const again = await challenged(other)
     const response = credential.get({ challenge: optionsOf(again).challenge, origin: registry.issuer, counter: 9 }, memberId)
     expect((await send(other, again, response)).status).toBe(400)
+  })
+
+  test('is committed to by the log, with its member; one that no entry registers signs nobody in', async () => {
+    const { credential, memberId } = await joined()
+    const passkeys = registry.storage.collection(PASSKEYS)
+    const [passkey] = (await passkeys.find('member', { where: { memberId: memberId as MemberId }, limit: 1 })).items
+    const { entries } = (await (await registry.fetch('/log/entries?limit=1000')).json()) as {
+      entries: { id: string; type: string; digest?: string }[]
+    }
+    expect(passkey && entries.find(({ id }) => id === passkey.entry)).toMatchObject({
+      type: 'member.registered',
+      digest: passkey && passkeyDigest(passkey),
+    })
+    await passkeys.change(passkey?.credentialId ?? '', {}, { entry: undefined })
+    const browser = newBrowser(registry.issuer)
+    const shown = await challenged(browser)
+    const response = credential.get({ challenge: optionsOf(shown).challenge, origin: registry.issuer, counter: 1 }, memberId)
+    expect((await send(browser, shown, response)).status).toBe(400)
   })
 
   test('that a stolen key added ends when the key is declared compromised', async () => {

@@ -7,12 +7,13 @@ import { expect, test } from 'vitest'
 import { REGISTERED_CLIENTS, type RegisteredClient } from '../../../src/identity/clients/store.js'
 import { KEY_CODES } from '../../../src/identity/keys/store.js'
 import { INVITATIONS } from '../../../src/identity/members/store.js'
+import { PASSKEYS } from '../../../src/identity/people/store.js'
 import { REGISTRATION_GRANTS } from '../../../src/identity/registrations/store.js'
 import { silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { checkStore } from '../../../src/operations/check/check.js'
 import { type Handle, newHandle } from '../../../src/protocol/handles.js'
-import { EntryId, ExternalClientId, MemberId, OrgId } from '../../../src/protocol/ids.js'
+import { EntryId, ExternalClientId, MemberId, newId, OrgId } from '../../../src/protocol/ids.js'
 import { parseDataConfig } from '../../../src/server/config.js'
 import { openSqlite } from '../../../src/storage/sqlite/open.js'
 import type { Doc, Spec } from '../../../src/storage/storage.js'
@@ -300,9 +301,29 @@ test('the keys of a self-registered client that the log does not know are named,
     const epoch = newHandle(systemRandom, 'epo')
     await clients.insert(planted(`cli_${FORGED}`, EntryId.parse(`ent_${FORGED}`), epoch))
     await clients.insert(planted(`cli_${FORGED.replace('0', '1')}`, known, epoch))
+    for (const [credentialId, entry] of [
+      ['one', EntryId.parse(`ent_${FORGED}`)],
+      ['two', known],
+    ] as const)
+      await storage.collection(PASSKEYS).insert({
+        id: newId(systemRandom, 'key'),
+        memberId: MemberId.parse(`mem_${FORGED}`),
+        orgId: OrgId.parse(`org_${FORGED}`),
+        handle: newHandle(systemRandom, 'key'),
+        credentialId,
+        publicKey: 'x',
+        counter: 0,
+        entry,
+        salt: 'x',
+        grantedBy: [],
+        createdAt: 1,
+        usedAt: 1,
+      })
     await storage.close()
   })
   expect(faults.map(({ part, where, text }) => [part, where.split('/')[0], text.replace(/ent_\S+/, 'ent_')]).sort()).toEqual([
+    ['keys', 'passkeys', 'it differs from what entry ent_ of the log says'],
+    ['keys', 'passkeys', 'the log has no entry ent_ of its registration'],
     ['keys', 'registered-clients', 'its keys differ from what entry ent_ of the log says'],
     ['keys', 'registered-clients', 'the log has no entry ent_ of its metadata'],
   ])

@@ -3,7 +3,7 @@ import { refuse } from '../../../errors.js'
 import { type Caller, type InviterDeps, mayOversee } from '../../../http/caller.js'
 import type { RevocationReason } from '../../../protocol/end-reason.js'
 import { identitiesOf, newHandle } from '../../../protocol/handles.js'
-import { MemberId, newId, type OrgId, type RegisteredKeyId } from '../../../protocol/ids.js'
+import { type EntryId, MemberId, newId, type OrgId, type RegisteredKeyId } from '../../../protocol/ids.js'
 import type { Position } from '../../../protocol/log/entry.js'
 import { stands } from '../../../protocol/standing.js'
 import { denyCode } from '../../keys/one-time-code.js'
@@ -15,6 +15,7 @@ import type { ConsentsOfPeople } from '../people.js'
 import type { SignInDeps } from '../sign-in.js'
 import type { Passkey, PasskeyCeremony, SignIn, SignInGrant } from '../store.js'
 import { credentialIdOf, deny, verifyAuthentication, verifyRegistration } from './ceremony.js'
+import { passkeyDigest } from './statement.js'
 
 export type PasskeyDeps = SignInDeps & InviteDeps & InviterDeps & ConsentsOfPeople
 
@@ -59,6 +60,8 @@ export async function joinByPasskey(deps: PasskeyDeps, begun: SignIn, credential
   const { orgId, role } = member
   const { outcome } = await deps.trustLog.commit({
     type: 'member.registered',
+    id: passkey.entry,
+    digest: passkeyDigest(passkey),
     dependsOn: invitation.dependsOn,
     operations: [
       deps.members.inserting(member),
@@ -88,6 +91,8 @@ export async function addPasskey(deps: PasskeyDeps, caller: Caller, begun: SignI
   const passkey = newPasskey(deps, { ...key, memberId, orgId: caller.orgId, grantedBy: [...caller.identities] }, now)
   const { outcome } = await deps.trustLog.commit({
     type: 'key.registered',
+    id: passkey.entry,
+    digest: passkeyDigest(passkey),
     dependsOn: identitiesOf(caller.dependencies.handles),
     operations: [
       deps.people.passkeys.inserting(passkey),
@@ -101,7 +106,7 @@ export async function addPasskey(deps: PasskeyDeps, caller: Caller, begun: SignI
 export async function proveByPasskey(deps: PasskeyDeps, begun: SignIn, credential: string | undefined): Promise<SignInGrant> {
   const { ceremony, now } = await takeCeremony(deps, begun, 'sign-in')
   const passkey = await deps.people.passkeys.get(credentialIdOf(credential))
-  if (!passkey || !stands(deps.trustLog.ended, [passkey.handle])) return deny()
+  if (!passkey?.entry || !stands(deps.trustLog.ended, [passkey.handle])) return deny()
   const counter = await verifyAuthentication(deps.issuer, ceremony.challenge, credential, passkey)
   const changed = await deps.people.passkeys.change(passkey.credentialId, { counter: passkey.counter }, { counter, usedAt: now })
   return changed ? grantOf(deps, changed) : deny()
@@ -137,7 +142,15 @@ const newPasskey = (
   { random }: PasskeyDeps,
   key: Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'grantedBy'> & { readonly memberId: MemberId; readonly orgId: OrgId },
   now: number,
-): Passkey => ({ id: newId(random, 'key'), handle: newHandle(random, 'key'), createdAt: now, usedAt: now, ...key })
+): Passkey & { readonly entry: EntryId } => ({
+  id: newId(random, 'key'),
+  handle: newHandle(random, 'key'),
+  entry: newId(random, 'ent'),
+  salt: random.token(16),
+  createdAt: now,
+  usedAt: now,
+  ...key,
+})
 
 async function grantOf({ findClient, trustLog }: PasskeyDeps, { memberId, handle }: Passkey): Promise<SignInGrant> {
   const client = (await findClient(memberId)) ?? deny()

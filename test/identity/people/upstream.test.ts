@@ -161,6 +161,30 @@ describe('an invitation', () => {
   })
 })
 
+test('an account that was revoked, or whose member was, signs in again once a signed-in member links it', async () => {
+  const link = async (browser: Browser, login: string) =>
+    browser.get(await provider.signIn((await begin(browser, 'link')).location ?? '', login))
+  const person = async (name: string) => {
+    const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'person' })
+    const actor = await registry.join(code, name)
+    return { actor, browser: await signedIn(registry, actor) }
+  }
+  const [first, second] = [await person('Ron'), await person('Rae')]
+  expect((await link(first.browser, 'ron')).status).toBe(303)
+  // The account of another member
+  expect((await link(second.browser, 'ron')).status).toBe(400)
+  const { items } = await first.actor.query<{ items: { linkId: string }[] }>('links.list', {})
+  await first.actor.mutate('links.revoke', { linkId: items[0]?.linkId })
+  expect((await signInAs(newBrowser(registry.issuer), 'ron')).status).toBe(400)
+  expect((await link(first.browser, 'ron')).status).toBe(303)
+  await acme.mutate('members.revoke', { memberId: first.actor.clientId })
+  expect((await signInAs(newBrowser(registry.issuer), 'ron')).status).toBe(400)
+  expect((await link(second.browser, 'ron')).status).toBe(303)
+  const again = newBrowser(registry.issuer)
+  expect((await signInAs(again, 'ron')).status).toBe(303)
+  expect((await again.get('/you')).text).toContain('Rae')
+})
+
 test('a revoked member, a revoked link and a revoked issuer sign out at the next click, and their accounts cannot sign in again', async () => {
   const [ofMember, ofLink, ofIssuer] = [newBrowser(registry.issuer), newBrowser(registry.issuer), newBrowser(registry.issuer)]
   const logins = ['felix', 'fiona', 'flo']

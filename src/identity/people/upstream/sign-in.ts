@@ -43,43 +43,53 @@ export async function proveByProvider(
   const { now } = await deps.trustLog.readBarrier()
   const subjectHash = await hashOf(deps, issuer, claims.sub)
   const known = await findLink(deps, subjectHash)
-  if (known && upstream.invitation)
+  const { linkTo, invitation } = upstream
+  // An account that was revoked, or whose member was, returns only through an invitation, or a member who is signed in by other means
+  const mayReplace = linkTo !== undefined || invitation !== undefined
+  const replaced = known && mayReplace && (await isOver(deps, known)) ? known : undefined
+  if (known && !replaced && invitation)
     return refuse(
       'code_invalid',
       'this account belongs to a member already; sign in with it, or accept the invitation with another account',
     )
-  const link = known ?? (await join(deps, issuer, { claims, subjectHash, upstream, linkedBy, now }))
+  const link = known && !replaced ? known : await join(deps, issuer, { claims, subjectHash, upstream, linkedBy, replaced, now })
   const member = await deps.members.get(link.memberId)
   const identities = identitiesOf((await deps.findClient(link.memberId))?.dependencies.handles ?? [])
   const grant = { memberId: link.memberId, amr: ['fed'], dependsOn: [...identities, link.handle, issuer.handle, deps.trustLog.epoch] }
-  const isRefused = upstream.linkTo !== undefined && upstream.linkTo !== link.memberId
+  const isRefused = linkTo !== undefined && linkTo !== link.memberId
   return member && !isRefused && (await findGranted(deps, grant)) ? grant : refuseAccount()
 }
 
 const findLink = ({ people }: UpstreamDeps, subjectHash: string): Promise<Link | undefined> => people.links.get(subjectHash)
+
+async function isOver({ members, trustLog }: UpstreamDeps, { handle, memberId }: Link): Promise<boolean> {
+  const member = await members.get(memberId)
+  return !member || !stands(trustLog.ended, [handle, member.handle])
+}
 
 interface Joining {
   readonly claims: Readonly<Record<string, unknown>>
   readonly subjectHash: string
   readonly upstream: UpstreamSignIn
   readonly linkedBy: readonly Handle[] | undefined
+  /** The earlier link of the account, which has ended. */
+  readonly replaced: Link | undefined
   readonly now: number
 }
 
 /** Links an account to the member who is signed in, or to a new member. Of two first sign-ins at the same time one links, and the other reads its link. */
 async function join(deps: UpstreamDeps, issuer: ForeignIssuer, joining: Joining): Promise<Link> {
-  const { subjectHash, now } = joining
+  const { subjectHash, replaced, now } = joining
   const { id: issuerId, orgId } = issuer
   const organisation = await deps.organisations.get(orgId)
   const { member, action, grantedBy, subject, facts, dependsOn, operations } = await basisOf(deps, issuer, joining)
   if (!organisation || member.orgId !== orgId) return refuseAccount()
-  const link: Link = {
+  const fields: Omit<Link, 'subjectHash'> = {
     id: newId(deps.random, 'lnk'),
     memberId: member.id,
     orgId,
     issuerId,
     handle: newHandle(deps.random, 'lnk'),
-    subjectHash,
     grantedBy: [...grantedBy],
     createdAt: now,
   }
@@ -87,19 +97,21 @@ async function join(deps: UpstreamDeps, issuer: ForeignIssuer, joining: Joining)
     type: action === 'members.join' ? 'member.registered' : 'record.changed',
     dependsOn: [issuer.handle, organisation.handle, ...dependsOn],
     operations: [
-      deps.people.links.inserting(link),
+      replaced
+        ? deps.people.links.changing(subjectHash, { handle: replaced.handle }, fields)
+        : deps.people.links.inserting({ ...fields, subjectHash }),
       ...operations,
       deps.audit.recording({
         orgId,
         actor: member.id,
         action,
         outcome: 'done',
-        subject: subject ?? link.id,
+        subject: subject ?? fields.id,
         facts: { by: 'issuer', ...facts },
       }),
     ],
   })
-  if (outcome === 'committed') return link
+  if (outcome === 'committed') return { ...fields, subjectHash }
   return (await findLink(deps, subjectHash)) ?? refuse('code_invalid', 'the sign-in is no longer valid; begin again')
 }
 

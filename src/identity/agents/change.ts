@@ -7,6 +7,7 @@ import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { type Ceiling, isWithinCeiling, type Restrictions } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
+import { changesUpTo } from '../clients/metadata/changes.js'
 import { requireRedirectUris } from '../clients/metadata/redirect-uris.js'
 import { organisationsOf } from '../clients/organisations-of.js'
 import { requireLevel } from '../levels/find.js'
@@ -61,6 +62,7 @@ export async function changeAgent(
     ...(changesTarget && { introductionPolicyVer: fresh.introductionPolicyVer }),
   }
   if (Object.keys(next).length === 0) return { agentId }
+  const changes = changesUpTo(caller.barrier.now, agent.changes, agent, { ...agent, ...next })
   const ends = [...(endsCeiling ? [{ handle: ceilingVer }] : []), ...(changesTarget ? [{ handle: introductionPolicyVer }] : [])]
   if (name !== undefined) requireReadableName(name)
   const namingOperations = name === undefined ? [] : await takingName(deps, agent.orgId, { ...agent, name })
@@ -70,7 +72,7 @@ export async function changeAgent(
     ends,
     dependsOn: [handle, ceilingVer, introductionPolicyVer, ...identitiesOf(caller.dependencies.handles)],
     operations: [
-      deps.agents.changing(agentId, { handle, ceilingVer, introductionPolicyVer }, next),
+      deps.agents.changing(agentId, { handle, ceilingVer, introductionPolicyVer }, { ...next, ...changes }),
       ...namingOperations,
       ...(bound ? [bound] : []),
       ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),

@@ -6,6 +6,7 @@ import { Ceiling, Restrictions } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { type Cache, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
+import { ClientChanges } from '../clients/metadata/changes.js'
 import { LevelName } from '../levels/store.js'
 import type { IntroductionTarget } from './agent.js'
 
@@ -36,6 +37,8 @@ export const Agent = z.strictObject({
   createdAt: z.int().min(0),
   /** The URLs to which the browser of a person may be sent with an authorization code for the agent. */
   redirectUris: z.array(z.string().max(2048)).max(16).optional(),
+  /** Changes of its name and redirect hosts. Those of keys are in their records. */
+  changes: ClientChanges.optional(),
   /** The `client_id` of an agent that was admitted by the URL of its metadata. */
   clientUri: ClientUri.optional(),
   /**

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
 import { AgentId, ClientUri, EntryId, ExternalClientId, OrgId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
+import { ClientChanges } from './metadata/changes.js'
 import { ClientMetadata } from './metadata/metadata.js'
 
 /** A client that software registered at /oauth/register: an agent (`agt_`), whose own record decides its rights, or an external client (`cli_`). */
@@ -28,6 +29,7 @@ export const RegisteredClient = z.strictObject({
   /** The log entry that commits to the keys of the metadata (`metadataDigest`). Without it, none of them counts. */
   entry: EntryId.optional(),
   createdAt: z.int().min(0),
+  changes: ClientChanges.optional(),
   /** Absent once the client has proved that it has its key. */
   expiresAt: z.int().optional(),
 })
@@ -63,6 +65,7 @@ export const ClientDocument = z.strictObject({
   freshUntil: z.int().min(0),
   /** When the first valid assertion made `agentId` active. */
   confirmedAt: z.int().min(0).optional(),
+  changes: ClientChanges.optional(),
   /** Exact to a day. Absent in a document that an earlier build stored. */
   usedAt: z.int().min(0).optional(),
 })

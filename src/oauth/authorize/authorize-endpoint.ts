@@ -14,11 +14,12 @@ import { requireDeviceRequest } from '../device/find-request.js'
 import { DEVICE_PATH, DeviceDecided } from '../device/pages.js'
 import { type AdminApprovalDeps, adminApprovalFor, askAdministrators, givenApproval, requireMayAskPerson } from './admin-approval.js'
 import { type AuthorizationClient, requesterOf, requireAuthorizationClient, requireRedirectUri } from './client.js'
-import { ConsentForm, type ConsentPageDeps, describeClient } from './consent-page.js'
+import { ConsentForm } from './consent-page.js'
 import { type Asked, allow, consentsCovering, type DecisionDeps, rightsOf } from './decision.js'
 import { allowedIn, DECISION_PATH, DECISION_PURPOSE } from './decision-form.js'
 import { deny } from './deny.js'
-import { type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
+import { type DescribeClientDeps, describeClient } from './describe-client.js'
+import { namesOf, type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
 import { askingOf, type PendingDeps, pathOf, requirePending, savePending, seenIn, showPending } from './pending.js'
 import { errorToClient, formActionOf, type Target, toClient } from './redirect.js'
 import { parseAuthorizationRequest, REPEATABLE, stateOf } from './request.js'
@@ -30,7 +31,7 @@ export type AuthorizeDeps = SignInDeps &
   PendingDeps &
   DecisionDeps &
   AdminApprovalDeps &
-  ConsentPageDeps & {
+  DescribeClientDeps & {
     /** Stores a client that was only known by the URL of its metadata. */
     readonly saveClientDocument: (uri: ClientUri, orgId: OrgId) => Promise<ExternalClient | undefined>
   }
@@ -172,14 +173,16 @@ interface ShownConsent {
 
 async function showConsent(deps: AuthorizeDeps, asked: Asked, { offers, requestUri, formAction }: ShownConsent): Promise<HttpResponse> {
   const { person, pending } = asked
-  const [description, approval] = await Promise.all([
+  const passedTo = pending.request.delegation?.rights.map(({ audience }) => audience) ?? []
+  const [description, approval, names] = await Promise.all([
     describeClient(deps, asked),
     adminApprovalFor(deps, asked, offers, { rights: rightsOf(offers, pending.request) }),
+    namesOf(deps, passedTo),
   ])
   await deps.trustLog.requireStillStanding(person.barrier, person.dependencies.handles)
   return page(
     { title: 'Allow an application to act for you', viewer: person, formAction },
-    ConsentForm({ asked, offers, requestUri, description, approval }),
+    ConsentForm({ asked, offers, requestUri, description, approval, names }),
   )
 }
 

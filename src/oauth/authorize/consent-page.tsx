@@ -1,43 +1,13 @@
 import { Foreign } from '../../http/pages/foreign.js'
 import { Form } from '../../http/pages/form.js'
 import { dayOf, Time } from '../../http/pages/time.js'
-import type { AgentsStore } from '../../identity/agents/store.js'
-import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import { isLoopback } from '../../lib/hosts/loopback.js'
 import { type AdminApproval, AdminApprovalNote } from './admin-approval.js'
 import type { Asked } from './decision.js'
 import { DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, MAX_DAYS, rightValue } from './decision-form.js'
-import type { Offer } from './offer.js'
+import type { ClientDescription } from './describe-client.js'
+import type { Offer, OfferedScope } from './offer.js'
 import { hostOf } from './redirect.js'
-
-export interface ConsentPageDeps {
-  readonly agents: Pick<AgentsStore, 'get'>
-  readonly organisations: OrganisationsStore
-}
-
-/** The client as the page shows it. */
-interface ClientDescription {
-  readonly name: string
-  /** Absent for a client that no organisation has registered. */
-  readonly organisation: string | undefined
-  readonly ownOrganisation: string
-  /** Epoch seconds. */
-  readonly knownSince: number | undefined
-}
-
-export async function describeClient({ agents, organisations }: ConsentPageDeps, { client, person }: Asked): Promise<ClientDescription> {
-  const [agent, organisation, own] = await Promise.all([
-    client.kind === 'agent' ? agents.get(client.id) : undefined,
-    client.orgId === undefined ? undefined : organisations.get(client.orgId),
-    organisations.get(person.orgId),
-  ])
-  return {
-    name: client.name ?? client.id,
-    organisation: organisation?.name,
-    ownOrganisation: own?.name ?? person.orgId,
-    knownSince: agent?.createdAt,
-  }
-}
 
 interface ConsentPage {
   readonly asked: Asked
@@ -45,10 +15,12 @@ interface ConsentPage {
   readonly requestUri: string
   readonly description: ClientDescription
   readonly approval: AdminApproval | undefined
+  /** Names of the audiences to which the client may pass on. */
+  readonly names: ReadonlyMap<string, string>
 }
 
 /** Shows who asks, for what, at whom and for how long. The person ticks what the application may do. */
-export function ConsentForm({ asked, offers, requestUri, description, approval }: ConsentPage) {
+export function ConsentForm({ asked, offers, requestUri, description, approval, names }: ConsentPage) {
   const { client, person, pending, device, task, now } = asked
   const { request } = pending
   const { redirectUri } = request
@@ -73,7 +45,7 @@ export function ConsentForm({ asked, offers, requestUri, description, approval }
           <>
             <dt>Application</dt>
             <dd>
-              <code>{new URL(client.clientUri).host}</code>
+              <code>{new URL(client.clientUri).host}</code> (<Foreign text={client.clientUri} />)
             </dd>
           </>
         )}
@@ -99,6 +71,14 @@ export function ConsentForm({ asked, offers, requestUri, description, approval }
         )}
         <dt>Known since</dt>
         <dd>{description.knownSince === undefined ? 'not known here' : dayOf(description.knownSince)}</dd>
+        <dt>Verdict</dt>
+        <dd>{description.verdict}</dd>
+        {description.recentChanges.length > 0 && (
+          <>
+            <dt>New in the last 30 days</dt>
+            <dd>{description.recentChanges.join(', ')}</dd>
+          </>
+        )}
       </dl>
       {device && (
         <p class="note">
@@ -133,11 +113,12 @@ export function ConsentForm({ asked, offers, requestUri, description, approval }
             <label class="choice">
               <input type="checkbox" name="passOn" value="yes" />
               <span>
-                The application may let others act for you, up to {request.delegation.depth} times in a row:{' '}
+                The application may let these agents and services act for you, and they others, up to {request.delegation.depth} times in a
+                row:{' '}
                 <span>
                   {request.delegation.rights.map(({ audience, scope }) => (
                     <span key={`${audience} ${scope}`} class="item">
-                      <Foreign text={scope} /> at <Foreign text={audience} />{' '}
+                      <Foreign text={scope} /> at <Foreign text={names.get(audience) ?? audience} />{' '}
                     </span>
                   ))}
                 </span>
@@ -193,15 +174,15 @@ function Rights({ offer, position }: { readonly offer: Offer; readonly position:
       </legend>
       {offer.target && (
         <p class="hint">
-          <code>{offer.audience}</code>
+          <code>
+            <Foreign text={offer.audience} />
+          </code>
         </p>
       )}
-      {offer.scopes.map(({ scope, words }) => (
-        <label key={scope} class="choice">
-          <input type="checkbox" name="right" value={rightValue(position, scope)} checked />
-          <span>
-            <code>{scope}</code> {words && <Foreign text={words} />}
-          </span>
+      {offer.scopes.map((offered) => (
+        <label key={offered.scope} class="choice">
+          <input type="checkbox" name="right" value={rightValue(position, offered.scope)} checked />
+          <ScopeText offered={offered} />
         </label>
       ))}
       {offer.needsIntroduction && (
@@ -213,6 +194,29 @@ function Rights({ offer, position }: { readonly offer: Offer; readonly position:
         </label>
       )}
     </fieldset>
+  )
+}
+
+/** A scope in the words of its resource, with those of the narrower scopes that it includes. */
+function ScopeText({ offered: { scope, words, cost, includes } }: { readonly offered: OfferedScope }) {
+  return (
+    <span>
+      <code>
+        <Foreign text={scope} />
+      </code>{' '}
+      {words && <Foreign text={words} />}
+      {cost > 0 && ` (a call costs ${cost} ${cost === 1 ? 'unit' : 'units'} of a budget)`}
+      {includes.map((narrower) => (
+        <span key={narrower.scope} class="item">
+          {' '}
+          includes{' '}
+          <code>
+            <Foreign text={narrower.scope} />
+          </code>{' '}
+          <Foreign text={narrower.words} />
+        </span>
+      ))}
+    </span>
   )
 }
 

@@ -1,6 +1,8 @@
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
+import { scopesTouchedBy } from '../../delegation/resources/granted-scopes.js'
 import { admitsPersonOf, letsInForPeople } from '../../delegation/resources/policy.js'
+import type { Resource } from '../../delegation/resources/store.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf } from '../../http/caller.js'
@@ -8,7 +10,7 @@ import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
-import { type AgentId, type Audience, isResourceId, type OrgId, type TargetId, type TaskId } from '../../protocol/ids.js'
+import { type AgentId, type Audience, agentOfAudience, isResourceId, type OrgId, type TargetId, type TaskId } from '../../protocol/ids.js'
 import {
   coveredBySome,
   coversRight,
@@ -52,14 +54,20 @@ export interface Offer {
   readonly name: string
   readonly organisation: string
   readonly scopes: readonly OfferedScope[]
+  /** The scopes of a resource as it describes them. */
+  readonly described: Resource['scopes']
   /** The agent has no introduction to the audience, and the person may grant one. */
   readonly needsIntroduction: boolean
 }
 
-interface OfferedScope {
+export interface OfferedScope {
   readonly scope: Scope
   /** As the resource describes it. */
   readonly words?: string | undefined
+  /** Units of a budget for a call, of the dearest scope that it touches. */
+  readonly cost: number
+  /** The narrower scopes that it includes. */
+  readonly includes: readonly { readonly scope: Scope; readonly words: string }[]
 }
 
 /** The scopes of the registry that the client may have for a person. */
@@ -85,7 +93,7 @@ export async function offersFor(
   if (unknown !== undefined) refuse('invalid_scope', `${unknown}: no audience of the request offers this scope to the client`)
   return possible.map((offer) => {
     const scopes = request.scopes
-      ? request.scopes.filter((scope) => isOffered(offer.scopes, scope)).map((scope) => withWords(offer.scopes, scope))
+      ? request.scopes.filter((scope) => isOffered(offer.scopes, scope)).map((scope) => withWords(offer.described, scope))
       : offer.scopes
     return scopes.length > 0
       ? { ...offer, scopes }
@@ -99,18 +107,36 @@ const isOffered = (offered: readonly OfferedScope[], scope: Scope): boolean =>
     scope,
   )
 
-const withWords = (offered: readonly OfferedScope[], scope: Scope): OfferedScope => ({
+const withWords = (described: Resource['scopes'], scope: Scope): OfferedScope => ({
   scope,
-  words: offered.find((one) => coveredBySome([one.scope], scope))?.words,
+  words: (described.find((one) => one.scope === scope) ?? described.find((one) => coveredBySome([one.scope], scope)))?.words,
+  cost: Math.max(0, ...scopesTouchedBy({ scopes: described }, [scope]).map(({ cost = 0 }) => cost)),
+  includes: described.filter((one) => one.scope !== scope && coveredBySome([scope], one.scope)),
 })
+
+/** The names of audiences, as far as they have one here. */
+export async function namesOf(
+  { issuer, clients, findResource }: Pick<OfferDeps, 'issuer' | 'clients' | 'findResource'>,
+  audiences: readonly Audience[],
+): Promise<ReadonlyMap<string, string>> {
+  const named = await Promise.all(
+    audiences.map(async (audience) => {
+      const id = agentOfAudience(issuer, audience)
+      const name = id ? (await clients.find(id))?.name : (await findResource(audience))?.resource.name
+      return name === undefined ? [] : [[audience, name] as const]
+    }),
+  )
+  return new Map(named.flat())
+}
 
 async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: Audience, person: Caller | undefined): Promise<Offer> {
   if (client.kind === 'external') return offerToExternal(deps, client, audience, person)
   if (audience === deps.issuer) {
-    const scopes = (
-      client.isNew ? PERSON_SCOPES.map((scope) => Scope.parse(scope)) : personScopes(scopesFor(client.ceiling.rights, audience))
-    ).map((scope) => ({ scope }))
-    return { audience, name: 'Credence', organisation: 'this registry', scopes, needsIntroduction: false }
+    const allowed = client.isNew
+      ? PERSON_SCOPES.map((scope) => Scope.parse(scope))
+      : personScopes(scopesFor(client.ceiling.rights, audience))
+    const scopes = allowed.map((scope) => withWords([], scope))
+    return { audience, name: 'Credence', organisation: 'this registry', scopes, described: [], needsIntroduction: false }
   }
   const found = await findAudience(deps, audience)
   if (!found || isClosedTo(found.resource, client) || !stands(deps.trustLog.ended, found.handles)) return refuseTarget()
@@ -126,6 +152,7 @@ async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: A
   const isOpen = resource?.resource.policy.mode === 'open'
   const needsIntroduction = granted.length === 0 && !isOpen
   if (needsIntroduction && person && !isMemberOf(person, orgId)) return refuseTarget()
+  const described = resource?.resource.scopes ?? []
   const introduced = granted.length > 0 ? granted.flatMap(({ bounds }) => bounds.scopes) : (resource?.resource.policy.scopes ?? card.scopes)
   const ofCeiling = client.isNew ? card.scopes : scopesFor(client.ceiling.rights, card.audience, () => (resource ? undefined : orgId))
   const scopes = intersectNames(intersectNames(ofCeiling, card.scopes), needsIntroduction ? card.scopes : introduced)
@@ -134,7 +161,8 @@ async function offerAt(deps: OfferDeps, client: AuthorizationClient, audience: A
     target: { id, orgId },
     name: resource?.resource.name ?? agent?.name ?? card.audience,
     organisation: organisation.name,
-    scopes: scopes.map((scope) => withWords(resource?.resource.scopes ?? [], scope)),
+    scopes: scopes.map((scope) => withWords(described, scope)),
+    described,
     needsIntroduction,
   }
 }
@@ -153,6 +181,7 @@ async function offerToExternal(deps: OfferDeps, client: ExternalClient, audience
     name: resource.name,
     organisation: organisation?.name ?? resource.orgId,
     scopes: scopes.map((scope) => withWords(resource.scopes, scope)),
+    described: resource.scopes,
     needsIntroduction: false,
   }
 }

@@ -17,8 +17,9 @@ import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { type Admission, admissionsOf, findAdmission, newDocument, usesOf, usingClient } from '../../identity/clients/admissions.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import type { SeenAssertion } from '../../identity/clients/clients.js'
+import { changesUpTo } from '../../identity/clients/metadata/changes.js'
 import { askingPartOf, type ClientMetadata } from '../../identity/clients/metadata/metadata.js'
-import { keysOfMetadata } from '../../identity/clients/metadata/metadata-keys.js'
+import { keysOfMetadata, recognisedIn } from '../../identity/clients/metadata/metadata-keys.js'
 import type { ClientDocument, ClientDocumentsStore, ClientUsesStore } from '../../identity/clients/store.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
 import { BoundedMap } from '../../lib/bounded-map.js'
@@ -266,9 +267,10 @@ async function saveFetched(deps: ClientDocumentsDeps, document: ClientDocument, 
   const { uri, ver, handle, id } = document
   // Organisations and people let in a client that authenticates
   if (authMethodOf(document) === 'private_key_jwt' && authMethodOf(fetched) === 'none') return undefined
+  const changes = changesUpTo(fetched.fetchedAt, document.changes, recognisedIn(document.metadata), recognisedIn(fetched.metadata))
   if (decisionOf(fetched.metadata) === decisionOf(document.metadata) && !deps.trustLog.ended.has(ver))
-    return (await deps.clientDocuments.change(uri, { ver }, fetched)) ?? deps.clientDocuments.get(uri)
-  const next = { ...fetched, ver: newHandle(deps.random, 'ver') }
+    return (await deps.clientDocuments.change(uri, { ver }, { ...fetched, ...changes })) ?? deps.clientDocuments.get(uri)
+  const next = { ...fetched, ...changes, ver: newHandle(deps.random, 'ver') }
   const orgIds = await organisationsUsing(deps, document)
   await deps.trustLog.commit({
     type: 'record.changed',

@@ -3,8 +3,9 @@ import { refuse } from '../../errors.js'
 import type { AgentsDeps } from '../../identity/agents/authority.js'
 import { endAgent } from '../../identity/agents/end-agent.js'
 import type { Agent } from '../../identity/agents/store.js'
+import { changesUpTo } from '../../identity/clients/metadata/changes.js'
 import type { ClientMetadata } from '../../identity/clients/metadata/metadata.js'
-import { keysOfMetadata, metadataDigest } from '../../identity/clients/metadata/metadata-keys.js'
+import { keysOfMetadata, metadataDigest, recognisedIn } from '../../identity/clients/metadata/metadata-keys.js'
 import type { RegisteredClient } from '../../identity/clients/store.js'
 import { findRegisteredKeys } from '../../identity/keys/find.js'
 import { codeStands } from '../../identity/keys/one-time-code.js'
@@ -59,7 +60,8 @@ const NOT_IN_UPDATES = ['registration_access_token', 'registration_client_uri', 
 export async function updateClient(deps: ManageClientDeps, managed: ManagedClient, value: unknown): Promise<ClientRegistered> {
   const metadata = await readUpdate(managed.client, value)
   const registrationAccessToken = deps.random.token(TOKEN_BYTES)
-  const changes = { metadata, tokenHash: digestOfText(registrationAccessToken), entry: newId(deps.random, 'ent') }
+  const recognised = changesUpTo(deps.trustLog.now(), managed.client.changes, recognisedIn(managed.client.metadata), recognisedIn(metadata))
+  const changes = { metadata, ...recognised, tokenHash: digestOfText(registrationAccessToken), entry: newId(deps.random, 'ent') }
   const { agent } = managed
   const client = agent ? await updateAgent(deps, managed.client, agent, changes) : await updateExternal(deps, managed, changes)
   return { client, registrationAccessToken }
@@ -80,7 +82,7 @@ async function readUpdate({ id, metadata: current, redirectHosts }: RegisteredCl
   return next
 }
 
-type Changes = Pick<ManagedClient['client'], 'metadata' | 'tokenHash'> & { readonly entry: EntryId }
+type Changes = Pick<ManagedClient['client'], 'metadata' | 'tokenHash' | 'changes'> & { readonly entry: EntryId }
 
 /** A name, a narrower ceiling and other keys are changed with the metadata. A key that is no longer listed is revoked. */
 async function updateAgent(

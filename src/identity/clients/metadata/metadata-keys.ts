@@ -24,6 +24,16 @@ export const keysOfMetadata = (
         ]
   })
 
+/** The parts of metadata by which people recognise a client. */
+export const recognisedIn = ({ client_name: name, redirect_uris: redirectUris, jwks }: ClientMetadata) => ({
+  name,
+  redirectUris,
+  keys: (jwks?.keys ?? []).flatMap((jwk) => {
+    const key = readPublicJwk(jwk)
+    return typeof key === 'string' ? [] : [key.jkt]
+  }),
+})
+
 /** The digest that a log entry carries for the metadata of a self-registered client: it commits to the keys, and to the epoch in which they were written. */
 export const metadataDigest = ({ id, epoch, metadata }: Pick<RegisteredClient, 'id' | 'epoch' | 'metadata'>): string =>
   digestOfJson({ id, epoch, keys: keysOfMetadata(metadata, epoch).map(({ jkt }) => jkt) })

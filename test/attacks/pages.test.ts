@@ -1,6 +1,8 @@
 // Attacks on the pages for people: by other sites, by other browsers, by strangers who write texts.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, hiddenFieldsOf, newBrowser, signedIn } from '../identity/people/browser.js'
+import { personWorld, push } from '../oauth/authorize/person-world.js'
+import { postForm } from '../oauth/requests.js'
 import { type Actor, type Registry, startRegistry } from '../registry.js'
 
 let registry: Registry
@@ -195,6 +197,21 @@ describe('open redirect', () => {
     const done = await victim.submit(await victim.follow(start), '/sign-in/confirm', { next: '//evil.example' })
     expect(new URL(done.location ?? '', registry.issuer).origin).toBe(registry.issuer)
   })
+})
+
+test('60 pushed requests a minute of one client, and of all public clients at one address; none is longer than 16 KB', async () => {
+  const world = await personWorld(registry)
+  const unknown = () => postForm(registry, '/oauth/par', { client_id: `cli_${'A'.repeat(22)}` })
+  for (const send of [unknown, () => push(registry, world)]) {
+    const statuses = (await Promise.all(Array.from({ length: 160 }, send))).map(({ status }) => status)
+    const accepted = statuses.filter((status) => status !== 429).length
+    // At most two instances count, and a bucket refills meanwhile
+    expect(accepted).toBeGreaterThanOrEqual(60)
+    expect(accepted).toBeLessThanOrEqual(135)
+  }
+  const other = await personWorld(registry)
+  expect((await push(registry, other)).status).toBe(201)
+  expect((await push(registry, other, { state: 's'.repeat(17_000) })).status).toBe(413)
 })
 
 test('a stranger cannot store sign-ins without bound', async () => {

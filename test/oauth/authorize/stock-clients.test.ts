@@ -68,6 +68,13 @@ test('openid-client pushes a request with DPoP, redeems the code, refreshes the 
     state: expectedState,
   }
   const back = await answered(await openid.buildAuthorizationUrlWithPAR(config, parameters, { DPoP: dpop }))
+  // Mix-up: the response of another server, or one without the name of its server (RFC 9207 §2.4)
+  for (const iss of ['https://evil.example', undefined]) {
+    const mixed = new URL(back)
+    if (iss === undefined) mixed.searchParams.delete('iss')
+    else mixed.searchParams.set('iss', iss)
+    await expect(openid.authorizationCodeGrant(config, mixed, { pkceCodeVerifier, expectedState })).rejects.toThrow(/iss/)
+  }
   const tokens = await openid.authorizationCodeGrant(config, back, { pkceCodeVerifier, expectedState }, undefined, { DPoP: dpop })
   expect(claimsOf(tokens.access_token)).toMatchObject({ aud: world.ocr.audience, act: { sub: world.client.agentId } })
   const refreshed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '', undefined, { DPoP: dpop })

@@ -16,6 +16,7 @@ const EXCHANGE = 'src/oauth/grants/token-exchange.ts'
 const RIGHTS = 'src/oauth/grants/rights.ts'
 const FAMILY_USE = 'src/oauth/families/use.ts'
 const CODES = ['test/oauth/grants/authorization-code.test.ts']
+const CLIENT_RULES = ['test/oauth/authorize/client-rules.test.ts']
 const AUTHORIZATION = ['test/conformance/authorization.test.ts']
 const SUBJECT = 'src/oauth/grants/subject.ts'
 const ISSUE = 'src/oauth/issue.ts'
@@ -1285,6 +1286,76 @@ export const MUTANTS = [
     'pending?.clientId === requesterOf(client) &&',
     '',
     AUTHORIZATION,
+  ],
+  [
+    'an organisation decides which external clients its people may allow',
+    'src/oauth/authorize/admin-approval.tsx',
+    "client.kind === 'external' && externalClients === 'admitted' && !(await",
+    "false && externalClients === 'admitted' && !(await",
+    CLIENT_RULES,
+  ],
+  [
+    'scopes of administrators need an approval',
+    'src/oauth/authorize/admin-approval.tsx',
+    'intersectNames<Scope>(adminScopes, scopes).length > 0',
+    'false',
+    CLIENT_RULES,
+  ],
+  [
+    'a token for a client is no admission',
+    'src/identity/clients/rules/rules.ts',
+    'if (use?.allowedAt !== undefined) return true',
+    'if (use) return true',
+    CLIENT_RULES,
+  ],
+  [
+    'an approval of a consent is for its rights',
+    'src/delegation/approvals/for-consent.ts',
+    'coversBounds(right.bounds, bounds)',
+    'true',
+    CLIENT_RULES,
+  ],
+  [
+    'an approval of a consent is good once',
+    'src/oauth/authorize/decision.ts',
+    '...(approval ? [takingConsentApproval(deps, approval, now)] : []),',
+    '',
+    CLIENT_RULES,
+  ],
+  [
+    'only administrators decide about consents',
+    'src/delegation/approvals/get.ts',
+    ': isAdminOf(caller, toOrg)',
+    ': caller.orgId === toOrg',
+    CLIENT_RULES,
+  ],
+  [
+    'a client that nobody trusts gets no error by a redirect',
+    'src/oauth/authorize/authorize-endpoint.ts',
+    '(isDirect ? errorToClient : untrustedErrorPage)',
+    'errorToClient',
+    CLIENT_RULES,
+  ],
+  [
+    'prompt=login wants a sign-in after the request',
+    'src/oauth/authorize/authorize-endpoint.ts',
+    'authAt > shownAt || signedInFor',
+    'authAt >= shownAt || signedInFor',
+    AUTHORIZATION,
+  ],
+  [
+    'a public client always gets the page',
+    'src/oauth/authorize/authorize-endpoint.ts',
+    '!isPushed || isPublic(asked.client) ||',
+    '!isPushed ||',
+    ['test/oauth/grants/public-client.test.ts'],
+  ],
+  [
+    'a client revokes its own tokens only',
+    'src/oauth/revoke-endpoint.ts',
+    'claims && presenterOf(claims) === client.id ?',
+    'claims ?',
+    ['test/oauth/grants/public-client.test.ts'],
   ],
   ['a request is answered once', 'src/oauth/authorize/pending.ts', 'pending.decidedAt === undefined &&', '', AUTHORIZATION],
   ['a token depends on its task', EXCHANGE, '...(task ? [task.dependencies] : []),', '', TOKENS],

@@ -73,7 +73,9 @@ test('openid-client pushes a request with DPoP, redeems the code, refreshes the 
     const mixed = new URL(back)
     if (iss === undefined) mixed.searchParams.delete('iss')
     else mixed.searchParams.set('iss', iss)
-    await expect(openid.authorizationCodeGrant(config, mixed, { pkceCodeVerifier, expectedState })).rejects.toThrow(/iss/)
+    await expect(openid.authorizationCodeGrant(config, mixed, { pkceCodeVerifier, expectedState })).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('"iss"') },
+    })
   }
   const tokens = await openid.authorizationCodeGrant(config, back, { pkceCodeVerifier, expectedState }, undefined, { DPoP: dpop })
   expect(claimsOf(tokens.access_token)).toMatchObject({ aud: world.ocr.audience, act: { sub: world.client.agentId } })

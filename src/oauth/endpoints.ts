@@ -7,10 +7,12 @@ import { type IntrospectDeps, introspectEndpoint } from './introspect-endpoint.j
 import { type MetadataDeps, metadataEndpoints } from './metadata-endpoint.js'
 import { type RegistrationDeps, registrationEndpoints } from './registration/endpoints.js'
 import { type RevokeDeps, revokeEndpoint } from './revoke-endpoint.js'
+import { type SessionTokenDeps, sessionTokenEndpoint } from './session/token-endpoint.js'
 import { type TokenEndpointDeps, tokenEndpoint } from './token-endpoint.js'
 
 export const oauthEndpoints = (
   deps: TokenEndpointDeps &
+    SessionTokenDeps &
     IntrospectDeps &
     RevokeDeps &
     RegistrationDeps &
@@ -25,6 +27,7 @@ export const oauthEndpoints = (
   ...devicePages(deps),
   ...authorizeEndpoints(deps),
   tokenEndpoint(deps),
+  sessionTokenEndpoint(deps),
   introspectEndpoint(deps),
   revokeEndpoint(deps),
   ...registrationEndpoints(deps),

@@ -125,6 +125,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     introduction_id: decision.introductionId,
     consent_id: decision.person?.consentId,
     auth_time: decision.person?.authAt,
+    sid: decision.sessionId,
     allowed_tools: decision.tools && [...decision.tools],
     allowed_resources: decision.resources && [...decision.resources],
     delegation: decision.delegation,

@@ -1,7 +1,7 @@
 import type { TakenApproval } from '../delegation/approvals/require.js'
 import type { Client, ExternalClient } from '../identity/clients/client.js'
 import type { Act } from '../protocol/claims.js'
-import type { ActorId, Audience, IntroductionId, Jkt, OrgId, SubjectId, TaskId, TokenId } from '../protocol/ids.js'
+import type { ActorId, Audience, IntroductionId, Jkt, OrgId, SessionId, SubjectId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Delegation, Right, Scope } from '../protocol/rights.js'
 import type { Dependencies } from '../protocol/standing.js'
 import type { Operation } from '../storage/storage.js'
@@ -44,6 +44,8 @@ export interface TokenDecision {
   readonly creation?: (TaskCreation & { readonly by: AuthenticatedClient }) | undefined
   readonly introductionId?: IntroductionId | undefined
   readonly person?: TokenPerson | undefined
+  /** The session of the page that gets the token. */
+  readonly sessionId?: SessionId | undefined
   /** Further operations of the token's commit. If one cannot be done, the request is decided again. */
   readonly alongside?: readonly Operation[] | undefined
   readonly tools?: readonly string[] | undefined

@@ -13,6 +13,7 @@ import {
   MemberId,
   OrgId,
   PersonId,
+  SessionId,
   SubjectId,
   TaskId,
   TokenId,
@@ -90,6 +91,8 @@ export const AccessTokenClaims = z.object({
   consent_id: ConsentId.optional(),
   /** Of a root token for a person: when the person signed in. */
   auth_time: z.int().optional(),
+  /** Of a root token that a page got: the session, with which the token ends. */
+  sid: SessionId.optional(),
   allowed_tools: Names.optional(),
   allowed_resources: Names.optional(),
   delegation: Delegation.optional(),

@@ -21,6 +21,7 @@ export type HandleKind =
   | 'lnk'
   | 'cns'
   | 'fam'
+  | 'ses'
   | 'ver'
 
 /** Accepts every kind: handles of a kind that only a newer build knows must work like all others. */

@@ -53,6 +53,22 @@ export function requireForm(request: HttpRequest, issuer: string, use: FormUse, 
   return form
 }
 
+/** The purpose of the token that a page carries for its script, and the header in which the script sends it. */
+const SCRIPT_PURPOSE = 'script'
+const SCRIPT_HEADER = 'x-csrf-token'
+
+/** The token of the scripts of a page, in the head of the page. */
+export const ScriptToken = ({ formKey }: Pick<FormUse, 'formKey'>) => (
+  <meta name="csrf-token" content={formTokenOf({ formKey, purpose: SCRIPT_PURPOSE })} />
+)
+
+/** Refuses a request that a script of a page of this session did not send. */
+export function requireScriptRequest(request: HttpRequest, issuer: string, formKey: string): void {
+  requireSameOrigin(request, issuer)
+  if (!equalTexts(String(request.headers[SCRIPT_HEADER] ?? ''), formTokenOf({ formKey, purpose: SCRIPT_PURPOSE })))
+    refuse('csrf', `send the token of the page (<meta name="csrf-token">) in the header ${SCRIPT_HEADER}`)
+}
+
 /** Refuses a request that a browser did not send from a page of this registry. Every browser sends `Origin` with a POST. */
 function requireSameOrigin({ headers }: Pick<HttpRequest, 'headers'>, issuer: string): void {
   const site = headers['sec-fetch-site']

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { renderToString } from 'preact-render-to-string'
 import type { HttpResponse } from '../route.js'
 import { Foreign } from './foreign.js'
-import { Form } from './form.js'
+import { Form, ScriptToken } from './form.js'
 import { html } from './html.js'
 import { STYLE_PATH } from './style.js'
 
@@ -47,6 +47,7 @@ function Document({
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>{`${title} – Credence`}</title>
         <link rel="stylesheet" href={STYLE_PATH} />
+        {viewer && <ScriptToken formKey={viewer.formKey} />}
         {scripts.map((src) => (
           <script key={src} type="module" src={src} />
         ))}

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import { sessionCookie } from '../../http/pages/cookies.js'
@@ -6,6 +7,7 @@ import { errorPage } from '../../http/pages/error-page.js'
 import { requireForm } from '../../http/pages/form.js'
 import { seeOther } from '../../http/pages/html.js'
 import type { HttpRequest, HttpResponse, Route } from '../../http/route.js'
+import { endSession } from './end-session.js'
 import { findSession, type PersonCaller } from './session.js'
 import { HOME, type SignInDeps, toSignIn } from './sign-in.js'
 
@@ -62,9 +64,6 @@ export const personForm = (
 /** Ends the session of the browser. */
 export const signOutRoute = (deps: SignInDeps): Route =>
   personForm(deps, '/sign-out', { purpose: 'sign-out' }, async (person) => {
-    await deps.storage.commit([
-      deps.people.sessions.taking(person.sessionId, {}),
-      deps.audit.recording({ orgId: person.orgId, actor: person.id, action: 'sessions.end', outcome: 'done', subject: person.sessionId }),
-    ])
+    await endSession(deps, person.sessionId, deps.audit.recording(auditDraft(person, 'sessions.end', { subject: person.sessionId })))
     return seeOther('/sign-in', [sessionCookie(deps.issuer).clear()])
   })

@@ -2,14 +2,14 @@ import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { MemberId, type SessionId } from '../../protocol/ids.js'
-import type { Storage } from '../../storage/storage.js'
+import { type Storage } from '../../storage/storage.js'
 import { codeStands } from '../keys/one-time-code.js'
 import { type ManageMemberDeps, requireMember } from '../members/authority.js'
+import { endSession as endSessionById } from './end-session.js'
 import type { PeopleStore, Session } from './store.js'
 
 export interface SessionsDeps extends ManageMemberDeps {
   readonly people: PeopleStore
-  readonly storage: Pick<Storage, 'commit'>
 }
 
 /** A session of a browser, as its person and the administrators see it. */
@@ -64,13 +64,10 @@ export async function endAllSessions(deps: SessionsDeps, caller: Caller, memberI
 
 /** Ends sessions one by one, because another request may end one of them at the same time. */
 async function end(deps: SessionsDeps, caller: Caller, sessions: readonly Session[]): Promise<number> {
-  const committed = await Promise.all(
+  const ended = await Promise.all(
     sessions.map(({ id, orgId }) =>
-      deps.storage.commit([
-        deps.people.sessions.taking(id, {}),
-        deps.audit.recording(auditDraft(caller, 'sessions.end', { orgId, subject: id })),
-      ]),
+      endSessionById(deps, id, deps.audit.recording(auditDraft(caller, 'sessions.end', { orgId, subject: id }))),
     ),
   )
-  return committed.filter(({ ok }) => ok).length
+  return ended.filter(Boolean).length
 }

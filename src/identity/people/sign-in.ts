@@ -13,6 +13,7 @@ import { stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Client } from '../clients/client.js'
 import { codeStands, findByCode } from '../keys/one-time-code.js'
+import { endingOfSession } from './end-session.js'
 import { IDLE_SECONDS, type SessionDeps } from './session.js'
 import type { Session, SignIn, SignInGrant } from './store.js'
 
@@ -122,24 +123,27 @@ export async function signIn(
     expiresAt: now + IDLE_SECONDS,
   }
   const { sessions, signIns } = deps.people
-  const earlier = await earlierSessions(deps, request, grant.memberId)
+  const earlier = (await earlierSessions(deps, request, grant.memberId)).map((one) => endingOfSession(deps, one))
   const row = { orgId: client.orgId, actor: grant.memberId, action: 'sessions.create', outcome: 'done', subject: session.id } as const
-  const committed = await deps.storage.commit([
-    ...(consuming === undefined ? [] : [signIns.taking(consuming, {})]),
-    sessions.inserting(session),
-    ...earlier.map((id) => sessions.taking(id, {})),
-    deps.audit.recording({ ...row, facts: { amr: grant.amr.join(' ') } }),
-  ])
-  if (!committed.ok) refuse('conflict', 'the sign-in was completed in another tab, or could not be saved; begin again')
+  await deps.trustLog.end({
+    type: 'record.changed',
+    ends: earlier.flatMap(({ ends }) => ends),
+    operations: [
+      ...(consuming === undefined ? [] : [signIns.taking(consuming, {})]),
+      sessions.inserting(session),
+      ...earlier.map(({ operation }) => operation),
+      deps.audit.recording({ ...row, facts: { amr: grant.amr.join(' ') } }),
+    ],
+  })
   await deps.trustLog.requireStillStanding(barrier, [...client.dependencies.handles, ...grant.dependsOn])
   const cookies = [sessionCookie(deps.issuer).set(`${session.id}.${secret}`, SESSION_SECONDS), signInCookie(deps.issuer).clear()]
   return seeOther(returnTo ?? HOME, cookies)
 }
 
 /** The sessions that a new one ends: that of the same browser, and the oldest past MAX_SESSIONS. */
-async function earlierSessions({ people, issuer }: SignInDeps, request: HttpRequest, memberId: MemberId): Promise<readonly string[]> {
+async function earlierSessions({ people, issuer }: SignInDeps, request: HttpRequest, memberId: MemberId): Promise<readonly Session[]> {
   const ofBrowser = await findByCode(sessionCookie(issuer).read(request) ?? '', people.sessions.get)
   const { items } = await people.sessions.find('member', { where: { memberId }, limit: 100 })
   const others = items.filter(({ id }) => id !== ofBrowser?.id)
-  return [...(ofBrowser ? [ofBrowser] : []), ...others.slice(0, Math.max(0, others.length - MAX_SESSIONS + 1))].map(({ id }) => id)
+  return [...(ofBrowser ? [ofBrowser] : []), ...others.slice(0, Math.max(0, others.length - MAX_SESSIONS + 1))]
 }

@@ -25,6 +25,8 @@ export const Session = SignInGrant.extend({
   /** Digest of the page that sent the person to the sign-in. So the sign-in came after that page, also within the same second. */
   signedInFor: z.string().length(43).optional(),
   usedAt: z.int(),
+  /** Handle of kind `ses:` on which the tokens of the session depend. Absent before the first. */
+  tokensHandle: Handle.optional(),
   /** The `User-Agent` of the browser, for the list of a person's sessions. */
   browser: z.string().max(256),
   /** Absolute end. */

@@ -71,8 +71,14 @@ export async function authenticateToken(
   return { ...callerOf(claims, client, dependencies), jkt: proof.jkt, barrier }
 }
 
+/** What a session depends on besides the member: the key, passkey or account that opened it, and the issuer of the account. */
+const OPENS_SESSION = /^(?:key|lnk|iss):/
+
 function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Dependencies): Omit<TokenCaller, 'jkt' | 'barrier'> {
-  const keyHandles = claims.standing.dependsOn.filter((handle) => client.keys.some((key) => key.handle === handle))
+  // The passkey or account by which a session was opened is no key of the client
+  const keyHandles = claims.standing.dependsOn.filter(
+    (handle) => client.keys.some((key) => key.handle === handle) || (claims.sid !== undefined && OPENS_SESSION.test(handle)),
+  )
   return {
     kind: client.kind,
     id: client.id,

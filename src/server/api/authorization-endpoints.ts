@@ -80,4 +80,18 @@ export const AUTHORIZATION_ENDPOINTS: readonly HttpEndpoint[] = [
     response: { type: 'text/html', schema: z.string() },
     reasons: ['invalid_request_uri', 'bad_input', 'csrf', 'conflict', 'standing_unknown'],
   },
+  {
+    method: 'POST',
+    path: '/session/token',
+    tag: 'OAuth',
+    summary:
+      'A root token of the person for a page of this registry: 300 s, bound to the key of the DPoP proof, ended with the session (`sid`). The header `X-CSRF-Token` has the content of `<meta name="csrf-token">` of a page.',
+    caller: 'pages of this registry, with the cookie of a session',
+    source: 'RFC 9449 §5',
+    response: {
+      type: 'application/json',
+      schema: z.object({ access_token: z.string(), token_type: z.literal('DPoP'), expires_in: z.int(), scope: z.string() }),
+    },
+    reasons: ['login_required', 'csrf', 'invalid_dpop_proof', 'use_dpop_nonce', 'rate_limited', 'unavailable', 'standing_unknown'],
+  },
 ]

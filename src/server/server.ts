@@ -1,14 +1,9 @@
-import { cosignerNameOf } from '../credentials/checkpoint.js'
-import { approvalPages } from '../delegation/approvals/account-pages.js'
-import { consentPages } from '../delegation/consents/account-pages.js'
 import { runMatching } from '../delegation/introductions/capability/match.js'
-import { taskForms } from '../delegation/tasks/account-section.js'
 import { runUseCounting } from '../delegation/uses/schedule.js'
 import { runWebhookDelivery } from '../delegation/webhooks/deliver.js'
 import { refuse } from '../errors.js'
 import type { TokenCaller } from '../http/caller.js'
 import { startHealthServer } from '../http/health.js'
-import { landingPage } from '../http/landing-page.js'
 import type { HttpRequest } from '../http/route.js'
 import { type HttpServer, startHttp } from '../http/server.js'
 import { staleIfError } from '../http/stale-if-error.js'
@@ -18,31 +13,21 @@ import type { TrpcContext } from '../http/trpc/procedures.js'
 import { reconnectElsewhere, serveUpgrades, type UpgradeHandler } from '../http/websocket.js'
 import { ensureFirstCode } from '../identity/members/first-code.js'
 import { runNamespaceChecks } from '../identity/namespaces/schedule.js'
-import { accountForms } from '../identity/people/account-sections.js'
-import { signInPages } from '../identity/people/sign-in-pages.js'
-import { youPage } from '../identity/people/you-page.js'
 import type { Log } from '../lib/log.js'
 import { authenticateToken } from '../oauth/client-auth/authenticate.js'
-import { oauthEndpoints } from '../oauth/endpoints.js'
 import { FEED_PROTOCOL, type ServerMessage } from '../protocol/log/feed.js'
 import { stands } from '../protocol/standing.js'
-import { ardEndpoints } from '../registry/ard/endpoints.js'
-import { cardEndpoints } from '../registry/cards/endpoints.js'
 import { runFreshnessChecks } from '../registry/cards/freshness/schedule.js'
 import { reindexOutdatedCards } from '../registry/cards/search-rows/reindex.js'
 import { serveFeed } from '../revocations/feed-socket.js'
-import { jwksEndpoint } from '../signing-keys/jwks-endpoint.js'
-import { type CosignedOrigin, cosignEndpoints } from '../trust-log/cosignatures/witness-endpoint.js'
-import { logEndpoints } from '../trust-log/proofs/log-endpoints.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
-import { witnessRoutes } from '../trust-log/witness/serve.js'
+import { type EndpointDeps, endpointsOf } from './endpoints.js'
 import { runMaintenance } from './maintenance.js'
 import { metricsText, probeStore, readinessWarnings, whyNotAlive, whyNotReady } from './readiness.js'
 import { newRouter } from './router.js'
 import { type Services, startServices } from './services.js'
-import type { ServiceDeps } from './stores.js'
 
-interface ServerDeps extends ServiceDeps {
+interface ServerDeps extends EndpointDeps {
   readonly host: string
   /** A further address to listen on. */
   readonly alsoHost?: string
@@ -54,10 +39,6 @@ interface ServerDeps extends ServiceDeps {
   readonly trustedProxies?: readonly string[]
   /** `daily` repeats the checks of cards (`cards.checkFreshness`). Default: `off`. */
   readonly freshness?: 'off' | 'daily'
-  /** Issuers of the registries whose witness this registry is. */
-  readonly witnessFor?: readonly string[]
-  /** The logs whose checkpoints this registry cosigns (C2SP tlog-witness). */
-  readonly cosignFor?: readonly CosignedOrigin[]
 }
 
 export interface RunningServer {
@@ -150,33 +131,12 @@ async function serveCallers(
   const { issuer, host, alsoHost, port, clock, random, log, origins = [], trustedProxies = [] } = deps
   const { trustLog, revocationSignals } = services
   const router = newRouter(services)
-  const endpoints = [
-    landingPage(services),
-    ...signInPages(services),
-    youPage(services, services.accountSections),
-    ...accountForms(services),
-    ...taskForms(services),
-    ...consentPages(services),
-    ...approvalPages(services),
-    ...oauthEndpoints(services),
-    jwksEndpoint(services),
-    ...cardEndpoints(services),
-    ...ardEndpoints(services),
-    ...logEndpoints(services),
-    ...witnessRoutes(deps),
-    ...cosignEndpoints({
-      ...deps,
-      name: cosignerNameOf(issuer),
-      signer: () => services.keyRing.signer('witness'),
-      origins: deps.cosignFor ?? [],
-    }),
-  ]
   const http = await startHttp({
     issuer,
     host,
     ...(alsoHost !== undefined && { alsoHost }),
     port,
-    routes: staleIfError(endpoints, { clock, ended: trustLog.ended, onApplied: trustLog.onApplied }),
+    routes: staleIfError(endpointsOf(deps, services), { clock, ended: trustLog.ended, onApplied: trustLog.onApplied }),
     trpc: trpcOverHttp({ router, createContext: (request) => contextOf(services, log, request) }),
     trustedProxies,
     origins,

@@ -45,12 +45,16 @@ export async function addAuthenticator(context: BrowserContext, page: Page): Pro
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** Saves the picture of a page for the documentation, with CREDENCE_SCREENSHOTS=1. */
+const MAX_PICTURE_BYTES = 60 * 1024
+
+/** Saves the picture of a page for the documentation (`npm run screenshots`). */
 export async function picture(page: Page, name: string): Promise<void> {
   if (process.env.CREDENCE_SCREENSHOTS !== '1') return
-  await page.setViewportSize({ width: 720, height: 480 })
+  const [width, height] = [560, 560]
+  await page.setViewportSize({ width, height })
   await page.emulateMedia({ colorScheme: 'light' })
-  await page.screenshot({ path: new URL(`../docs/images/${name}.png`, import.meta.url).pathname })
+  const path = new URL(`../docs/images/${name}.png`, import.meta.url).pathname
+  expect((await page.screenshot({ path })).length, name).toBeLessThan(MAX_PICTURE_BYTES)
 }
 
 /** WCAG 2.2 AA, in both colour schemes and at 360 px, where nothing may need scrolling in two directions. */

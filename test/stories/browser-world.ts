@@ -8,8 +8,11 @@ import { type OAuthResponse, proofOf, tokenRequest } from '../oauth/requests.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 
+/** Pictures for the documentation show harmless texts. */
+export const TAKES_PICTURES = process.env.CREDENCE_SCREENSHOTS === '1'
+
 /** Texts with which a stranger would inject something into a page, or disturb it. */
-export const HOSTILE = [
+const HOSTILE = [
   '<script>window.injected=1</script>',
   '"><img src=x onerror="window.injected=1">',
   "'-window.injected=1-'",
@@ -21,6 +24,9 @@ export const HOSTILE = [
   '\u202EgnP.exe\u2066',
   `${'w'.repeat(120)}`,
 ].join(' ')
+
+/** A text that somebody else wrote, with what a stranger would add to it. */
+export const foreign = (text: string, max: number): string => (TAKES_PICTURES ? text : `${text} ${HOSTILE}`.slice(0, max))
 
 export interface BrowserWorld extends AsyncDisposable {
   readonly registry: Registry
@@ -45,26 +51,35 @@ const listen = async (server: Server): Promise<string> => {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const SCOPES = ['files:read', 'files:list', 'files:find', 'files:write']
+const WORDS = {
+  'files:read': 'Read your files',
+  'files:list': 'See the names of your files',
+  'files:find': 'Search your files',
+  'files:write': 'Change your files',
+}
+const SCOPES = Object.keys(WORDS)
 
 export async function startBrowserWorld(): Promise<BrowserWorld> {
   const registry = await startRegistry({ localhost: true, clock: runningClock(), servers: 1 })
-  const acme = await registry.organisation(`Acme ${HOSTILE}`.slice(0, 100))
+  const acme = await registry.organisation(foreign('Acme', 100))
   const operator = await registry.agent({ registeredBy: acme, name: 'server of the files' })
   let feed: Feed | undefined
   const resource = createServer((request, response) => protect(request, response, () => response.end('a file')))
   const publicUrl = await listen(resource)
   const uri = `${publicUrl}/files`
-  const words = (scope: string) => `${scope} ${HOSTILE}`.slice(0, 256)
-  const scopes = SCOPES.map((scope) => ({ scope, words: words(scope), ...(scope === 'files:write' && { approval: 'organisation' }) }))
+  const scopes = Object.entries(WORDS).map(([scope, words]) => ({
+    scope,
+    words: foreign(words, 256),
+    ...(scope === 'files:write' && { approval: 'organisation' }),
+  }))
   const policy = { mode: 'open', people: 'any' }
-  await acme.mutate('resources.register', { uri, name: `Files ${HOSTILE}`.slice(0, 128), scopes, policy, operatorAgentId: operator.agentId })
+  await acme.mutate('resources.register', { uri, name: foreign('Files of Acme', 128), scopes, policy, operatorAgentId: operator.agentId })
   feed = await operator.subscribe()
   const protect = guard(createVerifier({ issuer: registry.issuer, resource: uri, publicUrl, standing: feed, clock: registry.clock }), 'any')
   const application = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<title>Back</title>Back'))
   const redirectUri = `${await listen(application)}/callback`
   const rights = SCOPES.map((scope) => ({ audience: uri, scope }))
-  const client = await registry.agent({ registeredBy: acme, name: `Planner ${HOSTILE}`.slice(0, 128), ceiling: { rights } })
+  const client = await registry.agent({ registeredBy: acme, name: foreign('Planner', 128), ceiling: { rights } })
   await acme.mutate('agents.change', { agentId: client.agentId, redirectUris: [redirectUri] })
   // Only the client takes part in a pushed request and its redemption
   const world = { client, ocr: client } as unknown as PersonWorld

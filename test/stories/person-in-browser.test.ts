@@ -8,7 +8,7 @@ import { newHandle } from '../../src/protocol/handles.js'
 import { newId } from '../../src/protocol/ids.js'
 import { endpointsOf } from '../../src/server/endpoints.js'
 import { addAuthenticator, expectAccessible, hasChromium, launchChromium, picture } from '../chromium.js'
-import { type BrowserWorld, HOSTILE, startBrowserWorld } from './browser-world.js'
+import { type BrowserWorld, foreign, startBrowserWorld } from './browser-world.js'
 
 let world: BrowserWorld
 let chromium: Chromium
@@ -75,7 +75,7 @@ async function tabTo(shown: Page, text: string): Promise<void> {
 
 async function askForApproval(): Promise<string> {
   const { body } = await world.ownToken({ scope: 'files:write' })
-  const asked = { bindingToken: body.access_request.binding_token, purpose: HOSTILE.slice(0, 512) }
+  const asked = { bindingToken: body.access_request.binding_token, purpose: foreign('File the invoices of March', 512) }
   return (await world.client.mutate<{ approvalId: string }>('approvals.request', asked)).approvalId
 }
 
@@ -113,6 +113,7 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     await page.click('main button')
     expect(await heading(page)).toBe('Join an organisation')
     await check(page)
+    await picture(page, 'invitation')
     await page.click('text=Create a passkey')
     await page.waitForURL('**/you')
     expect(await page.textContent('header')).toContain('Signed in as Pia')
@@ -121,6 +122,7 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     await page.reload()
     await page.click('text=Decide')
     await check(page)
+    await picture(page, 'approval')
     await page.click('text=Approve what is ticked')
     await page.waitForURL('**/you/approvals')
     await check(page)
@@ -132,6 +134,7 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     await page.goto(await world.authorizationUrl())
     expect(await heading(page)).toBe('Allow an application to act for you')
     await check(page)
+    await picture(page, 'consent')
     await page.uncheck('input[name=right][value$="files:find"]')
     await page.click('text=Allow what is ticked')
     const wide = await world.redeem(await codeIn(page))
@@ -140,8 +143,10 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
 
     await page.goto(`${world.registry.issuer}/you`)
     await check(page)
+    await picture(page, 'you')
     await page.click('text=Show or change')
     await check(page)
+    await picture(page, 'change-consent')
     await page.uncheck('input[name=scope][value="files:list"]')
     await page.click('text=Keep only what is ticked')
     expect(await millisecondsUntilRefused(wide.body.access_token)).toBeLessThan(1000)
@@ -190,6 +195,7 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     await other.click('text=Sign out everywhere')
     await other.waitForURL('**/sign-in')
     await check(other)
+    await picture(other, 'sign-in')
     await opened.goto(`${world.registry.issuer}/you`)
     expect(await heading(opened)).toBe('Sign in')
 
@@ -231,6 +237,13 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     const issuer = { id, orgId: world.acme.orgId, handle: newHandle(systemRandom, 'iss'), url: 'http://127.0.0.1:9/idp' }
     const more = { clientId: 'credence', authorizationOrigin: 'http://127.0.0.1:9', grantedBy: [], createdAt: 1 }
     await peopleStore(world.registry).issuers.insert({ ...issuer, ...more })
+    // Agents and tasks with hostile texts
+    await world.acme.tasks.create({ description: foreign('Tidy up', 1024) })
+    const { context, opened } = await open()
+    await asAdministrator(opened)
+    seen.delete('/you')
+    await check(opened)
+    await context.close()
     for (const path of ['/', `/sign-in/${id}`, `/sign-in/${id}/callback`]) {
       await page.goto(world.registry.issuer + path)
       await check(page)

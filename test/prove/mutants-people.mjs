@@ -4,6 +4,12 @@ const PAGES = ['test/attacks/pages.test.ts']
 const SIGN_IN = ['test/identity/people/sign-in.test.ts']
 const PASSKEYS = ['test/identity/people/passkeys.test.ts']
 const UPSTREAM = ['test/identity/people/upstream.test.ts']
+const ACCOUNT = ['test/identity/people/account.test.ts']
+const SESSION_TOKEN = ['test/oauth/session/token-endpoint.test.ts']
+const CONSENT_PAGES = 'src/delegation/consents/account-pages.tsx'
+const BOUNDS_FORM = 'src/delegation/pages/bounds-form.tsx'
+const END_SESSION = 'src/identity/people/end-session.ts'
+const SESSION_ENDPOINT = 'src/oauth/session/token-endpoint.ts'
 const FORM = 'src/http/pages/form.tsx'
 const SESSION = 'src/identity/people/session.ts'
 const CEREMONY = 'src/identity/people/passkeys/ceremony.ts'
@@ -61,8 +67,23 @@ export const PEOPLE_MUTANTS = [
   [
     'only accounts of the rule join',
     UPSTREAM_SIGN_IN,
-    "    return refuse('code_invalid', 'this account may not sign in; ask an administrator of your organisation')\n  const { id",
-    '    void 0\n  const { id',
+    '  if (!mayJoin(issuer, claims)) return refuseAccount()\n',
+    '',
     UPSTREAM,
   ],
+  ['an invitation is redeemed once by accounts', UPSTREAM_SIGN_IN, ', deps.members.invitations.taking(id, { codeHash })]', ']', UPSTREAM],
+  ['an invitation is no second membership of an account', UPSTREAM_SIGN_IN, 'if (known && upstream.invitation)', 'if (false)', UPSTREAM],
+  [
+    'the invitation of an account still stands',
+    UPSTREAM_SIGN_IN,
+    'await requireOpenInvitation(deps, await deps.members.invitations.get(invitation.id), now)',
+    '(await deps.members.invitations.get(invitation.id)) ?? refuseAccount()',
+    UPSTREAM,
+  ],
+  ['a page of a consent is for its person', CONSENT_PAGES, 'view.memberId === person.id ?', 'true ?', ACCOUNT],
+  ['a box that the page did not have is refused', BOUNDS_FORM, 'if (!values.some((value) => value === one))', 'if (false)', ACCOUNT],
+  ['the boxes of a page narrow', BOUNDS_FORM, '...(keptScopes.length < scopes.length && { scopes: keptScopes }),', '', ACCOUNT],
+  ['a token of a session ends with it', END_SESSION, 'tokensHandle === undefined ? []', 'true ? []', SESSION_TOKEN],
+  ['a session remembers the handle of its tokens', SESSION_ENDPOINT, '    alongside: [deps', '    alongside: true ? [] : [deps', SESSION_TOKEN],
+  ['a page sends its token for a script', FORM, 'if (!equalTexts(String(request.headers[SCRIPT_HEADER] ?? \'\')', 'if (false && !equalTexts(String(request.headers[SCRIPT_HEADER] ?? \'\')', SESSION_TOKEN],
 ]

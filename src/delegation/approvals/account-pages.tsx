@@ -133,6 +133,7 @@ async function approvalPage(deps: ApprovalPagesDeps, person: PersonCaller, reque
           <Form action={`${APPROVALS}/${subject}/approve`} formKey={person.formKey} purpose="approvals.approve" subject={subject}>
             {/* The person chooses again, at most what was approved */}
             {view.kind !== 'consent' && <BoundsBoxes bounds={requested} wordsOf={wordsOf} />}
+            {view.kind === 'token' && <p class="hint">The approval is good for one token, within an hour.</p>}
             <button type="submit">{view.kind === 'consent' ? 'Approve' : 'Approve what is ticked'}</button>
           </Form>
           <Form action={`${APPROVALS}/${subject}/deny`} formKey={person.formKey} purpose="approvals.deny" subject={subject}>

@@ -21,13 +21,13 @@ import { runFreshnessChecks } from '../registry/cards/freshness/schedule.js'
 import { reindexOutdatedCards } from '../registry/cards/search-rows/reindex.js'
 import { serveFeed } from '../revocations/feed-socket.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
-import { type EndpointDeps, endpointsOf } from './endpoints.js'
+import { type RouteDeps, servedRoutes } from './api/served-routes.js'
 import { runMaintenance } from './maintenance.js'
 import { metricsText, probeStore, readinessWarnings, whyNotAlive, whyNotReady } from './readiness.js'
 import { newRouter } from './router.js'
 import { type Services, startServices } from './services.js'
 
-interface ServerDeps extends EndpointDeps {
+interface ServerDeps extends RouteDeps {
   readonly host: string
   /** A further address to listen on. */
   readonly alsoHost?: string
@@ -136,7 +136,7 @@ async function serveCallers(
     host,
     ...(alsoHost !== undefined && { alsoHost }),
     port,
-    routes: staleIfError(endpointsOf(deps, services), { clock, ended: trustLog.ended, onApplied: trustLog.onApplied }),
+    routes: staleIfError(servedRoutes(deps, services), { clock, ended: trustLog.ended, onApplied: trustLog.onApplied }),
     trpc: trpcOverHttp({ router, createContext: (request) => contextOf(services, log, request) }),
     trustedProxies,
     origins,

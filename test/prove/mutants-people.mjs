@@ -64,13 +64,7 @@ export const PEOPLE_MUTANTS = [
     '[organisation.handle]) ? issuer',
     UPSTREAM,
   ],
-  [
-    'only accounts of the rule join',
-    UPSTREAM_SIGN_IN,
-    '  if (!mayJoin(issuer, claims)) return refuseAccount()\n',
-    '',
-    UPSTREAM,
-  ],
+  ['only accounts of the rule join', UPSTREAM_SIGN_IN, '  if (!mayJoin(issuer, claims)) return refuseAccount()\n', '', UPSTREAM],
   ['an invitation is redeemed once by accounts', UPSTREAM_SIGN_IN, ', deps.members.invitations.taking(id, { codeHash })]', ']', UPSTREAM],
   ['an invitation is no second membership of an account', UPSTREAM_SIGN_IN, 'if (known && upstream.invitation)', 'if (false)', UPSTREAM],
   [
@@ -84,6 +78,18 @@ export const PEOPLE_MUTANTS = [
   ['a box that the page did not have is refused', BOUNDS_FORM, 'if (!values.some((value) => value === one))', 'if (false)', ACCOUNT],
   ['the boxes of a page narrow', BOUNDS_FORM, '...(keptScopes.length < scopes.length && { scopes: keptScopes }),', '', ACCOUNT],
   ['a token of a session ends with it', END_SESSION, 'tokensHandle === undefined ? []', 'true ? []', SESSION_TOKEN],
-  ['a session remembers the handle of its tokens', SESSION_ENDPOINT, '    alongside: [deps', '    alongside: true ? [] : [deps', SESSION_TOKEN],
-  ['a page sends its token for a script', FORM, 'if (!equalTexts(String(request.headers[SCRIPT_HEADER] ?? \'\')', 'if (false && !equalTexts(String(request.headers[SCRIPT_HEADER] ?? \'\')', SESSION_TOKEN],
+  [
+    'a session remembers the handle of its tokens',
+    SESSION_ENDPOINT,
+    '    alongside: [deps',
+    '    alongside: true ? [] : [deps',
+    SESSION_TOKEN,
+  ],
+  [
+    'a page sends its token for a script',
+    FORM,
+    "if (!equalTexts(String(request.headers[SCRIPT_HEADER] ?? '')",
+    "if (false && !equalTexts(String(request.headers[SCRIPT_HEADER] ?? '')",
+    SESSION_TOKEN,
+  ],
 ]

@@ -91,7 +91,12 @@ export async function startBrowserWorld(): Promise<BrowserWorld> {
     redirectUri,
     invite: async (role) => (await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role })).code,
     authorizationUrl: async (more = {}) => {
-      const pushed = await push(registry, world, { redirect_uri: redirectUri, resource: uri, scope: 'files:read files:list files:find', ...more })
+      const pushed = await push(registry, world, {
+        redirect_uri: redirectUri,
+        resource: uri,
+        scope: 'files:read files:list files:find',
+        ...more,
+      })
       const query = new URLSearchParams({ client_id: client.agentId, request_uri: pushed.body.request_uri })
       return `${registry.issuer}/oauth/authorize?${query}`
     },

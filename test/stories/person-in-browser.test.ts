@@ -6,7 +6,7 @@ import { peopleStore } from '../../src/identity/people/store.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { newHandle } from '../../src/protocol/handles.js'
 import { newId } from '../../src/protocol/ids.js'
-import { endpointsOf } from '../../src/server/endpoints.js'
+import { servedRoutes } from '../../src/server/api/served-routes.js'
 import { addAuthenticator, expectAccessible, hasChromium, launchChromium, picture } from '../chromium.js'
 import { type BrowserWorld, foreign, startBrowserWorld } from './browser-world.js'
 
@@ -23,7 +23,7 @@ const stub: unknown = new Proxy(() => stub, {
   get: (_, name) => (name === 'issuer' ? 'http://localhost:1' : name === Symbol.iterator ? [][Symbol.iterator] : stub),
 })
 /** The paths of all pages, from the table of routes. */
-const PAGES = endpointsOf({ storage: stub, issuer: 'http://localhost:1' } as never, stub as never)
+const PAGES = servedRoutes({ storage: stub, issuer: 'http://localhost:1' } as never, stub as never)
   .filter(({ method, errorBody, path }) => method === 'GET' && (errorBody === errorPage || path === '/'))
   .map(({ path }) => path)
   .sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
@@ -44,7 +44,10 @@ async function check(shown: Page): Promise<void> {
 async function open(options: object = {}): Promise<{ context: BrowserContext; opened: Page }> {
   const context = await chromium.newContext(options)
   const opened = await context.newPage()
-  opened.on('console', (message) => message.type() === 'error' && /Content Security Policy/.test(message.text()) && troubles.push(message.text()))
+  opened.on(
+    'console',
+    (message) => message.type() === 'error' && /Content Security Policy/.test(message.text()) && troubles.push(message.text()),
+  )
   opened.on('pageerror', (error) => troubles.push(String(error)))
   opened.on('request', (request) => new URL(request.url()).hostname.includes('evil') && troubles.push(request.url()))
   opened.on('dialog', (dialog) => troubles.push(dialog.message()))
@@ -252,4 +255,3 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     expect(troubles).toEqual([])
   })
 })
-

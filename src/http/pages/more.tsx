@@ -1,7 +1,7 @@
 import type { HttpRequest } from '../route.js'
 
 /** Number of items on a page of a list. */
-export const PAGE_ITEMS = 20
+const PAGE_ITEMS = 20
 
 /** The part of a list that the address of a page names. */
 export const pageIn = ({ query }: Pick<HttpRequest, 'query'>): { readonly limit: number; readonly cursor?: string } => {

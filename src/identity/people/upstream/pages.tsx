@@ -73,7 +73,7 @@ async function begin(deps: UpstreamDeps, request: HttpRequest): Promise<HttpResp
   })
 }
 
-/** The invitation that the browser has shown (invitation-pages.tsx). */
+/** The invitation that the browser has shown (invitations/pages.tsx). */
 function invitationOf(begun: SignIn | undefined): NonNullable<UpstreamSignIn['invitation']> {
   const { invitationId: id, name } = begun?.passkey ?? {}
   return id !== undefined && name !== undefined

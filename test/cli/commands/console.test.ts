@@ -64,7 +64,7 @@ test('passkey and link list those of a member, and revoke one after it was confi
   const link = { id: linkId, handle: newHandle(systemRandom, 'lnk'), issuerId: newId(systemRandom, 'iss'), subjectHash: 'h'.repeat(43) }
   await passkeys.insert({ ...ofMember, ...passkey })
   await links.insert({ ...ofMember, ...link })
-  expect((await line.json('passkey', 'list')).items).toEqual([{ passkeyId, createdAt: 1, usedAt: 2 }])
+  expect((await line.json('passkey', 'list', '--member', acme.clientId)).items).toEqual([{ passkeyId, createdAt: 1, usedAt: 2 }])
   expect((await line.json('link', 'list', '--member', acme.clientId)).items).toEqual([{ linkId, issuerId: link.issuerId, linkedAt: 1 }])
   for (const [command, id] of [
     ['passkey', passkeyId],
@@ -73,6 +73,7 @@ test('passkey and link list those of a member, and revoke one after it was confi
     expect((await line.run([command, 'revoke', id])).code).toBe(2)
     expect(await line.json(command, 'revoke', id, '--dry-run')).toMatchObject({ dryRun: true, revokes: id })
     await line.json(command, 'revoke', id, '--yes', '--reason', 'user_request')
+    expect((await line.json(command, 'list', '--member', acme.clientId)).items).toEqual([])
     expect((await line.json(command, 'list')).items).toEqual([])
   }
 })

@@ -206,6 +206,7 @@ describe('prompts, keys and strangers', () => {
       await signedIn(registry, world.person, browser)
       expect((await browser.get(path)).location).not.toBe('/sign-in')
     }
+    world = { ...world, browser: await signedIn(registry, world.person) }
     const later = pageOf(world, await pushedUri({ max_age: '60' }))
     expect((await world.browser.get(later)).location).not.toBe('/sign-in')
     registry.clock.advance(61)

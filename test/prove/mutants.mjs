@@ -18,6 +18,7 @@ const FAMILY_USE = 'src/oauth/families/use.ts'
 const CODES = ['test/oauth/grants/authorization-code.test.ts']
 const CLIENT_RULES = ['test/oauth/authorize/client-rules.test.ts']
 const AUTHORIZATION = ['test/conformance/authorization.test.ts']
+const CODE_GRANT = ['test/conformance/authorization-code.test.ts']
 const SUBJECT = 'src/oauth/grants/subject.ts'
 const ISSUE = 'src/oauth/issue.ts'
 const VERIFY_REQUEST = 'src/verifier/verify-request.ts'
@@ -1261,6 +1262,15 @@ export const MUTANTS = [
   ],
   ['a token depends on the consent', EXCHANGE, '...(consent ? [consent.dependencies] : []),', '', ['test/stories/person.test.ts']],
   ['a code is good with its verifier only', FAMILY_USE, 'equalTexts(digestOfText(verifier), family.challenge) &&', '', CODES],
+  ['a verifier has 43 to 128 unreserved characters', FAMILY_USE, '/^[A-Za-z0-9._~-]{43,128}$/.test(verifier) &&', '', CODE_GRANT],
+  [
+    'a redirect URI is checked again when the browser comes',
+    'src/oauth/authorize/authorize-endpoint.ts',
+    'const target = requireRegistered(client, found)',
+    'const target = found.request',
+    CODE_GRANT,
+  ],
+  ['each response names the issuer', 'src/oauth/authorize/redirect.ts', ', iss: issuer })', ' })', CODE_GRANT],
   ['a code is good with its redirect URI only', FAMILY_USE, "form.get('redirect_uri') === family.redirectUri &&", '', CODES],
   ['a code is good with its key only', FAMILY_USE, '(family.jkt === undefined || family.uses > 0 || family.jkt === jkt)', 'true', CODES],
   ['a code expires', FAMILY_USE, 'family.codeExpiresAt > barrier.now && ', '', CODES],

@@ -10,6 +10,16 @@ const schemas: [string, z.ZodType][] = [
   ['claims of an access token', AccessTokenClaims],
 ]
 
+/** Built once: fast-check needs longer to build these arbitraries than to draw from them. */
+const JSON_VALUE = fc.jsonValue()
+const strings = new Map<string, fc.Arbitrary<string>>()
+function stringOf(minLength: number, maxLength: number): fc.Arbitrary<string> {
+  const name = `${minLength} ${maxLength}`
+  const known = strings.get(name) ?? fc.string({ minLength, maxLength })
+  strings.set(name, known)
+  return known
+}
+
 /** Values that match the schema, as far as this function knows its parts. */
 function matching(schema: z.core.$ZodType): fc.Arbitrary<unknown> {
   const { def } = (schema as z.core.$ZodTypes)._zod
@@ -23,7 +33,7 @@ function matching(schema: z.core.$ZodType): fc.Arbitrary<unknown> {
     case 'string': {
       const pattern = rules.find((rule) => rule.check === 'string_format')?.pattern
       const minLength = bound('min_length', 0)
-      return pattern ? fc.stringMatching(pattern) : fc.string({ minLength, maxLength: Math.min(bound('max_length', 20), minLength + 20) })
+      return pattern ? fc.stringMatching(pattern) : stringOf(minLength, Math.min(bound('max_length', 20), minLength + 20))
     }
     case 'number':
       return 'format' in def ? fc.integer({ min: bound('greater_than', 0), max: bound('less_than', 2 ** 40) }) : fc.double()
@@ -54,7 +64,7 @@ function matching(schema: z.core.$ZodType): fc.Arbitrary<unknown> {
     case 'lazy':
       return fc.constant(undefined)
     default:
-      return fc.jsonValue()
+      return JSON_VALUE
   }
 }
 
@@ -67,10 +77,10 @@ const damaged = (value: unknown): fc.Arbitrary<unknown> => {
         return { ...value, [name]: member }
       }),
     )
-    const grown = fc.jsonValue().map((member) => (Array.isArray(value) ? [...value, member] : { ...value, more: member }))
-    return fc.oneof({ weight: 4, arbitrary: inside }, grown, fc.jsonValue())
+    const grown = JSON_VALUE.map((member) => (Array.isArray(value) ? [...value, member] : { ...value, more: member }))
+    return fc.oneof({ weight: 4, arbitrary: inside }, grown, JSON_VALUE)
   }
-  return fc.oneof(fc.jsonValue(), fc.constantFrom(undefined, Number.NaN, -1, 0.5, 2 ** 60, '', 'x'.repeat(10_000), [], {}, new Date(0)))
+  return fc.oneof(JSON_VALUE, fc.constantFrom(undefined, Number.NaN, -1, 0.5, 2 ** 60, '', 'x'.repeat(10_000), [], {}, new Date(0)))
 }
 
 describe('quickParse', () => {

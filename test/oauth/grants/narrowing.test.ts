@@ -110,7 +110,7 @@ test('no token exceeds its ceiling, its subject token, its introduction or its r
       await first.introductions.revoke(toMiddle)
       if (toLast) await middle.introductions.revoke(toLast)
     }),
-    { numRuns: 60 },
+    { numRuns: 20 },
   )
   expect(issued).toBeGreaterThan(0)
   expect(refused).toBeGreaterThan(0)
@@ -234,7 +234,7 @@ test('whatever a parameter names is in the token, or the request is refused, alo
       const passed = given && (await claimsOrRefusal(middle, exchangeForm(given.token, last.audience), atMiddle))
       if (given && passed) expectWithin(given.claims, passed.claims)
     }),
-    { numRuns: 150 },
+    { numRuns: 50 },
   )
   expect(issued).toBeGreaterThan(0)
   expect(refused).toBeGreaterThan(0)

@@ -70,7 +70,7 @@ async function transcript(registry: Registry, agents: readonly AgentActor[]): Pr
       )
       .replaceAll(/"(kid|thumbprint)":"[^"]+"/g, '')
   const bytes: string[] = []
-  for (let i = 0; i < 120; i++) {
+  for (let i = 0; i < 50; i++) {
     const [path, input] = randomQuery(dice)
     let cursor: string | undefined
     for (let page = 0; page < 12; page++) {
@@ -96,7 +96,7 @@ test('registries that differ in non-public parts give anonymous callers identica
     const agents = await populate(registry, seed)
     worlds.push(await transcript(registry, agents))
   }
-  expect(worlds[0]?.length).toBeGreaterThan(200)
+  expect(worlds[0]?.length).toBeGreaterThan(80)
   expect(worlds[1]).toEqual(worlds[0])
   expect(worlds[2]).toEqual(worlds[0])
 }, 120_000)

@@ -8,7 +8,7 @@ import { median } from './lib/report.js'
 const idOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).jti
 
 export async function run(report) {
-  const [sizes, rounds, count, descendants] = report.isQuick ? [[50, 500], 1, 10, 100] : [[1000, 100_000, 1_000_000], 7, 150, 10_000]
+  const [sizes, rounds, count, descendants] = report.isQuick ? [[50, 200], 1, 4, 20] : [[1000, 100_000, 1_000_000], 7, 150, 10_000]
   report.say(`growth: ${sizes.join(', ')} token records and ended handles, ${rounds} rounds of ${count}`)
   const folder = newFolder()
   const child = await startChild('growth.js', { folder })
@@ -54,7 +54,7 @@ export async function run(report) {
     const [root, leaf] = [(await exchange()).accessToken, (await exchange()).accessToken]
     await child.ask('records', { tokenId: template, count: descendants, parent: idOf(root) })
     // Seeding causes background work, which these revocations let finish. Root and leaf alternate in going first
-    for (let j = 0; j < 20; j++) await planner.revoke((await exchange()).accessToken)
+    for (let j = 0; j < (report.isQuick ? 2 : 20); j++) await planner.revoke((await exchange()).accessToken)
     const pair = [
       [root, roots],
       [leaf, leaves],

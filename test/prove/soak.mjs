@@ -19,7 +19,9 @@ const WARM_UP_CYCLES = 100
 const WARM_UP_REQUESTS = 320
 /** Requests take this share of the time. */
 const REQUEST_SHARE = 0.8
-const SAMPLES = 30
+/** Fewer in a short run: for each sample the registry collects all garbage. */
+const MAX_SAMPLES = 30
+const SAMPLES_PER_SECOND = 3
 const OF_EACH_KIND = 'requests of each kind'
 /** Growth of the heap from the end of the warm-up to the end of the run that counts as none: 5 %, and 4 MiB for bounded caches that fill. */
 const MAX_GROWTH = 0.05
@@ -48,13 +50,14 @@ export async function runSoak({ seconds, say = () => {} }) {
     while (done.cycles < WARM_UP_CYCLES) await cycles()
     while (done[OF_EACH_KIND] < WARM_UP_REQUESTS) await batch()
     const samples = [await sample()]
+    const count = Math.min(MAX_SAMPLES, SAMPLES_PER_SECOND * seconds)
     const started = performance.now()
-    for (let n = 1; n <= SAMPLES; n++) {
+    for (let n = 1; n <= count; n++) {
       for (const [work, share] of [
         [cycles, 1 - REQUEST_SHARE],
         [batch, 1],
       ])
-        while (performance.now() - started < (seconds * 1000 * (n - 1 + share)) / SAMPLES) await work()
+        while (performance.now() - started < (seconds * 1000 * (n - 1 + share)) / count) await work()
       await pause(50) // the last sockets are closed
       samples.push(await sample())
       say(`${Math.round((performance.now() - started) / 1000)} s: ${inText(samples.at(-1))}`)

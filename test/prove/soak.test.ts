@@ -6,7 +6,7 @@ interface Soak {
 
 test('closed sockets and subscriptions, and answered requests, leave no memory and no handles behind', async () => {
   const { runSoak }: Soak = await import(`./${'soak'}.mjs`)
-  const { faults, figures } = await runSoak({ seconds: 5 })
+  const { faults, figures } = await runSoak({ seconds: 2 })
   expect(faults).toEqual([])
   expect(figures.cycles).toBeGreaterThan(0)
   expect(figures['requests of each kind']).toBeGreaterThan(0)

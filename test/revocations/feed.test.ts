@@ -160,7 +160,7 @@ describe('subscriptions', () => {
   })
 
   describeOnce('stopped readers', () => {
-    // These tests use a registry of their own, because the handles of the flood stay in the ended set
+    // A registry of its own, because the handles of the flood stay in the ended set
     let shared: Registry
     beforeEach(async () => {
       shared = registry
@@ -180,13 +180,14 @@ describe('subscriptions', () => {
       }
     }
     const openDirectly = () => open({ port: registry.servers[0]?.port ?? 0 })
-    test('a subscription whose reader stops is paused, does not delay others, and is served from its position when it reads again', async () => {
-      const [slow, quick] = [await openDirectly(), await openDirectly()]
-      for (const socket of [slow, quick]) {
+    test('a subscription whose reader stops is paused, does not delay others, is served from its position when it reads again, and is closed after 30 s', async () => {
+      const [slow, stopped, quick] = [await openDirectly(), await openDirectly(), await openDirectly()]
+      for (const socket of [slow, stopped, quick]) {
         socket.send({ type: 'subscribe' })
         await socket.next('snapshot')
       }
       slow.ws.pause()
+      stopped.ws.pause()
       await flood()
       quick.send({ type: 'sync', n: 1 })
       await quick.next('synced')
@@ -195,17 +196,10 @@ describe('subscriptions', () => {
       slow.send({ type: 'sync', n: 1 })
       await slow.next('synced')
       expect(new Set(endedHandles(slow)).size).toBe(COUNT)
-      for (const { ws } of [slow, quick]) ws.close()
-    })
-    test('a subscription whose reader has stopped for 30 s is closed', async () => {
-      const slow = await openDirectly()
-      slow.send({ type: 'subscribe' })
-      await slow.next('snapshot')
-      slow.ws.pause()
-      await flood()
       registry.clock.advance(31)
-      slow.ws.resume()
-      expect((await slow.closed).code).toBe(4408)
+      stopped.ws.resume()
+      expect((await stopped.closed).code).toBe(4408)
+      for (const { ws } of [slow, quick]) ws.close()
     })
   })
 })

@@ -96,6 +96,8 @@ export function moveTests(from: Kind, to: Kind): void {
   )
 }
 
+const STEPS = ['log', 'cards', 'agents', 'counters', 'verify', 'resume', 'finish']
+
 /** `killedAt`: the steps at which the program is killed. */
 export function killTests(to: Kind, killedAt: readonly string[]): void {
   test(
@@ -106,7 +108,8 @@ export function killTests(to: Kind, killedAt: readonly string[]): void {
         const valid = await world.callOcr()
         await world.stop()
         await world.dump(source, 'dump.jsonl', { seals: true })
-        for (const killedAt of ['log', 'cards', 'agents', 'counters', 'verify', 'resume', 'finish']) {
+        // A load over MongoDB takes seconds
+        for (const killedAt of STEPS.filter((_, i) => target.store === undefined || i % 2 === 0)) {
           const onProgress = ({ step }: { step: string }) => {
             if (step === killedAt) throw new Error('killed')
           }

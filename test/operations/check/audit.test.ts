@@ -1,6 +1,8 @@
 // `admin check` walks the audit chains of a store in a file, and compares them with the log.
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { anchorLinks } from '../../../src/audit/anchors.js'
 import { newAudit } from '../../../src/audit/audit-log.js'
 import { removedForm } from '../../../src/audit/chain.js'
@@ -10,14 +12,16 @@ import { systemRandom } from '../../../src/lib/random.js'
 import { checkStore } from '../../../src/operations/check/check.js'
 import { newId } from '../../../src/protocol/ids.js'
 import { parseDataConfig } from '../../../src/server/config.js'
+import { tempFolder } from '../../storage/open-store.js'
 import { openLogs } from '../../trust-log/open-logs.js'
 
 const ROWS = 5200
 
-/** Checks a store with two writers, of which one has more links than one step of the verification covers, after `damage`. */
-async function checkOf(damage: (db: InstanceType<typeof DatabaseSync>) => void = () => undefined) {
-  await using logs = await openLogs()
-  const { storage, clock, file } = logs
+let logs: Awaited<ReturnType<typeof openLogs>>
+/** A store with two writers, of which one has more links than one step of the verification covers. */
+beforeAll(async () => {
+  logs = await openLogs()
+  const { storage, clock } = logs
   const trustLog = await logs.open({ crashes: true })
   const row = { orgId: newId(systemRandom, 'org'), actor: newId(systemRandom, 'mem'), action: 'cards.publish', outcome: 'done' } as const
   for (const [writer, rows] of [
@@ -32,6 +36,14 @@ async function checkOf(damage: (db: InstanceType<typeof DatabaseSync>) => void =
   }
   await trustLog.close()
   await storage.close()
+})
+afterAll(() => logs[Symbol.asyncDispose]())
+
+/** Checks a copy of the store after `damage`. */
+async function checkOf(damage: (db: InstanceType<typeof DatabaseSync>) => void = () => undefined) {
+  await using folder = await tempFolder()
+  const file = join(folder.path, 'credence.db')
+  copyFileSync(logs.file, file)
   const db = new DatabaseSync(file)
   damage(db)
   db.close()

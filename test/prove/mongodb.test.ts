@@ -10,7 +10,7 @@ interface Proved {
 const found = findMongod()
 const isOurs = found !== undefined && found.uri === undefined
 /** One round of the six faults. The callers pause, so that they do not overload the machine on which all servers run. */
-const ONE_ROUND = { seconds: 0, pauseMs: 150 }
+const ONE_ROUND = { seconds: 0, pauseMs: 60 }
 
 test.skipIf(!isOurs)(
   `a replica set of three with three instances under load survives every fault (${isOurs ? 'seed 5' : HOW})`,

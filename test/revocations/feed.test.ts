@@ -200,7 +200,7 @@ describe('subscriptions', () => {
       stopped.ws.resume()
       expect((await stopped.closed).code).toBe(4408)
       for (const { ws } of [slow, quick]) ws.close()
-    })
+    }, 60_000)
   })
 })
 

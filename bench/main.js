@@ -1,4 +1,4 @@
-// npm run bench -- exchange verify push catch-up log-verify search relevance growth trpc fair capability stores core speed sizes [--check] [--quick]
+// npm run bench -- exchange refresh verify push catch-up log-verify search relevance growth trpc fair capability stores core speed sizes [--check] [--quick]
 // Without names, all run except stores and core, which need a mongod, speed, which repeats others, and sizes.
 // Every goal is a ratio of two medians. Both are measured in this run, in several interleaved rounds.
 import { finish, newReport } from './lib/report.js'
@@ -7,6 +7,7 @@ import { finish, newReport } from './lib/report.js'
 const NAMED_ONLY = ['stores', 'core', 'speed', 'sizes']
 const BENCHES = [
   'exchange',
+  'refresh',
   'verify',
   'push',
   'catch-up',

@@ -1,9 +1,12 @@
 // Requests at once over two servers whose storage answers after 0 to 5 ms, and the end of a membership. Runs over both stores.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { LINKS, SESSIONS } from '../../src/identity/people/store.js'
 import { systemClock } from '../../src/lib/clock.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { newBrowser, signedIn } from '../identity/people/browser.js'
 import { startOpenIdProvider } from '../identity/people/openid-provider.js'
+import { newHandle } from '../../src/protocol/handles.js'
+import { MemberId, newId } from '../../src/protocol/ids.js'
 import { codeFor, decide, type PersonWorld, pageOf, personWorld, push, redeem, refresh, returned } from '../oauth/authorize/person-world.js'
 import { answer, askFor, consentPage, poll } from '../oauth/device/device.js'
 import { exchangeForm, newEs256Signer, tokenRequest } from '../oauth/requests.js'
@@ -159,3 +162,64 @@ test('a narrowed consent binds at once, also what was passed on', async () => {
   expect(await withScope('ocr:admin')).toMatchObject({ body: { error: 'invalid_scope' } })
   expect(await withScope('ocr:read')).toMatchObject({ status: 200 })
 })
+
+test('refreshes while the consent is narrowed and revoked: no token of before stays active, and none is issued later', async () => {
+  const mine = await personWorld(registry)
+  const asked = { resource: mine.ocr.audience, scope: 'ocr:read ocr:admin offline_access', prompt: 'consent' }
+  const family = async () => (await redeem(registry, mine, await codeFor(registry, mine, asked, month()))).body.refresh_token
+  // The consent of the first decision covers the others
+  const families = [await family(), ...(await Promise.all(Array.from({ length: 19 }, family)))]
+  const { items } = await mine.person.query<{ items: { consentId: string; state: string }[] }>('consents.list', {})
+  const consentId = items.find(({ state }) => state === 'valid')?.consentId
+  const alive = families.slice(-5)
+  const [narrowed] = await Promise.all([
+    Promise.all(alive.map((token) => refresh(registry, mine, token))),
+    mine.person.mutate('consents.narrow', { consentId, scopes: ['ocr:read'] }),
+  ])
+  // What was issued before the change has ended with it, and what was issued after it has only the narrower scope
+  for (const { body } of narrowed) {
+    const { active, scope } = await mine.ocr.introspect(body.access_token)
+    expect(active === true ? scope : 'ocr:read').toBe('ocr:read')
+  }
+  const [revoked] = await Promise.all([
+    Promise.all(families.map((token) => refresh(registry, mine, token))),
+    mine.person.mutate('consents.revoke', { consentId }),
+  ])
+  for (const { status, body } of revoked) {
+    expect([200, 400]).toContain(status)
+    if (status === 200) expect(await mine.ocr.introspect(body.access_token)).toEqual({ active: false })
+  }
+  for (const { body } of [...narrowed, ...revoked])
+    if (body.refresh_token) expect(await refresh(registry, mine, body.refresh_token)).toMatchObject({ status: 400 })
+})
+
+test('decisions in 20 tabs while the account of their sign-in is revoked: nothing that they gave is left', async () => {
+  const mine = await personWorld(registry)
+  const { linkId, browser } = await byLinkedAccount(mine)
+  const requests = await Promise.all(Array.from({ length: 20 }, () => push(registry, mine, ofOcrOf(mine))))
+  const pages = await Promise.all(requests.map(({ body }) => browser.get(pageOf(mine, body.request_uri))))
+  const [answers] = await Promise.all([
+    Promise.all(pages.map((shown) => decide(browser, shown, month()))),
+    mine.admin.mutate('links.revoke', { linkId }),
+  ])
+  for (const answer of answers) {
+    const code = answer.status === 303 && answer.location?.startsWith('https://') ? returned(answer).code : undefined
+    if (code !== undefined) expect(await redeem(registry, mine, code)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+  }
+  const { items } = await mine.person.query<{ items: { state: string }[] }>('consents.list', {})
+  expect(items.filter(({ state }) => state === 'valid')).toEqual([])
+})
+
+const ofOcrOf = ({ ocr }: PersonWorld) => ({ resource: ocr.audience, scope: 'ocr:read offline_access', prompt: 'consent' })
+
+/** A session of the person that stands on a linked account, as the callback of an OpenID Provider makes it. */
+async function byLinkedAccount({ person, browser }: PersonWorld) {
+  const [linkId, handle] = [newId(systemRandom, 'lnk'), newHandle(systemRandom, 'lnk')]
+  const memberId = MemberId.parse(person.clientId)
+  const link = { id: linkId, memberId, orgId: person.orgId, issuerId: newId(systemRandom, 'iss'), handle, grantedBy: [], createdAt: 1 }
+  await registry.storage.collection(LINKS).insert({ ...link, subjectHash: systemRandom.token(32) })
+  const sessions = registry.storage.collection(SESSIONS)
+  const [session] = (await sessions.find('member', { where: { memberId }, limit: 1 })).items
+  await sessions.change(session?.id ?? '', {}, { dependsOn: [...(session?.dependsOn ?? []), handle] })
+  return { linkId, browser }
+}

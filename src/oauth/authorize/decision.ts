@@ -16,7 +16,7 @@ import { type PersonCaller, requiringSession, type SessionDeps } from '../../ide
 import type { Random } from '../../lib/random.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { type Bounds, formatScope } from '../../protocol/rights.js'
-import { dependenciesOf } from '../../protocol/standing.js'
+import { dependenciesOf, type Dependencies, joinDependencies, stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import { endingOfExpiring } from '../../trust-log/standing-endings.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
@@ -151,10 +151,9 @@ async function tryAllow(
     ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
     ...introductions.flatMap((one) => one.operations),
   ]
+  const required = [...person.dependencies.handles, ...client.dependencies.handles, ...(task?.dependencies.handles ?? [])]
   const dependsOn = [
-    ...person.dependencies.handles,
-    ...client.dependencies.handles,
-    ...(task?.dependencies.handles ?? []),
+    ...required,
     ...consents.flatMap(({ consent }) => consent.dependencies.handles),
     ...ends.map(({ handle }) => handle),
     family.handle,
@@ -181,7 +180,8 @@ async function tryAllow(
   )([])
   if (outcome === 'committed' && introductions.length > 0) deps.inbox.notifyPosted()
   if (outcome === 'committed') return code
-  if (outcome === 'conflict') return 'retry'
+  // Of two decisions at once, one may have replaced the consent that the other was to use or to replace
+  if (outcome === 'conflict' || (introductions.length === 0 && stands(deps.trustLog.ended, required))) return 'retry'
   return refuse('access_denied', 'you, the application or the task was changed or revoked meanwhile')
 }
 

@@ -18,6 +18,7 @@ const run = async (args: readonly string[]): Promise<{ code: number | null; line
 
 test.each([
   'exchange',
+  'refresh',
   'verify',
   'push',
   'catch-up',

@@ -12,6 +12,8 @@ const run = promisify(execFile)
 const VERIFY = 'src/credentials/jose/token-types.ts'
 const DPOP = 'src/credentials/jose/dpop.ts'
 const CLIENT_AUTH = 'src/oauth/client-auth/client-auth.ts'
+const FAMILIES = ['test/oauth/families']
+const CONSENTS = ['test/delegation/consents']
 const EXCHANGE = 'src/oauth/grants/token-exchange.ts'
 const RIGHTS = 'src/oauth/grants/rights.ts'
 const FAMILY_USE = 'src/oauth/families/use.ts'
@@ -1261,6 +1263,63 @@ export const MUTANTS = [
     ['test/stories/person.test.ts'],
   ],
   ['a token depends on the consent', EXCHANGE, '...(consent ? [consent.dependencies] : []),', '', ['test/stories/person.test.ts']],
+  ['a new consent revives no family', 'src/oauth/families/grant.ts', 'consent?.id === consentId ?', 'consent ?', FAMILIES],
+  [
+    'a family ends with the last of its consents',
+    'src/delegation/consents/revoke.ts',
+    ', ...(await deps.endingsOfFamilies([id]))',
+    '',
+    FAMILIES,
+  ],
+  [
+    'the chosen duration bounds the refresh tokens',
+    'src/oauth/authorize/decision.ts',
+    'standing.expiresAt, until, now',
+    'standing.expiresAt, now',
+    FAMILIES,
+  ],
+  [
+    'a root token is exchanged within its authorization',
+    EXCHANGE,
+    '[allowed.consent.bounds, allowed.bounds]',
+    '[allowed.consent.bounds]',
+    FAMILIES,
+  ],
+  [
+    'the consents of a sign-in end in its commit',
+    'src/delegation/consents/revoke.ts',
+    '[{ handle }, ...listed.slice(0, MAX_ENDINGS)]',
+    '[{ handle }]',
+    CONSENTS,
+  ],
+  [
+    'the refresh tokens of a sign-in end with it',
+    'src/server/finders.ts',
+    "...('grantedBy' in people ? await",
+    '...(false ? await',
+    CONSENTS,
+  ],
+  [
+    'members of other organisations are masked in the audit log',
+    'src/audit/visible-actor.ts',
+    "reader === 'everyone' ||",
+    'true ||',
+    CONSENTS,
+  ],
+  [
+    'strangers revoke no family',
+    'src/oauth/families/manage.ts',
+    'if (!family || !isConcerned(caller, family))',
+    'if (!family)',
+    CONSENTS,
+  ],
+  [
+    'a passkey counts with its log entry only',
+    'src/identity/people/passkeys/passkeys.ts',
+    '!passkey?.entry ||',
+    '!passkey ||',
+    ['test/identity/people/passkeys.test.ts'],
+  ],
   ['a code is good with its verifier only', FAMILY_USE, 'equalTexts(digestOfText(verifier), family.challenge) &&', '', CODES],
   ['a verifier has 43 to 128 unreserved characters', FAMILY_USE, '/^[A-Za-z0-9._~-]{43,128}$/.test(verifier) &&', '', CODE_GRANT],
   [

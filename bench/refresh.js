@@ -9,7 +9,7 @@ const REDIRECT = 'https://client.example/callback'
 const VERIFIER = 'v'.repeat(43)
 
 export async function run(report) {
-  const [rounds, count] = report.isQuick ? [1, 20] : [7, 200]
+  const [rounds, count] = report.isQuick ? [1, 20] : [15, 60]
   report.say(`refresh: ${rounds} rounds of ${count}, server on ${pinned}`)
   const registry = await startChild('credence.js')
   const { issuer } = registry.facts

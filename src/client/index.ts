@@ -12,6 +12,7 @@ export type { Cards, DeprecateOptions, PresentOptions, Published, PublishOptions
 export type { Consent, Consents } from './consents.js'
 export type { Feed, FeedStore } from './feed.js'
 export type { InboxItem, IntroduceOptions, Introduction, Introductions } from './introductions/introductions.js'
+export { type ConnectDeviceOptions, connectDevice, type DeviceCode, type DeviceConnected } from './keys/connect-device.js'
 export { registerClient } from './keys/register-client.js'
 export { confirmAgent, joinRegistry, redeemKeyCode } from './keys/register-key.js'
 export type { KeyRotated, RotateOptions } from './keys/rotate-key.js'

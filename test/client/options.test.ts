@@ -24,6 +24,7 @@ const FUNCTIONS: Record<string, Call> = {
   createAgent: (more) => client.createAgent({ ...base, clientId: 'agt_x', ...more }),
   joinRegistry: (more) => client.joinRegistry({ ...base, code: 'x', name: 'x', ...more }),
   confirmAgent: (more) => client.confirmAgent({ ...base, agentId: 'agt_x', registrationToken: 'x', ...more }),
+  connectDevice: (more) => client.connectDevice({ ...base, name: 'x', onCode: () => undefined, ...more }),
   registerClient: (more) => client.registerClient({ ...base, initialAccessToken: 'x', name: 'x', ...more }),
   redeemKeyCode: (more) => client.redeemKeyCode({ ...base, code: 'x', ...more }),
   verifyCardViewBundle: (more) => client.verifyCardViewBundle({}, { issuer: ISSUER, keys: [] }, { ...view, ...more }),

@@ -26,6 +26,7 @@ import { refuseUsage } from '../errors.js'
 import { type ListView, list } from '../lists/list.js'
 import { agentIdOf, orgIdOf, rightOf } from '../names.js'
 import { print, withProgress } from '../output.js'
+import { connectCommand } from './profile/connect.js'
 
 /** The flags of a ceiling. */
 export interface CeilingFlags {
@@ -98,7 +99,7 @@ const AGENTS: ListView<AgentView> = {
 
 /** `credence agent …`. */
 export function agentCommands(program: Command, common: (command: Command) => Command): void {
-  const agent = program.command('agent').description('register, confirm, list, change, suspend, reinstate and revoke agents')
+  const agent = program.command('agent').description('register, confirm, connect, list, change, suspend, reinstate and revoke agents')
   termsOptions(common(agent.command('register <name>')))
     .description('register an agent and print its registration token; the agent is active once its own key confirms')
     .option('--description <text>', 'for the people of the organisation')
@@ -133,6 +134,7 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     )
     .option('--jwk <file>', 'private JWK of the key to register; - reads standard input (default: a new key)')
     .action(confirm)
+  connectCommand(agent, common)
   listOptions(agent.command('list'))
     .description('list the agents of the organisation of this member, or those that this agent registered')
     .option('--org <organisation>', 'organisation, by id or name (operators; default: their own)')

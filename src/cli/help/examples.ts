@@ -55,6 +55,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   'agent admit': ['agent admit https://vendor.example/agents/planner.json --name planner --call any=ocr:read'],
   'agent confirm': ['agent confirm agt_0123456789abcdefghijkl --registry https://registry.example --token - --profile ocr < token.txt'],
+  'agent connect': ['agent connect "Ada laptop" --registry https://registry.example --profile laptop'],
   'agent list': ['agent list', 'agent list --all --json id,name,state'],
   'agent show': ['agent show ocr'],
   'agent change': [

@@ -744,13 +744,7 @@ export const MUTANTS = [
     ['test/operations/check/check.test.ts'],
   ],
   ['every actor has its issuer and profile', 'src/protocol/claims.ts', '  sub_profile: subProfileOf(sub),', '', DELEGATION],
-  [
-    'a level bounds the ceiling of its agents',
-    'src/identity/agents/find.ts',
-    '[...chain, ...bounds].map(({ ceiling }) => ceiling)',
-    'chain.map(({ ceiling }) => ceiling)',
-    LEVELS,
-  ],
+  ['a level bounds the ceiling of its agents', 'src/identity/agents/find.ts', '[...chain, ...bounds, ', '[...chain, ', LEVELS],
   ['tokens depend on the version of a level', 'src/identity/agents/find.ts', '    ...bounds.map(({ ver }) => ver),', '', LEVELS],
   [
     'a level in use is not removed, also if its use begins at the same time',
@@ -1331,7 +1325,7 @@ export const MUTANTS = [
   ],
   ['each response names the issuer', 'src/oauth/authorize/redirect.ts', ', iss: issuer })', ' })', CODE_GRANT],
   ['a code is good with its redirect URI only', FAMILY_USE, "form.get('redirect_uri') === family.redirectUri &&", '', CODES],
-  ['a code is good with its key only', FAMILY_USE, '(family.jkt === undefined || family.uses > 0 || family.jkt === jkt)', 'true', CODES],
+  ['a code is good with its key only', FAMILY_USE, 'family.jkt === undefined || family.uses > 0 || family.jkt === jkt', 'true', CODES],
   ['a code expires', FAMILY_USE, 'family.codeExpiresAt > barrier.now && ', '', CODES],
   ['a second use of a code ends its family', FAMILY_USE, 'if (!isRepeated) await endFamily(deps, authenticated.client, family)', '', CODES],
   [
@@ -1351,8 +1345,8 @@ export const MUTANTS = [
   ],
   [
     'a pushed request is of the client',
-    'src/oauth/authorize/pending.ts',
-    'pending?.clientId === requesterOf(client) &&',
+    'src/oauth/authorize/authorize-endpoint.ts',
+    'clientId === requesterOf(client) && ',
     '',
     AUTHORIZATION,
   ],

@@ -4,10 +4,10 @@ import { type Caller, isMemberOf, mayOversee, maySee, type Principal } from '../
 import type { Random } from '../../lib/random.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
+import type { DeviceAgentDeps } from '../clients/device-agent.js'
 import type { ClientDocumentsStore, ClientUsesStore } from '../clients/store.js'
 import type { FindLevelDeps } from '../levels/find.js'
 import type { CountedCommit } from '../limits/quota.js'
-import type { DeviceAgentDeps } from './device-agent.js'
 import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
 

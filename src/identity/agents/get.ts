@@ -5,10 +5,10 @@ import { type AgentId, type Audience, audienceOf, type ClientUri, type MemberId,
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Ceiling, Restrictions } from '../../protocol/rights.js'
 import { findAdmission } from '../clients/admissions.js'
+import { readDeviceBounds } from '../clients/device-agent.js'
 import { findRegisteredKeys } from '../keys/find.js'
 import { findNamed } from '../names/agent-names.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
-import { readDeviceBounds } from './device-agent.js'
 import { lastEnding } from './end-agent.js'
 import type { Agent } from './store.js'
 

@@ -15,7 +15,7 @@ import { requirePublicClient } from './public-client.js'
 export type SenderDeps = ClientAuthDeps & { readonly limits: Pick<LimitsInForce, 'ofClient' | 'configured'> }
 
 /** The client that sent a request. */
-export interface Sender {
+interface Sender {
   readonly rateKey: string
   readonly perSecond: number
   /** False if the assertion was used before. */

@@ -38,7 +38,7 @@ function CodeForm({ person, userCode }: { readonly person: PersonCaller; readonl
         <p>Type the code that your device shows.</p>
       ) : (
         <p class="note">
-          Compare: does your device show exactly this code? Whoever sent you a link with a code may have another device than you.
+          Compare: does your device show exactly this code? A link with a code that somebody sent you may be for the device of that person.
         </p>
       )}
       <p>Go on only if you have just started this on a device of your own.</p>

@@ -111,7 +111,7 @@ export async function prepareAgent(
   }
 }
 
-/** All that the person allows, also what the agent may pass on. What holds is what the consents allow at the time (identity/agents/find.ts). */
+/** All that the person allows, also what the agent may pass on. What holds is what the consents allow at the time (identity/clients/device-agent.ts). */
 function ceilingOf(allowed: Rights): Ceiling {
   const rights: Right[] = allowed.flatMap(({ audience, bounds: { scopes, delegation } }) => [
     ...scopes.map((scope) => ({ audience, scope })),

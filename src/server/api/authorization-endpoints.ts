@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { Audience, TaskId } from '../../protocol/ids.js'
 import { Delegation, Names } from '../../protocol/rights.js'
 import type { HttpEndpoint } from './http-endpoint.js'
-import { ClientAssertion, jsonText } from './oauth-endpoints.js'
+import { ClientAssertion, jsonText, OptionalClientAssertion } from './oauth-endpoints.js'
 
 const AuthorizationParameters = {
   client_id: z.string(),
@@ -50,6 +50,50 @@ export const AUTHORIZATION_ENDPOINTS: readonly HttpEndpoint[] = [
     ],
   },
   {
+    method: 'POST',
+    path: '/oauth/device_authorization',
+    tag: 'OAuth',
+    summary:
+      'Ask a person from a device without a browser. The device shows `user_code` and `verification_uri`, and polls the token endpoint with `device_code`. A DPoP proof binds the code to its key. With `client_id=cli_device`, `agent_name` and a proof, the approval registers a new agent with this key.',
+    caller: 'registered clients, public clients, and `cli_device`',
+    source: 'RFC 8628 §3.1, RFC 9449',
+    body: z.object({
+      ...OptionalClientAssertion,
+      agent_name: z.string().max(128).optional().describe('Required for `cli_device`: the name of the new agent'),
+      scope: AuthorizationParameters.scope,
+      resource: AuthorizationParameters.resource,
+      task_id: AuthorizationParameters.task_id,
+      allowed_tools: AuthorizationParameters.allowed_tools,
+      allowed_resources: AuthorizationParameters.allowed_resources,
+      delegation: AuthorizationParameters.delegation,
+      dpop_jkt: AuthorizationParameters.dpop_jkt,
+    }),
+    response: {
+      type: 'application/json',
+      schema: z.object({
+        device_code: z.string(),
+        user_code: z.string(),
+        verification_uri: z.string(),
+        verification_uri_complete: z.string(),
+        expires_in: z.int(),
+        interval: z.int(),
+      }),
+    },
+    reasons: [
+      'invalid_request',
+      'invalid_client',
+      'unauthorized_client',
+      'invalid_scope',
+      'invalid_target',
+      'invalid_authorization_details',
+      'invalid_dpop_proof',
+      'use_dpop_nonce',
+      'rate_limited',
+      'standing_unknown',
+      'unavailable',
+    ],
+  },
+  {
     method: 'GET',
     path: '/oauth/authorize',
     tag: 'OAuth',
@@ -65,7 +109,8 @@ export const AUTHORIZATION_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'POST',
     path: '/oauth/authorize/decision',
     tag: 'OAuth',
-    summary: 'The form of that page. The browser is sent back to the client with `code` or `error`, and with `state` and `iss`.',
+    summary:
+      'The form of that page. The browser is sent back to the client with `code` or `error`, and with `state` and `iss`; for a device it gets a page.',
     caller: 'browsers with a session',
     source: 'RFC 6749 §4.1.2, RFC 9207',
     body: z.object({
@@ -76,6 +121,7 @@ export const AUTHORIZATION_ENDPOINTS: readonly HttpEndpoint[] = [
       passOn: z.literal('yes').optional(),
       duration: z.enum(['once', 'task', 'until']).optional(),
       until: z.string().optional(),
+      agentName: z.string().max(128).optional().describe('The name of the agent that the approval of a device registers'),
     }),
     response: { type: 'text/html', schema: z.string() },
     reasons: ['invalid_request_uri', 'bad_input', 'csrf', 'conflict', 'standing_unknown'],

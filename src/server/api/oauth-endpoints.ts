@@ -1,6 +1,7 @@
 // Describes the OAuth endpoints and the metadata documents for docs/API.md and schemas/openapi.json.
 import { z } from 'zod'
 import { TaskChain } from '../../oauth/revoke.js'
+import { GRANT_TYPES } from '../../oauth/token-endpoint.js'
 import { AccessTokenClaims } from '../../protocol/claims.js'
 import { EndNote, EndReason } from '../../protocol/end-reason.js'
 import { AgentId, ApprovalId, Audience, TaskId } from '../../protocol/ids.js'
@@ -14,7 +15,7 @@ export const ClientAssertion = {
   client_assertion: z.string().describe('JWT signed by a registered key of the client (RFC 7523 §3)'),
 }
 /** A public client sends its `client_id` instead. */
-const OptionalClientAssertion = {
+export const OptionalClientAssertion = {
   client_id: z.string().optional().describe('Required without an assertion: the id of a public client (RFC 6749 §3.2.1)'),
   client_assertion_type: ClientAssertion.client_assertion_type.optional(),
   client_assertion: ClientAssertion.client_assertion.optional().describe('Required of every client that is not public (RFC 7523 §3)'),
@@ -27,6 +28,7 @@ const AuthorizationServer = z.looseObject({
   issuer: z.string(),
   authorization_endpoint: z.string(),
   pushed_authorization_request_endpoint: z.string(),
+  device_authorization_endpoint: z.string(),
   token_endpoint: z.string(),
   introspection_endpoint: z.string(),
   revocation_endpoint: z.string(),
@@ -67,13 +69,14 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
     path: '/oauth/token',
     tag: 'OAuth',
     summary:
-      'Issue a root token (client_credentials), exchange a token for an audience (token exchange), redeem a code or use a refresh token. Needs the header `DPoP`, except for a bearer token of a resource that accepts them. A refresh may be repeated with the same `Idempotency-Key` for a minute.',
-    caller: 'registered clients; public clients with a code or a refresh token',
-    source: 'RFC 6749 §3.2, RFC 7636 §4.5, RFC 8693 §2, RFC 8707 §2.2, RFC 9449 §5',
+      'Issue a root token (client_credentials), exchange a token for an audience (token exchange), redeem a code, use a refresh token or poll with a device code. Needs the header `DPoP`, except for a bearer token of a resource that accepts them. A refresh may be repeated with the same `Idempotency-Key` for a minute.',
+    caller: 'registered clients; public clients with a code, a device code or a refresh token',
+    source: 'RFC 6749 §3.2, RFC 7636 §4.5, RFC 8628 §3.4, RFC 8693 §2, RFC 8707 §2.2, RFC 9449 §5',
     body: z.object({
       ...OptionalClientAssertion,
-      grant_type: z.enum(['client_credentials', 'authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:token-exchange']),
+      grant_type: z.enum(GRANT_TYPES),
       code: z.string().optional(),
+      device_code: z.string().optional(),
       redirect_uri: z.string().optional(),
       code_verifier: z.string().optional(),
       refresh_token: z.string().optional(),
@@ -114,6 +117,7 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
         allowed_tools: Names.optional(),
         allowed_resources: Names.optional(),
         max_calls: z.int().optional(),
+        client_id: AgentId.optional().describe('The agent that a device has become'),
       }),
     ),
     reasons: [
@@ -122,6 +126,10 @@ export const OAUTH_ENDPOINTS: readonly HttpEndpoint[] = [
       'invalid_dpop_proof',
       'use_dpop_nonce',
       'invalid_grant',
+      'authorization_pending',
+      'slow_down',
+      'access_denied',
+      'expired_token',
       'unauthorized_client',
       'unsupported_grant_type',
       'invalid_scope',

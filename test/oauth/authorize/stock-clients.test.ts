@@ -14,6 +14,7 @@ import { claimsOf } from '../../claims-of.js'
 import { aPublicClient, issueGrant, register } from '../../conformance/registration.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
+import { answer } from '../device/device.js'
 import { decide, type PersonWorld, personWorld, REDIRECT } from './person-world.js'
 
 const python = findAuthlib()
@@ -45,8 +46,8 @@ async function answered(url: URL): Promise<URL> {
   return new URL(done.location ?? '')
 }
 
-test('openid-client pushes a request with DPoP, redeems the code, refreshes the token and revokes the refresh token', async () => {
-  const config = await openid.discovery(
+const discovered = () =>
+  openid.discovery(
     new URL(registry.issuer),
     world.client.agentId,
     undefined,
@@ -57,6 +58,25 @@ test('openid-client pushes a request with DPoP, redeems the code, refreshes the 
     }),
     { algorithm: 'oauth2', execute: [openid.allowInsecureRequests] },
   )
+
+test('openid-client starts a device authorization, and polls with DPoP until the person has approved', async () => {
+  const config = await discovered()
+  const begun = await openid.initiateDeviceAuthorization(config, { resource: world.ocr.audience, scope: 'ocr:read offline_access' })
+  expect(begun).toMatchObject({ expires_in: 600, interval: 5 })
+  expect(await answer(registry, world, begun.user_code)).toMatchObject({ status: 200 })
+  const DPoP = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair())
+  const tokens = await openid.pollDeviceAuthorizationGrant(config, { ...begun, interval: 0.01 }, undefined, { DPoP })
+  expect(claimsOf(tokens.access_token)).toMatchObject({ aud: world.ocr.audience, act: { sub: world.client.agentId } })
+  expect((await openid.refreshTokenGrant(config, tokens.refresh_token ?? '', undefined, { DPoP })).scope).toBe('ocr:read')
+  const denied = await openid.initiateDeviceAuthorization(config, { resource: world.ocr.audience })
+  await answer(registry, world, denied.user_code, { decision: 'deny' })
+  await expect(openid.pollDeviceAuthorizationGrant(config, { ...denied, interval: 0.01 }, undefined, { DPoP })).rejects.toMatchObject({
+    error: 'access_denied',
+  })
+})
+
+test('openid-client pushes a request with DPoP, redeems the code, refreshes the token and revokes the refresh token', async () => {
+  const config = await discovered()
   const dpop = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair())
   const [pkceCodeVerifier, expectedState] = [openid.randomPKCECodeVerifier(), openid.randomState()]
   const parameters = {

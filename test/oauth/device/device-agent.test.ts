@@ -1,6 +1,13 @@
 // A program on a person's device that becomes an agent of its own.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Agent, createAgent } from '../../../src/client/index.js'
+import {
+  type Agent,
+  type ConnectDeviceOptions,
+  connectDevice,
+  createAgent,
+  type DeviceCode,
+  type DeviceConnected,
+} from '../../../src/client/index.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { claimsOf } from '../../claims-of.js'
 import { signedIn } from '../../identity/people/browser.js'
@@ -140,6 +147,50 @@ test('a person of another organisation gets the agent into that organisation', a
   const { agentId } = await connected({}, mine)
   expect(await mine.person.query('agents.get', { agentId })).toMatchObject({ orgId: mine.person.orgId })
   await expect(world.person.query('agents.get', { agentId })).rejects.toMatchObject({ reason: 'not_found' })
+})
+
+/** Starts `connectDevice` and returns its code. The device waits for the clock. */
+async function connecting(options: Partial<ConnectDeviceOptions> = {}) {
+  let connected: Promise<DeviceConnected> = Promise.reject(new Error('not started'))
+  connected.catch(() => undefined)
+  const code = await new Promise<DeviceCode>((onCode, fail) => {
+    const { issuer, clock } = registry
+    connected = connectDevice({ issuer, clock, fetch, signer: device.signer, name: aName(), onCode, ...options })
+    connected.catch(fail)
+  })
+  const wait = async (seconds: number) => {
+    registry.clock.advance(seconds)
+    return connected
+  }
+  return { code, connected, wait }
+}
+
+test('connectDevice shows a code, polls, and returns an agent that acts alone and, with a token for it, for the person', async () => {
+  const { code, wait } = await connecting({
+    resources: [world.ocr.audience],
+    scope: 'tokens:exchange ocr:read introductions:write offline_access',
+  })
+  expect(code).toEqual({
+    userCode: expect.stringMatching(/^[A-Z]{4}-[A-Z]{4}$/),
+    verificationUri: `${registry.issuer}/device`,
+    verificationUriComplete: `${registry.issuer}/device?user_code=${code.userCode}`,
+    expiresAt: registry.clock.now() + 600,
+  })
+  const mine = { ...world, browser: await signedIn(registry, world.admin) }
+  const refused = await consentPage(mine.browser, code.userCode)
+  expect(refused.status).toBe(400)
+  expect(wait).toBeDefined()
+})
+
+test('connectDevice fails when the person denies, when its signal aborts, and with a misspelt option', async () => {
+  const denied = await connecting()
+  await answer(registry, world, denied.code.userCode, { decision: 'deny' })
+  await expect(denied.wait(5)).rejects.toMatchObject({ reason: 'access_denied' })
+  const abort = new AbortController()
+  const aborted = await connecting({ signal: abort.signal })
+  abort.abort(new Error('the user has left'))
+  await expect(aborted.connected).rejects.toThrow('the user has left')
+  await expect(connectDevice({ onCodes: () => undefined } as never)).rejects.toMatchObject({ reason: 'bad_input' })
 })
 
 test('a new agent needs a name and a proof, and no task; a registered client has no agent_name', async () => {

@@ -5,7 +5,7 @@ import { type AgentId, Audience, type MemberId } from '../../protocol/ids.js'
 import type { Bounds, Ceiling } from '../../protocol/rights.js'
 import { narrowNames } from '../../protocol/rights.js'
 import { type Dependencies, joinDependencies } from '../../protocol/standing.js'
-import type { Agent } from './store.js'
+import type { Agent } from '../agents/store.js'
 
 /** A consent that stands. */
 interface StandingConsent {
@@ -24,7 +24,7 @@ export interface DeviceAgentDeps {
 }
 
 /** The present bounds of an agent on a device, and everything that they depend on. */
-export interface DeviceBounds {
+interface DeviceBounds {
   readonly ceiling: Ceiling
   readonly dependencies: Dependencies
   readonly handles: readonly Handle[]

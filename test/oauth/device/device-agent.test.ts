@@ -166,20 +166,25 @@ async function connecting(options: Partial<ConnectDeviceOptions> = {}) {
 }
 
 test('connectDevice shows a code, polls, and returns an agent that acts alone and, with a token for it, for the person', async () => {
-  const { code, wait } = await connecting({
-    resources: [world.ocr.audience],
-    scope: 'tokens:exchange ocr:read introductions:write offline_access',
-  })
+  const uri = 'http://127.0.0.1:9/files'
+  const owner = await registry.organisation(aName())
+  const scopes = [{ scope: 'files:read', words: 'Read files' }]
+  await owner.mutate('resources.register', { uri, name: 'Files', scopes, policy: { mode: 'open', people: 'any' } })
+  const scope = 'tokens:exchange introductions:write files:read offline_access'
+  const { code, wait } = await connecting({ resources: [uri], scope })
   expect(code).toEqual({
     userCode: expect.stringMatching(/^[A-Z]{4}-[A-Z]{4}$/),
     verificationUri: `${registry.issuer}/device`,
     verificationUriComplete: `${registry.issuer}/device?user_code=${code.userCode}`,
     expiresAt: registry.clock.now() + 600,
   })
-  const mine = { ...world, browser: await signedIn(registry, world.admin) }
-  const refused = await consentPage(mine.browser, code.userCode)
-  expect(refused.status).toBe(400)
-  expect(wait).toBeDefined()
+  await answer(registry, world, code.userCode)
+  const { agent, clientId, token, refreshToken } = await wait(5)
+  expect([clientId, refreshToken]).toEqual([agent.clientId, expect.stringMatching(/^fam_/)])
+  const alone = await agent.exchange({ audience: uri })
+  expect(claimsOf(alone.accessToken)).toMatchObject({ sub: clientId, aud: uri, scope: 'files:read' })
+  const forPerson = await agent.exchange({ audience: uri, subjectToken: token.accessToken })
+  expect(claimsOf(forPerson.accessToken)).toMatchObject({ sub: expect.stringMatching(/^per_/), act: { sub: clientId }, aud: uri })
 })
 
 test('connectDevice fails when the person denies, when its signal aborts, and with a misspelt option', async () => {

@@ -10,6 +10,11 @@ const CONSENT_PAGES = 'src/delegation/consents/account-pages.tsx'
 const BOUNDS_FORM = 'src/delegation/pages/bounds-form.tsx'
 const END_SESSION = 'src/identity/people/end-session.ts'
 const SESSION_ENDPOINT = 'src/oauth/session/token-endpoint.ts'
+const RFC8628 = ['test/conformance/rfc8628.test.ts']
+const DEVICE_AGENTS = ['test/oauth/device/device-agent.test.ts']
+const DEVICE_GRANT = 'src/oauth/device/device-code-grant.ts'
+const DEVICE_PAGES = 'src/oauth/device/pages.tsx'
+const DEVICE_REQUEST = 'src/oauth/device/find-request.ts'
 const FORM = 'src/http/pages/form.tsx'
 const SESSION = 'src/identity/people/session.ts'
 const CEREMONY = 'src/identity/people/passkeys/ceremony.ts'
@@ -91,5 +96,46 @@ export const PEOPLE_MUTANTS = [
     "if (!equalTexts(String(request.headers[SCRIPT_HEADER] ?? '')",
     "if (false && !equalTexts(String(request.headers[SCRIPT_HEADER] ?? '')",
     SESSION_TOKEN,
+  ],
+  ['a device code is of its client', DEVICE_GRANT, 'isOfClient && isOfKey ?', 'isOfKey ?', RFC8628],
+  ['a device code is of its key', DEVICE_GRANT, 'isOfClient && isOfKey ?', 'isOfClient ?', RFC8628],
+  ['a device code is compared', DEVICE_GRANT, ' || !equalTexts(digest, device.code)', '', RFC8628],
+  ['a device code expires', DEVICE_GRANT, 'device.expiresAt <= now || ', '', RFC8628],
+  ['a device that polls too early slows down', DEVICE_GRANT, 'if (!polled || isTooEarly)', 'if (!polled)', RFC8628],
+  ['the interval grows', DEVICE_GRANT, 'Math.min(interval + SLOWER_SECONDS, MAX_INTERVAL_SECONDS)', 'interval', RFC8628],
+  ['a denied device gets access_denied', DEVICE_GRANT, "if (device.decision === 'denied')", 'if (false)', RFC8628],
+  ['wrong user codes of a session are counted', DEVICE_PAGES, 'wrongUserCodes.take(person.sessionId) ?? ', '', RFC8628],
+  ['wrong user codes of an address are counted', DEVICE_PAGES, ' ?? wrongUserCodesOfAddress.take(address)', '', RFC8628],
+  ['only who typed the code decides about the device', DEVICE_REQUEST, ' && memberId === person.id', '', RFC8628],
+  ['a decided or expired user code is refused', DEVICE_REQUEST, 'decision === undefined && expiresAt > now', 'true', RFC8628],
+  [
+    'one browser decides about a device',
+    'src/oauth/authorize/decision.ts',
+    'devices.changing(device.id, { decision: null }',
+    'devices.changing(device.id, {}',
+    ['test/stories/person-races.test.ts'],
+  ],
+  [
+    'the ceiling of an agent on a device is the consent',
+    'src/identity/agents/find.ts',
+    ', ...(ofDevice ? [ofDevice] : [])]',
+    ']',
+    DEVICE_AGENTS,
+  ],
+  ['an agent on a device ends with the last consent', 'src/identity/agents/find.ts', ' || (memberId && !ofDevice)', '', DEVICE_AGENTS],
+  [
+    'an agent on a device acts for its person only',
+    'src/oauth/authorize/offer.ts',
+    'client.memberId !== undefined && person && client.memberId !== person.id',
+    'false',
+    DEVICE_AGENTS,
+  ],
+  ['a member revokes the agent of its device', 'src/identity/agents/authority.ts', 'id === memberId || ', '', DEVICE_AGENTS],
+  [
+    'a new agent on a device needs a proof',
+    'src/oauth/device/device-authorization-endpoint.ts',
+    "if (!proof) return refuse('invalid_dpop_proof'",
+    "if (!proof) return refuse('invalid_request'",
+    DEVICE_AGENTS,
   ],
 ]

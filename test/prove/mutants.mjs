@@ -1300,13 +1300,7 @@ export const MUTANTS = [
     'true ||',
     CONSENTS,
   ],
-  [
-    'strangers revoke no family',
-    'src/oauth/families/manage.ts',
-    'if (!family || !isConcerned(caller, family))',
-    'if (!family)',
-    CONSENTS,
-  ],
+  ['strangers revoke no family', 'src/oauth/families/manage.ts', 'if (!family || !isConcerned(caller, family))', 'if (!family)', CONSENTS],
   [
     'a passkey counts with its log entry only',
     'src/identity/people/passkeys/passkeys.ts',
@@ -1324,7 +1318,7 @@ export const MUTANTS = [
     CODE_GRANT,
   ],
   ['each response names the issuer', 'src/oauth/authorize/redirect.ts', ', iss: issuer })', ' })', CODE_GRANT],
-  ['a code is good with its redirect URI only', FAMILY_USE, "form.get('redirect_uri') === family.redirectUri &&", '', CODES],
+  ['a code is good with its redirect URI only', FAMILY_USE, "request.form.get('redirect_uri') === family.redirectUri &&", '', CODES],
   ['a code is good with its key only', FAMILY_USE, 'family.jkt === undefined || family.uses > 0 || family.jkt === jkt', 'true', CODES],
   ['a code expires', FAMILY_USE, 'family.codeExpiresAt > barrier.now && ', '', CODES],
   ['a second use of a code ends its family', FAMILY_USE, 'if (!isRepeated) await endFamily(deps, authenticated.client, family)', '', CODES],

@@ -105,14 +105,17 @@ test('of 20 polls of a device beside the approval at most one gets a token, and 
   }
 })
 
-test('of 20 decisions about one device in two browsers one succeeds', async () => {
+test('of 20 decisions about one device, in a browser that allows and one that denies, one succeeds', async () => {
   const device = { client: world.client, signer: world.client.signer }
   const { body } = await askFor(registry, device, { resource: registry.issuer })
   const other = await signedIn(registry, world.admin)
   const pages = await Promise.all(
     [world.browser, other].map(async (browser) => ({ browser, shown: await consentPage(browser, body.user_code) })),
   )
-  const answers = await Promise.all(pages.flatMap(({ browser, shown }) => Array.from({ length: 10 }, () => decide(browser, shown))))
+  const decisions = ['allow', 'deny']
+  const answers = await Promise.all(
+    pages.flatMap(({ browser, shown }, i) => Array.from({ length: 10 }, () => decide(browser, shown, { decision: decisions[i] ?? '' }))),
+  )
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
 })
 

@@ -82,7 +82,7 @@ export function ConsentForm({ asked, offers, requestUri, description, approval, 
       </dl>
       {device && (
         <p class="note">
-          The application runs on a device whose code you have typed. Go on only if this is your own device: whoever has it will act for
+          The application runs on a device whose code you have typed. Go on only if this is your own device: the program on it will act for
           you.
         </p>
       )}

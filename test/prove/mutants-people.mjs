@@ -71,7 +71,13 @@ export const PEOPLE_MUTANTS = [
   ],
   ['only accounts of the rule join', UPSTREAM_SIGN_IN, '  if (!mayJoin(issuer, claims)) return refuseAccount()\n', '', UPSTREAM],
   ['an invitation is redeemed once by accounts', UPSTREAM_SIGN_IN, ', deps.members.invitations.taking(id, { codeHash })]', ']', UPSTREAM],
-  ['an invitation is no second membership of an account', UPSTREAM_SIGN_IN, 'if (known && upstream.invitation)', 'if (false)', UPSTREAM],
+  [
+    'an invitation is no second membership of an account',
+    UPSTREAM_SIGN_IN,
+    'if (known && !replaced && invitation)',
+    'if (false)',
+    UPSTREAM,
+  ],
   [
     'the invitation of an account still stands',
     UPSTREAM_SIGN_IN,

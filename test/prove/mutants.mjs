@@ -1267,7 +1267,7 @@ export const MUTANTS = [
   ],
   [
     'the chosen duration bounds the refresh tokens',
-    'src/oauth/authorize/decision.ts',
+    'src/oauth/authorize/new-family.ts',
     'standing.expiresAt, until, now',
     'standing.expiresAt, now',
     FAMILIES,

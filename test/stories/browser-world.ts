@@ -2,6 +2,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Feed } from '../../src/client/index.js'
+import { errorPage } from '../../src/http/pages/error-page.js'
+import { servedRoutes } from '../../src/server/api/served-routes.js'
 import { createVerifier, guard } from '../../src/verifier/index.js'
 import { type PersonWorld, push, redeem } from '../oauth/authorize/person-world.js'
 import { type OAuthResponse, proofOf, tokenRequest } from '../oauth/requests.js'
@@ -27,6 +29,16 @@ const HOSTILE = [
 
 /** A text that somebody else wrote, with what a stranger would add to it. */
 export const foreign = (text: string, max: number): string => (TAKES_PICTURES ? text : `${text} ${HOSTILE}`.slice(0, max))
+
+/** Any object will do as a service, because no endpoint is called. */
+const stub: unknown = new Proxy(() => stub, {
+  get: (_, name) => (name === 'issuer' ? 'http://localhost:1' : name === Symbol.iterator ? [][Symbol.iterator] : stub),
+})
+/** The paths of all pages, from the table of routes. */
+export const PAGES = servedRoutes({ storage: stub, issuer: 'http://localhost:1' } as never, stub as never)
+  .filter(({ method, errorBody, path }) => method === 'GET' && (errorBody === errorPage || path === '/'))
+  .map(({ path }) => path)
+  .sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
 
 export interface BrowserWorld extends AsyncDisposable {
   readonly registry: Registry

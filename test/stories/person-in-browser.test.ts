@@ -1,14 +1,14 @@
 // The pages in Chromium: a passkey by a virtual authenticator, approvals and consents, the keyboard alone, accessibility of every page, hostile texts.
 import type { BrowserContext, Browser as Chromium, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { errorPage } from '../../src/http/pages/error-page.js'
+import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import { peopleStore } from '../../src/identity/people/store.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { newHandle } from '../../src/protocol/handles.js'
 import { newId } from '../../src/protocol/ids.js'
-import { servedRoutes } from '../../src/server/api/served-routes.js'
 import { addAuthenticator, expectAccessible, hasChromium, launchChromium, picture } from '../chromium.js'
-import { type BrowserWorld, foreign, startBrowserWorld } from './browser-world.js'
+import { askFor, poll } from '../oauth/device/device.js'
+import { type BrowserWorld, foreign, PAGES, startBrowserWorld } from './browser-world.js'
 
 let world: BrowserWorld
 let chromium: Chromium
@@ -17,16 +17,6 @@ let page: Page
 /** What hostile texts have done: scripts that ran, requests to other sites, reports of the Content-Security-Policy. */
 const troubles: string[] = []
 const seen = new Set<string>()
-
-/** Any object will do as a service, because no endpoint is called. */
-const stub: unknown = new Proxy(() => stub, {
-  get: (_, name) => (name === 'issuer' ? 'http://localhost:1' : name === Symbol.iterator ? [][Symbol.iterator] : stub),
-})
-/** The paths of all pages, from the table of routes. */
-const PAGES = servedRoutes({ storage: stub, issuer: 'http://localhost:1' } as never, stub as never)
-  .filter(({ method, errorBody, path }) => method === 'GET' && (errorBody === errorPage || path === '/'))
-  .map(({ path }) => path)
-  .sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
 
 const pathOf = (url: string): string | undefined =>
   PAGES.find((path) => new RegExp(`^${path.replaceAll(/:[^/]+/g, '[^/]+')}$`).test(new URL(url).pathname))
@@ -233,6 +223,50 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     await plain.click('button.danger')
     expect(await millisecondsUntilRefused(body.access_token)).toBeLessThan(1000)
     await context.close()
+  })
+
+  test('a device shows a code in one browser; a person types it in another one, with the keyboard and without scripts, and allows', async () => {
+    const { registry, acme } = world
+    const device = { signer: await newEs256Signer() }
+    const { body } = await askFor(registry, device, { agent_name: foreign('Kitchen display', 128) })
+    const { ticket } = await acme.mutate<{ ticket: string }>('sessions.ticket', undefined)
+    const [{ context: ofDevice, opened: shown }, { context, opened: typed }] = await Promise.all([
+      open(),
+      open({ javaScriptEnabled: false }),
+    ])
+    await shown.setContent(`<p>${body.verification_uri}</p><h1>${body.user_code}</h1>`)
+    await typed.goto((await shown.textContent('p')) ?? '')
+    await typed.fill('input[name=ticket]', ticket)
+    await typed.keyboard.press('Enter')
+    await typed.waitForURL('**/sign-in/confirm')
+    await typed.click('main button')
+    await typed.waitForURL('**/device')
+    await typed.focus('input[name=user_code]')
+    await typed.keyboard.type((await heading(shown))?.toLowerCase() ?? '')
+    await typed.keyboard.press('Enter')
+    await typed.waitForURL('**/oauth/authorize?*')
+    expect(await typed.textContent('main')).toContain('Kitchen display')
+    await typed.focus('button[value=allow]')
+    await typed.keyboard.press('Enter')
+    await typed.waitForURL('**/oauth/authorize/decision')
+    expect(await heading(typed)).toBe('Allowed')
+    const polled = await poll(registry, device, body.device_code)
+    expect(polled).toMatchObject({ status: 200, body: { client_id: expect.stringMatching(/^agt_/) } })
+    await Promise.all([ofDevice.close(), context.close()])
+  })
+
+  test('the pages of a device compare its code', async () => {
+    const { body } = await askFor(world.registry, { signer: await newEs256Signer() }, { agent_name: foreign('Laptop', 128) })
+    await page.goto(body.verification_uri_complete)
+    expect(await page.inputValue('input[name=user_code]')).toBe(body.user_code)
+    await check(page)
+    await picture(page, 'device')
+    await page.click('main button')
+    seen.delete('/oauth/authorize')
+    await check(page)
+    await page.click('button[value=deny]')
+    expect(await heading(page)).toBe('Denied')
+    await expectAccessible(page)
   })
 
   test('every page of the table of routes is accessible, also at 360 px and in the dark; hostile texts do nothing anywhere', async () => {

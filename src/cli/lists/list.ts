@@ -43,7 +43,17 @@ export async function list<T extends object>(flags: ListFlags, view: ListView<T>
 }
 
 /** Short lists, which have no pages. */
-const UNPAGED = ['issuers.list', 'keys.list', 'levels.list', 'links.list', 'namespaces.list', 'passkeys.list', 'sessions.list', 'signingKeys.list', 'webhooks.list']
+const UNPAGED = [
+  'issuers.list',
+  'keys.list',
+  'levels.list',
+  'links.list',
+  'namespaces.list',
+  'passkeys.list',
+  'sessions.list',
+  'signingKeys.list',
+  'webhooks.list',
+]
 
 /** Reads the pages of a procedure one after the other. */
 export function readOf<T>(agent: Agent, { path, itemsIn = 'items' }: Pick<ListView<T>, 'path' | 'itemsIn'>, input: object): Read<T> {

@@ -19,8 +19,9 @@ import { requiringSession, type SessionDeps } from '../../identity/people/sessio
 import type { ApprovalReason } from '../../protocol/approvals/token-request.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { formatScope, intersectNames, type Scope } from '../../protocol/rights.js'
+import type { Allowed, Asked } from './asked.js'
 import type { AuthorizationClient } from './client.js'
-import { type Allowed, type Asked, type DecidingDeps, deciding } from './decision.js'
+import { type DecidingDeps, deciding } from './decision.js'
 import type { Offer } from './offer.js'
 import { errorUriOf } from './redirect.js'
 

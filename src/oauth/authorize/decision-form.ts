@@ -1,7 +1,8 @@
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import { endOfDay } from '../../http/pages/time.js'
-import { type Allowed, type Asked, rightsOf } from './decision.js'
+import type { Allowed, Asked } from './asked.js'
+import { rightsOf } from './decision.js'
 import type { Offer } from './offer.js'
 
 export const DECISION_PATH = '/oauth/authorize/decision'

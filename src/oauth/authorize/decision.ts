@@ -1,33 +1,33 @@
 import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
 import { takingConsentApproval } from '../../delegation/approvals/for-consent.js'
-import type { Approval, ApprovalsStore } from '../../delegation/approvals/store.js'
+import type { ApprovalsStore } from '../../delegation/approvals/store.js'
 import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
 import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
 import type { Consent, GrantedConsent } from '../../delegation/consents/store.js'
 import { type PreparedGrant, prepareGrant } from '../../delegation/introductions/decide/grant.js'
 import { newIntroduction } from '../../delegation/introductions/decide/new-introduction.js'
 import type { IntroductionDeps } from '../../delegation/introductions/introduction-deps.js'
-import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { refuse } from '../../errors.js'
 import { isMemberOf } from '../../http/caller.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
 import { type PersonCaller, requiringSession, type SessionDeps } from '../../identity/people/session.js'
 import type { Random } from '../../lib/random.js'
 import { identitiesOf } from '../../protocol/handles.js'
-import { type Bounds, formatScope } from '../../protocol/rights.js'
-import { dependenciesOf, type Dependencies, joinDependencies, stands } from '../../protocol/standing.js'
+import { formatScope } from '../../protocol/rights.js'
+import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import { endingOfExpiring } from '../../trust-log/standing-endings.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import { prepareAgent, type RegisterDeviceAgentDeps } from '../device/register-agent.js'
-import type { DeviceAuthorization, DevicesStore } from '../device/store.js'
+import type { DevicesStore } from '../device/store.js'
 import { endingsOfFamilies } from '../families/end.js'
 import type { FamiliesStore } from '../families/store.js'
+import type { Allowed, Asked } from './asked.js'
 import type { AuthorizationClient } from './client.js'
 import { newFamily } from './new-family.js'
 import type { Offer } from './offer.js'
-import type { AuthorizationRequest, AuthorizationsStore, PendingAuthorization } from './store.js'
+import type { AuthorizationRequest, AuthorizationsStore } from './store.js'
 
 export interface DecisionDeps extends FindConsentDeps, IntroductionDeps, RegisterDeviceAgentDeps, Pick<SessionDeps, 'people'> {
   readonly authorizations: AuthorizationsStore
@@ -39,31 +39,6 @@ export interface DecisionDeps extends FindConsentDeps, IntroductionDeps, Registe
   readonly approvals: ApprovalsStore
   /** Commits consents that count for the person. */
   readonly commitConsents: (person: Pick<Consent, 'memberId' | 'orgId'>, commit: CountedCommit) => Promise<Committed>
-}
-
-/** A request, and those who take part in it. */
-export interface Asked {
-  readonly client: AuthorizationClient
-  readonly person: PersonCaller
-  readonly pending: PendingAuthorization
-  /** The device that asks. Absent if a browser brings the request. */
-  readonly device?: DeviceAuthorization | undefined
-  readonly task: TaskDependencies | undefined
-  readonly now: number
-}
-
-/** The decision of a person who allows something. */
-export interface Allowed {
-  readonly rights: readonly { readonly audience: Offer['audience']; readonly bounds: Bounds }[]
-  /** Epoch seconds. */
-  readonly until: number
-  readonly isOffline: boolean
-  /** Audiences to which the person introduces the client. */
-  readonly introduce: readonly Offer[]
-  /** The approval of an administrator that the consent takes. */
-  readonly approval?: Approval | undefined
-  /** The name of the agent that the decision registers. */
-  readonly agentName?: string | undefined
 }
 
 /** All that a request asks for, at each audience. */

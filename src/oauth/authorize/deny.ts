@@ -1,6 +1,7 @@
 import { auditDraft } from '../../audit/audit-draft.js'
 import type { Operation } from '../../storage/storage.js'
-import { type Asked, type DecidingDeps, type DecisionDeps, deciding, requireUndecided, withClient } from './decision.js'
+import type { Asked } from './asked.js'
+import { type DecidingDeps, type DecisionDeps, deciding, requireUndecided, withClient } from './decision.js'
 
 /** Answers a request with no. */
 export async function deny(

@@ -8,7 +8,7 @@ import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { newSecret } from '../families/secret.js'
 import { CODE_SECONDS, FAMILY_SECONDS, type Family, type FamilyGrant } from '../families/store.js'
-import type { Allowed, Asked } from './decision.js'
+import type { Allowed, Asked } from './asked.js'
 
 /** Without refresh tokens a family lasts as long as the last token of its code. */
 const ONLINE_SECONDS = 3600

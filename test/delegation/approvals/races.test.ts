@@ -82,8 +82,7 @@ test('a decision that is made again for the same request, because it took too lo
   if (isForConsent(approval.request)) throw new Error('not the approval of a token')
   const { request } = approval
   const deps = { approvals, trustLog, random: systemRandom, issuer: registry.issuer, keyRing: {} as KeyRing }
-  const decide = (attempt: string) =>
-    requireApproval(deps, barrier, { request, because: ['scope'], approvalId: approval.id, attempt })
+  const decide = (attempt: string) => requireApproval(deps, barrier, { request, because: ['scope'], approvalId: approval.id, attempt })
   const commit = async (attempt: string) => {
     const taken = await decide(attempt)
     return taken && (await registry.storage.commit([taken.taking])).ok

@@ -27,7 +27,9 @@ export function issuerCommands(program: Command, common: (command: Command) => C
       list(flags, ISSUERS, named === undefined ? {} : { orgId: await orgIdOf((await openAgent(flags)).agent, named) }),
     )
   endingOptions(common(issuer.command('revoke <issuer>')))
-    .description('revoke an OpenID Provider, the sessions that it opened and the consents that people gave in them; members and their links stay')
+    .description(
+      'revoke an OpenID Provider, the sessions that it opened and the consents that people gave in them; members and their links stay',
+    )
     .action((issuerId: string, flags: CommonFlags) =>
       callEnding(flags, 'issuers.revoke', {
         inputOf: async () => ({ issuerId }),

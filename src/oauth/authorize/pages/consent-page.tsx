@@ -1,13 +1,13 @@
-import { Foreign } from '../../http/pages/foreign.js'
-import { Form } from '../../http/pages/form.js'
-import { dayOf, Time } from '../../http/pages/time.js'
-import { isLoopback } from '../../lib/hosts/loopback.js'
-import { type AdminApproval, AdminApprovalNote } from './admin-approval.js'
-import type { Asked } from './decision.js'
-import { DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, MAX_DAYS, rightValue } from './decision-form.js'
+import { Foreign } from '../../../http/pages/foreign.js'
+import { Form } from '../../../http/pages/form.js'
+import { dayOf, Time } from '../../../http/pages/time.js'
+import { isLoopback } from '../../../lib/hosts/loopback.js'
+import { type AdminApproval, AdminApprovalNote } from '../admin-approval.js'
+import type { Asked } from '../asked.js'
+import { DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, MAX_DAYS, rightValue } from '../decision-form.js'
+import type { Offer, OfferedScope } from '../offer.js'
+import { hostOf } from '../redirect.js'
 import type { ClientDescription } from './describe-client.js'
-import type { Offer, OfferedScope } from './offer.js'
-import { hostOf } from './redirect.js'
 
 interface ConsentPage {
   readonly asked: Asked

@@ -1,12 +1,12 @@
-import { REFUSALS, type Refusal } from '../../errors.js'
-import { Foreign } from '../../http/pages/foreign.js'
-import { page } from '../../http/pages/page.js'
-import type { HttpResponse } from '../../http/route.js'
-import { usesOf } from '../../identity/clients/admissions.js'
-import { type AdmittedDeps, isAdmitted } from '../../identity/clients/rules/rules.js'
-import { ExternalClientId } from '../../protocol/ids.js'
-import type { AuthorizationClient } from './client.js'
-import { errorUriOf, hostOf, type Target } from './redirect.js'
+import { REFUSALS, type Refusal } from '../../../errors.js'
+import { Foreign } from '../../../http/pages/foreign.js'
+import { page } from '../../../http/pages/page.js'
+import type { HttpResponse } from '../../../http/route.js'
+import { usesOf } from '../../../identity/clients/admissions.js'
+import { type AdmittedDeps, isAdmitted } from '../../../identity/clients/rules/rules.js'
+import { ExternalClientId } from '../../../protocol/ids.js'
+import type { AuthorizationClient } from '../client.js'
+import { errorUriOf, hostOf, type Target } from '../redirect.js'
 
 /** True if an organisation of the registry registered the client, allowed it or admitted it. */
 export async function isTrusted(deps: AdmittedDeps, client: AuthorizationClient): Promise<boolean> {

@@ -11,7 +11,7 @@ import { errorOf, type Fetch, parseResponse, requestJson, withOneRetry } from '.
 import { fetchMetadata, issuerOf } from '../registry.js'
 import type { AccessToken } from '../tokens.js'
 
-/** What the program shows to its user, who opens the address on any device and types the code there. */
+/** The address and the code that the program shows to its user, who opens the address on any device. */
 export interface DeviceCode {
   readonly userCode: string
   readonly verificationUri: string

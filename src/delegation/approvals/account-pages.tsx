@@ -37,7 +37,7 @@ async function described(deps: ApprovalPagesDeps, view: ApprovalView): Promise<D
 const describedAll = (deps: ApprovalPagesDeps, views: readonly ApprovalView[]): Promise<readonly DescribedApproval[]> =>
   Promise.all(views.map((view) => described(deps, view)))
 
-/** What waits for a decision of the person's organisation. Nothing for the role `person`, which does not act for the organisation. */
+/** Requests that wait for a decision of the person's organisation. Nothing for the role `person`, which does not act for the organisation. */
 export const approvalsSection =
   (deps: ApprovalPagesDeps): AccountSection =>
   async (person) => {

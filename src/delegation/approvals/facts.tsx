@@ -12,7 +12,7 @@ export interface DescribedApproval {
   readonly target: AudienceParty | undefined
 }
 
-/** What is asked, by whom, and why it waits. */
+/** The facts of a request that waits: the parties, the purpose and the reasons. */
 export function Facts({ view, requester, target }: DescribedApproval) {
   return (
     <dl>
@@ -108,7 +108,7 @@ function TargetFacts({
   )
 }
 
-/** What the application may do for the person if it is approved. */
+/** The rights at each audience that the application would have. */
 function ConsentFacts({ view, client }: { readonly view: Extract<ApprovalView, { kind: 'consent' }>; readonly client: ClientParty }) {
   const wordsOf: AudienceParty['wordsOf'] = (scope) => view.words.find((one) => one.scope === scope)?.words
   return (

@@ -4,9 +4,15 @@ import type { AuditRow } from './store.js'
 /** The actor of a row; `member` in place of a member of another organisation. */
 export type VisibleActor = ActorId | 'member'
 
+/** Actions that only operators take for another organisation, which reads who it was. */
+const OF_OPERATORS = /^(?:members|organisations|limits|audit)\./
+
 /**
  * The actor as an organisation reads it. A row that concerns two organisations is first of the actor's own. The other one must not learn which of its
  * members acted: a person who revokes a consent would be known beyond the pairwise id. `everyone`: for operators.
  */
-export const visibleActor = ({ actor, orgIds }: Pick<AuditRow, 'actor' | 'orgIds'>, reader: OrgId | 'everyone'): VisibleActor =>
-  reader === 'everyone' || orgIds[0] === reader || !MemberId.safeParse(actor).success ? actor : 'member'
+export const visibleActor = (
+  { actor, action, orgIds }: Pick<AuditRow, 'actor' | 'action' | 'orgIds'>,
+  reader: OrgId | 'everyone',
+): VisibleActor =>
+  reader === 'everyone' || orgIds[0] === reader || OF_OPERATORS.test(action) || !MemberId.safeParse(actor).success ? actor : 'member'

@@ -121,7 +121,7 @@ describe('form parameters (RFC 6749 §3.2)', () => {
     const files = ['grants', 'client-auth', 'families'].flatMap((folder) =>
       readdirSync(`src/oauth/${folder}`).map((file) => `src/oauth/${folder}/${file}`),
     )
-    const read = [...files, 'src/oauth/token-endpoint.ts'].flatMap((file) =>
+    const read = [...files, 'src/oauth/device/device-code-grant.ts', 'src/oauth/token-endpoint.ts'].flatMap((file) =>
       [...readFileSync(file, 'utf8').matchAll(/(?:\.get(?:All)?\(|(?:parseParameter|requireType)\(form, )'([a-z_]+)'/g)].map(
         ([, name]) => name,
       ),
@@ -258,7 +258,13 @@ test('the metadata name the issuer and its endpoints, and the JWKS holds public 
     issuer: registry.issuer,
     token_endpoint: `${registry.issuer}/oauth/token`,
     token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
-    grant_types_supported: ['client_credentials', 'authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+    grant_types_supported: [
+      'client_credentials',
+      'authorization_code',
+      'refresh_token',
+      'urn:ietf:params:oauth:grant-type:token-exchange',
+      'urn:ietf:params:oauth:grant-type:device_code',
+    ],
   })
   const { keys } = await (await registry.fetch('/.well-known/jwks.json')).json()
   expect(keys.map((key: { credence_use: string }) => key.credence_use).sort()).toEqual([

@@ -59,22 +59,6 @@ const discovered = () =>
     { algorithm: 'oauth2', execute: [openid.allowInsecureRequests] },
   )
 
-test('openid-client starts a device authorization, and polls with DPoP until the person has approved', async () => {
-  const config = await discovered()
-  const begun = await openid.initiateDeviceAuthorization(config, { resource: world.ocr.audience, scope: 'ocr:read offline_access' })
-  expect(begun).toMatchObject({ expires_in: 600, interval: 5 })
-  expect(await answer(registry, world, begun.user_code)).toMatchObject({ status: 200 })
-  const DPoP = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair())
-  const tokens = await openid.pollDeviceAuthorizationGrant(config, { ...begun, interval: 0.01 }, undefined, { DPoP })
-  expect(claimsOf(tokens.access_token)).toMatchObject({ aud: world.ocr.audience, act: { sub: world.client.agentId } })
-  expect((await openid.refreshTokenGrant(config, tokens.refresh_token ?? '', undefined, { DPoP })).scope).toBe('ocr:read')
-  const denied = await openid.initiateDeviceAuthorization(config, { resource: world.ocr.audience })
-  await answer(registry, world, denied.user_code, { decision: 'deny' })
-  await expect(openid.pollDeviceAuthorizationGrant(config, { ...denied, interval: 0.01 }, undefined, { DPoP })).rejects.toMatchObject({
-    error: 'access_denied',
-  })
-})
-
 test('openid-client pushes a request with DPoP, redeems the code, refreshes the token and revokes the refresh token', async () => {
   const config = await discovered()
   const dpop = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair())
@@ -184,3 +168,20 @@ test.runIf(python !== undefined)(
     expect((await exited)[0]).toBe(0)
   },
 )
+
+// Last, because a consent that covers a pushed request answers it without a page
+test('openid-client starts a device authorization, and polls with DPoP until the person has approved', async () => {
+  const config = await discovered()
+  const begun = await openid.initiateDeviceAuthorization(config, { resource: world.ocr.audience, scope: 'ocr:read offline_access' })
+  expect(begun).toMatchObject({ expires_in: 600, interval: 5 })
+  expect(await answer(registry, world, begun.user_code)).toMatchObject({ status: 200 })
+  const DPoP = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair())
+  const tokens = await openid.pollDeviceAuthorizationGrant(config, { ...begun, interval: 0.01 }, undefined, { DPoP })
+  expect(claimsOf(tokens.access_token)).toMatchObject({ aud: world.ocr.audience, act: { sub: world.client.agentId } })
+  expect((await openid.refreshTokenGrant(config, tokens.refresh_token ?? '', undefined, { DPoP })).scope).toBe('ocr:read')
+  const denied = await openid.initiateDeviceAuthorization(config, { resource: world.ocr.audience })
+  await answer(registry, world, denied.user_code, { decision: 'deny' })
+  await expect(openid.pollDeviceAuthorizationGrant(config, { ...denied, interval: 0.01 }, undefined, { DPoP })).rejects.toMatchObject({
+    error: 'access_denied',
+  })
+})

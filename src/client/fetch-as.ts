@@ -41,9 +41,12 @@ export function newFetchAs(deps: TokenDeps, exchange: (scope?: string) => Promis
     }
   }
   const current = async (): Promise<AccessToken> => {
-    const cached = await token?.catch(() => undefined)
+    const before = token
+    const cached = await before?.catch(() => undefined)
     const isBound = tokenJwk === deps.signer.publicJwk
     if (cached && isBound && cached.expiresAt - EARLY_SECONDS > deps.clock.now()) return cached
+    // Several requests at once share one exchange: a second one would take calls of a budget
+    if (token !== before && token) return token
     tokenJwk = deps.signer.publicJwk
     token = exchangeAgain()
     return token

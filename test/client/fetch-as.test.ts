@@ -52,6 +52,12 @@ test('a revoked token is replaced once for all requests that are refused at the 
   expect([statuses, exchanges(), received.filter((token) => token === 'third')]).toEqual([[200, 200, 200], 2, []])
 })
 
+test('requests that begin at the same time share one exchange', async () => {
+  const { call, exchanges } = await calling(() => 'first')
+  const statuses = await Promise.all([1, 2, 3].map(async () => (await call(url)).status))
+  expect([statuses, exchanges()]).toEqual([[200, 200, 200], 1])
+})
+
 test('a token whose calls are used up is replaced, as long as the budget has room for another one', async () => {
   const tokens = ['first', 'second']
   const { call, exchanges } = await calling(

@@ -122,7 +122,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'approval deny': ['approval deny apr_0123456789abcdefghijkl --note "not this quarter"'],
   'approval cancel': ['approval cancel apr_0123456789abcdefghijkl'],
   'approval withdraw': ['approval withdraw apr_0123456789abcdefghijkl'],
-  'webhook set': ['webhook set https://hooks.acme.com/credence --event approval.requested --event introduction.requested'],
+  'webhook set': ['webhook set https://hooks.acme.example/credence --event approval.requested --event introduction.requested'],
   'webhook list': ['webhook list'],
   'webhook remove': ['webhook remove whk_0123456789abcdefghijkl --yes'],
   'task create': ['task create "read the invoices of May" --life 2h', 'task create "translate the manual" --calls 100 --units 5000'],

@@ -42,6 +42,11 @@ export async function changeAgent(
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
   const nextCeiling = nextCeilingOf(deps, agent.ceiling, ceiling, rights)
+  if (nextCeiling && agent.memberId !== undefined)
+    refuse(
+      'bad_input',
+      'ceiling: what the person of the device has consented to is the ceiling; narrow the consent, or connect the device again',
+    )
   if (nextCeiling) await requireMayWiden(deps, caller, agent, nextCeiling)
   const bound = await nextLevelOf(deps, caller, agent, maxScopeLevel)
   const endsCeiling = nextCeiling !== undefined || maxScopeLevel !== undefined

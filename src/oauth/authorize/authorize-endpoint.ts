@@ -18,9 +18,8 @@ import { type AuthorizationClient, requesterOf, requireAuthorizationClient, requ
 import { allow, consentsCovering, type DecisionDeps, rightsOf } from './decision.js'
 import { allowedIn, DECISION_PATH, DECISION_PURPOSE } from './decision-form.js'
 import { deny } from './deny.js'
-import { namesOf, type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
-import { ConsentForm } from './pages/consent-page.js'
-import { type DescribeClientDeps, describeClient } from './pages/describe-client.js'
+import { type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
+import { type ShowConsentDeps, showConsent } from './pages/show-consent.js'
 import { isTrusted, untrustedErrorPage } from './pages/untrusted-redirect.js'
 import { askingOf, type PendingDeps, pathOf, requirePending, savePending, seenIn, showPending } from './pending.js'
 import { errorToClient, formActionOf, type Target, toClient } from './redirect.js'
@@ -32,7 +31,7 @@ export type AuthorizeDeps = SignInDeps &
   PendingDeps &
   DecisionDeps &
   AdminApprovalDeps &
-  DescribeClientDeps & {
+  ShowConsentDeps & {
     /** Stores a client that was only known by the URL of its metadata. */
     readonly saveClientDocument: (uri: ClientUri, orgId: OrgId) => Promise<ExternalClient | undefined>
   }
@@ -163,28 +162,6 @@ async function askForDevice(deps: AuthorizeDeps, request: HttpRequest, requestUr
   if (!person) return toSignIn(deps, request, DEVICE_PATH)
   const { asked, offers } = await decidable(deps, await requireDeviceRequest(deps, person, requestUri, request.address))
   return showConsent(deps, asked, { offers, requestUri, formAction: [] })
-}
-
-interface ShownConsent {
-  readonly offers: readonly Offer[]
-  readonly requestUri: string
-  /** Where the form may lead, besides this registry. */
-  readonly formAction: readonly string[]
-}
-
-async function showConsent(deps: AuthorizeDeps, asked: Asked, { offers, requestUri, formAction }: ShownConsent): Promise<HttpResponse> {
-  const { person, pending } = asked
-  const passedTo = pending.request.delegation?.rights.map(({ audience }) => audience) ?? []
-  const [description, approval, names] = await Promise.all([
-    describeClient(deps, asked),
-    adminApprovalFor(deps, asked, offers, { rights: rightsOf(offers, pending.request) }),
-    namesOf(deps, passedTo),
-  ])
-  await deps.trustLog.requireStillStanding(person.barrier, person.dependencies.handles)
-  return page(
-    { title: 'Allow an application to act for you', viewer: person, formAction },
-    ConsentForm({ asked, offers, requestUri, description, approval, names }),
-  )
 }
 
 /** Everything that a person can decide about now. Refuses what the rules of its organisation, the resources or the task do not allow. */

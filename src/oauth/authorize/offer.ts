@@ -1,6 +1,6 @@
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
-import { scopesTouchedBy } from '../../delegation/resources/granted-scopes.js'
+import { scopesTouchedBy, scopesWithoutApproval } from '../../delegation/resources/granted-scopes.js'
 import { admitsPersonOf, letsInForPeople } from '../../delegation/resources/policy.js'
 import type { Resource } from '../../delegation/resources/store.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
@@ -174,7 +174,8 @@ async function offerToExternal(deps: OfferDeps, client: ExternalClient, audience
   const { resource, offer } = found
   if (!letsInForPeople(resource, client.orgId) || (person && !admitsPersonOf(resource, person.orgId))) return refuseTarget()
   const organisation = await deps.organisations.get(resource.orgId)
-  const scopes = intersectNames(resource.policy.scopes ?? offer.scopes, offer.scopes)
+  const given = scopesWithoutApproval(resource, offer.scopes)
+  const scopes = intersectNames(resource.policy.scopes ?? given, given)
   return {
     audience: offer.audience,
     target: { id: resource.id, orgId: resource.orgId },

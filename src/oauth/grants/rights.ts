@@ -80,19 +80,24 @@ export function decideRights(
 
 /** A requested scope that was granted, and that the ceiling of the client itself lacks, gets a refusal that says how to add it. */
 function requireInCeiling(
-  { client: { id, ceiling } }: AuthenticatedClient,
+  { client }: AuthenticatedClient,
   granted: readonly Bounds[],
   { audience, orgOf }: Parameters<typeof decideRights>[3],
   form: OAuthForm,
 ): void {
-  const own = scopesFor(ceiling.rights, audience, orgOf)
+  const own = scopesFor(client.ceiling.rights, audience, orgOf)
   const offered = granted.map(({ scopes }) => scopes).reduce(intersectNames)
   const requested = form.get('scope')
   // A request without `scope` is for what is left, if anything is
   const wanted = requested !== undefined ? (parseScope(requested) ?? []) : intersectNames(own, offered).length > 0 ? [] : offered
   const lacking = wanted.filter((scope) => coveredBySome(offered, scope) && !coveredBySome(own, scope))
-  if (lacking.length > 0) refuse('invalid_scope', beyondCeiling(id, audience, lacking))
+  if (lacking.length === 0) return
+  const isOfPerson = client.kind === 'agent' && client.memberId !== undefined
+  refuse('invalid_scope', isOfPerson ? beyondConsent(lacking) : beyondCeiling(client.id, audience, lacking))
 }
+
+const beyondConsent = (scopes: readonly Scope[]): string =>
+  `the person of this device has not consented to ${scopes.join(' ')} for this audience; connect the device again and ask for more: credence agent connect`
 
 /** Names of the grants for the step of a token, in this order. */
 const GRANTED = ['the introduction', 'the consent', 'the authorization of the person'] as const

@@ -12,6 +12,7 @@ import { systemRandom } from '../../../src/lib/random.js'
 import { claimsOf } from '../../claims-of.js'
 import { signedIn } from '../../identity/people/browser.js'
 import { aCard, type Registry, startRegistry } from '../../registry.js'
+import { reasonOf } from '../../stories/actors.js'
 import { type PersonWorld, personWorld } from '../authorize/person-world.js'
 import { newEs256Signer, postForm } from '../requests.js'
 import { answer, askFor, consentPage, DEVICE_ENDPOINT, type Device, poll } from './device.js'
@@ -91,6 +92,8 @@ test('the consent is the ceiling: narrowed, it narrows the agent at once; when t
   expect(await agent.introspect(accessToken)).toMatchObject({ active: true })
   await world.person.mutate('consents.narrow', { consentId: consent?.consentId, scopes: ['tasks:write'] })
   expect((await agentOf(agentId).token()).scope).toBe('tasks:write')
+  const widened = { agentId, addRights: [{ audience: registry.issuer, scope: 'discovery:read' }] }
+  expect(await reasonOf(world.admin.mutate('agents.change', widened))).toBe('bad_input')
   await world.person.mutate('consents.revoke', { consentId: consent?.consentId })
   await expect(agentOf(agentId).token()).rejects.toMatchObject({ reason: 'invalid_client' })
   expect(await world.person.query('agents.get', { agentId })).toMatchObject({ state: 'revoked' })

@@ -31,6 +31,7 @@ beforeAll(async () => {
     scopes: [
       { scope: 'files:read', words: 'Read <b>files</b>' },
       { scope: 'files:write', words: 'Write' },
+      { scope: 'files:delete', words: 'Delete', approval: 'organisation' },
     ],
     policy: { mode: 'ask', externalClients: 'withPerson' },
     bearer: 'allowed',
@@ -93,6 +94,7 @@ test('the page of a public client is always shown, and escapes and marks what ot
   expect(shown.text).not.toContain('<img>')
   expect(shown.headers.get('content-security-policy')).toContain("form-action 'self' http://127.0.0.1:4321")
   expect(shown.text).toContain('runs on your device')
+  expect(shown.text).toContain('You have allowed this application before')
 })
 
 test('what a person has not ticked is not granted, and what was not asked for cannot be ticked', async () => {
@@ -114,6 +116,11 @@ test('a resource that lets no external clients in is refused by a redirect', asy
   const uri = 'http://127.0.0.1:9/closed'
   await acme.mutate('resources.register', { uri, name: 'Closed', scopes: [{ scope: 'a', words: 'a' }] })
   expect(returned(await browser.get(authorizeUrl({ resource: uri })))).toMatchObject({ error: 'invalid_target' })
+})
+
+test('a scope that needs an approval is not offered to an external client, which could not ask for it', async () => {
+  expect(returned(await browser.get(authorizeUrl({ scope: 'files:read files:delete' })))).toMatchObject({ error: 'invalid_scope' })
+  expect((await browser.get(authorizeUrl({ prompt: 'consent' }))).text).not.toContain('files:delete')
 })
 
 test('people of other organisations may not consent unless the policy admits all', async () => {

@@ -2,6 +2,7 @@ import { Foreign } from '../../../http/pages/foreign.js'
 import { Form } from '../../../http/pages/form.js'
 import { dayOf, Time } from '../../../http/pages/time.js'
 import { isLoopback } from '../../../lib/hosts/loopback.js'
+import { formatScope, type Scope } from '../../../protocol/rights.js'
 import { type AdminApproval, AdminApprovalNote } from '../admin-approval.js'
 import type { Asked } from '../asked.js'
 import { DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, MAX_DAYS, rightValue } from '../decision-form.js'
@@ -15,12 +16,22 @@ interface ConsentPage {
   readonly requestUri: string
   readonly description: ClientDescription
   readonly approval: AdminApproval | undefined
+  readonly earlier: readonly EarlierConsent[]
   /** Names of the audiences to which the client may pass on. */
   readonly names: ReadonlyMap<string, string>
 }
 
+/** A consent of the person to the client that a decision may replace. */
+export interface EarlierConsent {
+  /** The name of the audience. */
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  /** Epoch seconds. */
+  readonly until: number
+}
+
 /** Shows who asks, for what, at whom and for how long. The person ticks what the application may do. */
-export function ConsentForm({ asked, offers, requestUri, description, approval, names }: ConsentPage) {
+export function ConsentForm({ asked, offers, requestUri, description, approval, names, earlier }: ConsentPage) {
   const { client, person, pending, device, task, now } = asked
   const { request } = pending
   const { redirectUri } = request
@@ -92,6 +103,7 @@ export function ConsentForm({ asked, offers, requestUri, description, approval, 
       {client.orgId !== undefined && client.orgId !== person.orgId && (
         <p class="note">The application belongs to another organisation than you.</p>
       )}
+      <EarlierConsents earlier={earlier} />
       <AdminApprovalNote approval={approval} />
       <Form action={DECISION_PATH} formKey={person.formKey} purpose={DECISION_PURPOSE} subject={requestUri}>
         <input type="hidden" name="client_id" value={client.clientUri ?? client.id} />
@@ -231,5 +243,22 @@ function Names({ title, names }: { readonly title: string; readonly names: reado
         </span>
       ))}
     </p>
+  )
+}
+
+function EarlierConsents({ earlier }: Pick<ConsentPage, 'earlier'>) {
+  if (earlier.length === 0) return null
+  return (
+    <div class="note">
+      <p>You have allowed this application before:</p>
+      <ul>
+        {earlier.map(({ name, scopes, until }) => (
+          <li key={name}>
+            <Foreign text={formatScope(scopes)} /> at <Foreign text={name} />, until <Time at={until} />
+          </li>
+        ))}
+      </ul>
+      <p>If you now allow more there, or for longer, this replaces it: what the application got by it ends.</p>
+    </div>
   )
 }

@@ -105,7 +105,7 @@ async function describeExternal(
   if (clientUri !== undefined) {
     const document = await deps.clientDocuments.get(clientUri)
     const [oldest] = document ? await usesOf(deps, document.id) : []
-    return { verdict: 'its name is its own claim, at the address below', changes: document?.changes, knownSince: oldest?.createdAt }
+    return { verdict: 'its name is its own claim, at the address shown', changes: document?.changes, knownSince: oldest?.createdAt }
   }
   const registered = await deps.registeredClients.get(ExternalClientId.parse(id))
   return { verdict: 'it registered itself; its name is its own claim', changes: registered?.changes, knownSince: registered?.createdAt }

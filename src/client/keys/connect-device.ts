@@ -135,7 +135,7 @@ async function pollOnce(
   } catch (error) {
     const reason = error instanceof CredenceError ? error.reason : undefined
     if (reason === 'authorization_pending' || reason === 'slow_down') return reason
-    // RFC 8628 §3.5: without a response the client waits longer
+    // RFC 8628 §3.5: after a failed request the client polls less often
     if (reason === 'unavailable' || reason === 'standing_unknown' || reason === 'rate_limited') return 'slow_down'
     if (reason === 'invalid_target' && others.length > 0) return pollOnce(others, request)
     throw error

@@ -37,7 +37,7 @@ async function described(deps: ApprovalPagesDeps, view: ApprovalView): Promise<D
 const describedAll = (deps: ApprovalPagesDeps, views: readonly ApprovalView[]): Promise<readonly DescribedApproval[]> =>
   Promise.all(views.map((view) => described(deps, view)))
 
-/** Requests that wait for a decision of the person's organisation. Nothing for the role `person`, which does not act for the organisation. */
+/** The pending requests that the person's organisation decides. Nothing for the role `person`, which does not act for the organisation. */
 export const approvalsSection =
   (deps: ApprovalPagesDeps): AccountSection =>
   async (person) => {
@@ -45,12 +45,12 @@ export const approvalsSection =
     const { items, cursor } = await listApprovals(deps, person, { ...ASKED, limit: MAX_SHOWN })
     return (
       <section aria-labelledby="approvals">
-        <h2 id="approvals">What waits for your decision</h2>
-        {items.length === 0 && <p>No request waits.</p>}
+        <h2 id="approvals">Pending requests</h2>
+        {items.length === 0 && <p>There are no pending requests.</p>}
         <Approvals items={await describedAll(deps, items)} />
         {cursor !== undefined && (
           <p>
-            <a href={APPROVALS}>All requests that wait</a>
+            <a href={APPROVALS}>All pending requests</a>
           </p>
         )}
       </section>
@@ -71,7 +71,7 @@ function Approvals({ items }: { readonly items: readonly DescribedApproval[] }) 
           <p class="hint">
             Requested <Time at={view.requestedAt} />, {'risk' in view && `risk ${view.risk.level}`}
           </p>
-          <a href={`${APPROVALS}/${view.approvalId}`} aria-label={`Decide the request ${view.approvalId}`}>
+          <a href={`${APPROVALS}/${view.approvalId}`} aria-label={`Decide about the request ${view.approvalId}`}>
             Decide
           </a>
         </li>
@@ -80,15 +80,15 @@ function Approvals({ items }: { readonly items: readonly DescribedApproval[] }) 
   )
 }
 
-/** The pages of what waits, and their forms. */
+/** The pages of pending requests, and their forms. */
 export const approvalPages = (deps: SignInDeps & ApprovalPagesDeps): Route[] => [
   personPage(deps, APPROVALS, async (person, request) => {
     const isActing = ACTING_ROLES.includes(person.role)
     const { items, cursor } = isActing ? await listApprovals(deps, person, { ...ASKED, ...pageIn(request) }) : { items: [] }
     return page(
-      { title: 'What waits for your decision', viewer: person },
+      { title: 'Pending requests', viewer: person },
       <>
-        {items.length === 0 && <p>No request waits.</p>}
+        {items.length === 0 && <p>There are no pending requests.</p>}
         <Approvals items={await describedAll(deps, items)} />
         <More path={APPROVALS} cursor={cursor}>
           Older requests
@@ -125,7 +125,7 @@ async function approvalPage(deps: ApprovalPagesDeps, person: PersonCaller, reque
   const wordsOf: AudienceParty['wordsOf'] = (scope) =>
     ('words' in view ? view.words.find((one) => one.scope === scope)?.words : undefined) ?? shown.target?.wordsOf(scope)
   return page(
-    { title: 'A request that waits', viewer: person },
+    { title: 'Pending request', viewer: person },
     <>
       <Facts {...shown} />
       {view.state === 'pending' ? (
@@ -133,7 +133,7 @@ async function approvalPage(deps: ApprovalPagesDeps, person: PersonCaller, reque
           <Form action={`${APPROVALS}/${subject}/approve`} formKey={person.formKey} purpose="approvals.approve" subject={subject}>
             {/* The person chooses again, at most what was approved */}
             {view.kind !== 'consent' && <BoundsBoxes bounds={requested} wordsOf={wordsOf} />}
-            {view.kind === 'token' && <p class="hint">The approval is good for one token, within an hour.</p>}
+            {view.kind === 'token' && <p class="hint">The approval allows one token, and expires after an hour.</p>}
             <button type="submit">{view.kind === 'consent' ? 'Approve' : 'Approve what is ticked'}</button>
           </Form>
           <Form action={`${APPROVALS}/${subject}/deny`} formKey={person.formKey} purpose="approvals.deny" subject={subject}>

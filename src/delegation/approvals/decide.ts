@@ -38,7 +38,8 @@ export async function approve(deps: ApprovalDeps, caller: Caller, id: ApprovalId
 
 function narrowedBy({ request, digest }: Approval, narrow: Bounds): Pick<Approval, 'digest' | 'narrowed'> {
   if (!isNarrower(narrow)) return { digest }
-  if (isForConsent(request)) return refuse('bad_input', 'a consent is approved as requested, or denied: the person decides what to allow')
+  if (isForConsent(request))
+    return refuse('bad_input', 'a consent must be approved as requested or denied; the person then decides what to allow')
   const narrowed = narrowBounds(request.bounds, narrow, request.bounds.scopes)
   return { digest: digestOf({ ...request, bounds: narrowed }), narrowed }
 }
@@ -90,7 +91,10 @@ async function requireApprover(deps: ApprovalDeps, caller: Caller, id: ApprovalI
   const approval = await requireSeen(deps, caller, id)
   if (caller.id === approval.from) refuse('forbidden', 'nobody can approve their own request')
   if (!(await isTarget(deps, caller, approval)))
-    refuse('forbidden', 'only the audience of the token, or a member of its organisation, can decide; about a consent, an administrator')
+    refuse(
+      'forbidden',
+      'only the audience of the token or a member of its organisation can decide; only an administrator decides about a consent',
+    )
   if (approval.because.includes('scope') && caller.kind !== 'member')
     refuse('forbidden', 'the resource requires a person for this scope: a member of its organisation must decide')
   return approval

@@ -25,7 +25,7 @@ export function Facts({ view, requester, target }: DescribedApproval) {
       <dd>
         <Foreign text={view.purpose} />
       </dd>
-      <dt>Why it waits</dt>
+      <dt>Reason for approval</dt>
       <dd>{view.because.map((reason) => REASONS[reason]).join(' ')}</dd>
       {'risk' in view && (
         <>
@@ -132,19 +132,19 @@ function ConsentFacts({ view, client }: { readonly view: Extract<ApprovalView, {
 }
 
 const REASONS: Readonly<Record<ApprovalView['because'][number], string>> = {
-  scope: 'The resource wants a person to approve a scope.',
-  delegation: 'It could be passed on to others.',
+  scope: 'The resource requires a person to approve a scope.',
+  delegation: 'The token could be delegated to other agents.',
   policy: 'The target approves each introduction.',
-  scopes: 'It asks for more than the target gives without approval.',
-  capability: 'It asks for a capability that the target has.',
+  scopes: 'The request exceeds what the target grants without approval.',
+  capability: 'The request is for a capability, so its target must approve it.',
   client: 'The organisation has not allowed the application.',
-  adminScope: 'The organisation wants an administrator to approve a scope.',
+  adminScope: 'The organisation requires an administrator to approve a scope.',
 }
 
 const RISKS: Readonly<Record<string, string>> = {
   new_audience: 'The requester has not used this audience before.',
   new_scope: 'The requester has not used this scope there before.',
-  rate: 'The requester asks for unusually many tokens.',
+  rate: 'The requester requests more tokens than usual.',
   deeper: 'The token passes through more agents than before.',
   new_key: 'The key is less than a day old.',
 }

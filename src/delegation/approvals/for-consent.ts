@@ -102,7 +102,7 @@ export async function requestConsentApproval(
     const committed = await deps.storage.commit([...guards, ...creating])
     if (committed.ok) return approval
     return committed.failed < guards.length
-      ? refuse('conflict', 'this request was answered already, or you have signed out; go back to the application')
+      ? refuse('conflict', 'this request was already decided, or you have signed out; go back to the application')
       : 'retry'
   })
   await deps.trustLog.requireStillStanding(person.barrier, person.dependencies.handles)

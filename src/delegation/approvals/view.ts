@@ -59,7 +59,7 @@ function viewOfToken(deps: ViewDeps, approval: Approval, request: TokenRequest, 
 
 const commonView = ({ id, because, from, fromOrg, to, toOrg, purpose, words, createdAt, expiresAt, decidedBy, note }: Approval) => ({
   approvalId: id,
-  /** Why somebody must approve it. */
+  /** The reasons for which an approval is needed. */
   because,
   from,
   fromOrg,

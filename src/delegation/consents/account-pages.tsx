@@ -45,7 +45,7 @@ export const consentsSection =
     return (
       <section aria-labelledby="consents">
         <h2 id="consents">What applications may do for you</h2>
-        {items.length === 0 && <p>You have allowed no application to act for you.</p>}
+        {items.length === 0 && <p>No application may act for you.</p>}
         <Consents items={await Promise.all(items.map((view) => described(deps, view)))} />
         {cursor !== undefined && (
           <p>
@@ -133,7 +133,7 @@ const boundsOf = ({ rights, tools, resources, delegation }: ConsentView): Bounds
   ...(delegation && { delegation }),
 })
 
-/** Only the person changes its consents, so administrators of the client do not see this page. */
+/** Only the person may change a consent, so administrators of the client do not see this page. */
 async function requireOwn(deps: ConsentPagesDeps, person: PersonCaller, id: ConsentId): Promise<Described> {
   const view = await getConsent(deps, person, id)
   return view.memberId === person.id ? described(deps, view) : refuse('not_found', 'no such consent')
@@ -154,7 +154,7 @@ async function consentPage(deps: ConsentPagesDeps, person: PersonCaller, request
             <BoundsBoxes bounds={boundsOf(view)} wordsOf={audience.wordsOf} />
             <label for="until">Last day</label>
             <input id="until" type="date" name="until" min={dayOf(person.barrier.now)} max={dayOf(view.until)} value={dayOf(view.until)} />
-            <p class="hint">The tokens that the application has now end. It can get new ones for what stays ticked.</p>
+            <p class="hint">The current tokens of the application are revoked. It can get new ones for the rights that stay ticked.</p>
             <button type="submit">Keep only what is ticked</button>
           </Form>
           <h2>Allow nothing</h2>
@@ -217,14 +217,14 @@ function Facts({ view, client, audience }: Described) {
 async function narrow(deps: ConsentPagesDeps, person: PersonCaller, form: OAuthForm, id: ConsentId): Promise<void> {
   const { view } = await requireOwn(deps, person, id)
   const day = form.get('until')
-  const last = day === undefined ? undefined : (endOfDay(day) ?? refuse('bad_input', 'until: not a day such as 2026-12-31'))
+  const last = day === undefined ? undefined : (endOfDay(day) ?? refuse('bad_input', 'until: must be a date such as 2026-12-31'))
   const until = last !== undefined && last < view.until ? last : undefined
   const narrowing = { ...narrowingIn(form, boundsOf(view)), ...(until !== undefined && { until }) }
   if (Object.keys(narrowing).length === 0) refuse('bad_input', 'nothing was changed: untick what the application may no longer do')
   await narrowConsent(deps, person, id, narrowing)
 }
 
-/** Names what ends before it ends. */
+/** The page that confirms a revocation. It lists the rights that end. */
 async function revokePage(deps: ConsentPagesDeps, person: PersonCaller, request: HttpRequest): Promise<HttpResponse> {
   const shown = await requireOwn(deps, person, consentIdIn(request))
   const { view, audience } = shown
@@ -234,11 +234,11 @@ async function revokePage(deps: ConsentPagesDeps, person: PersonCaller, request:
     { title: 'Revoke a consent', viewer: person },
     <>
       <Facts {...shown} />
-      <p>At once and for ever, the application can no longer do this for you:</p>
+      <p>The application loses these rights immediately and permanently:</p>
       <BoundsText bounds={boundsOf(view)} wordsOf={audience.wordsOf} />
       <p>
-        All its access tokens for this end, and those that it passed on; its refresh tokens get no new ones. To act for you there again, it
-        must ask you again.
+        Its access tokens with these rights are revoked, delegated ones included, and its refresh tokens give no new ones. To act for you
+        there again, it must ask you again.
       </p>
       <Form action={`${CONSENTS}/${consentId}/revoke`} formKey={person.formKey} purpose="consents.revoke" subject={consentId}>
         <button class="danger" type="submit">

@@ -79,7 +79,7 @@ export const consentsQuota = (
 export const endingsOfPeople = ({ consents, trustLog }: FindConsentDeps, people: People): Promise<readonly Ending[]> =>
   standingEndings(trustLog, consents, 'memberId' in people ? 'member' : 'orgId' in people ? 'organisation' : 'grantedBy', people)
 
-/** Endings of the consents that were granted by means of `granter` at or after `since` (epoch seconds). */
+/** Endings of the consents that were granted in sessions that `granter` opened, at or after `since` (epoch seconds). */
 export const consentsGrantedBy = (
   { consents }: Pick<FindConsentDeps, 'consents'>,
   granter: Handle,

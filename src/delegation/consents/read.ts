@@ -47,7 +47,7 @@ export const listConsents = (
     )
     const findHistory = deps.audit.history(caller)
     const items = await Promise.all(visible.map((consent) => viewOf(deps, caller, consent, now, findHistory)))
-    // A caller who may not see the person does not learn either whether there is more
+    // Without a cursor, a caller that may not see the person does not learn whether there are more
     const mayGoOn = isOfClient || page.items.every((consent) => seesPerson(caller, consent))
     return { items, ...(page.next && mayGoOn && { cursor: formatCursor(page.next) }) }
   })

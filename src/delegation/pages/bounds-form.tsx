@@ -9,7 +9,7 @@ export const BOUNDS_FIELDS = ['scope', 'tool', 'resource', 'passOn'] as const
 
 type WordsOf = (scope: Scope) => string | undefined
 
-/** A ticked box for each right of `bounds`. The person unticks what it does not allow. */
+/** A ticked box for each right of `bounds`. The person unticks the rights that they do not allow. */
 export function BoundsBoxes({ bounds, wordsOf }: { readonly bounds: Bounds; readonly wordsOf: WordsOf }) {
   const { scopes, tools, resources, delegation } = bounds
   return (
@@ -19,7 +19,7 @@ export function BoundsBoxes({ bounds, wordsOf }: { readonly bounds: Bounds; read
       {resources && <Boxes legend="Only on these resources" name="resource" values={resources} />}
       {delegation && (
         <Boxes
-          legend={`May let others act, up to ${delegation.depth} times in a row`}
+          legend={`May delegate, up to ${delegation.depth} ${delegation.depth === 1 ? 'level' : 'levels'}`}
           name="passOn"
           values={delegation.rights.map(valueOfRight)}
         />
@@ -69,7 +69,7 @@ export function BoundsText({ bounds: { scopes, tools, resources, delegation }, w
       })}
       {tools && <NamesItem text="Only with these tools:" names={tools} />}
       {resources && <NamesItem text="Only on these resources:" names={resources} />}
-      {delegation && <NamesItem text="May let others act:" names={delegation.rights.map(valueOfRight)} />}
+      {delegation && <NamesItem text="May delegate:" names={delegation.rights.map(valueOfRight)} />}
     </ul>
   )
 }
@@ -91,7 +91,7 @@ function NamesItem({ text, names }: { readonly text: string; readonly names: rea
 
 const valueOfRight = ({ audience, scope }: Right): string => `${scope} at ${audience}`
 
-/** What a person has left of `bounds`: only the parts of which a box was unticked. At least one scope must stay. */
+/** The parts of `bounds` that the person has narrowed, with the values that stay ticked. Refuses a form without a scope. */
 export function narrowingIn(form: OAuthForm, { scopes, tools, resources, delegation }: Bounds): Omit<Narrowing, 'seconds'> {
   const keptScopes = keptIn(form, 'scope', scopes)
   if (keptScopes.length === 0) refuse('bad_input', 'scope: leave at least one scope ticked; to allow nothing, go back and revoke or deny')

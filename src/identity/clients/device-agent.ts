@@ -1,5 +1,5 @@
-// Agents on the device of a person. Their ceiling is what this person's consents to them allow at the time, so a consent that was narrowed, revoked or has
-// expired binds the agent too, and so does the end of the membership, which ends the consents.
+// Agents on the device of a person. Their ceiling is the rights of the person's current consents to them. Narrowing, revoking or expiry of a consent
+// narrows the agent in the same way, and the end of the membership ends the consents.
 import type { Handle } from '../../protocol/handles.js'
 import { type AgentId, Audience, type MemberId } from '../../protocol/ids.js'
 import type { Bounds, Ceiling } from '../../protocol/rights.js'

@@ -13,7 +13,7 @@ interface EndSessionDeps {
   readonly trustLog: Pick<TrustLog, 'end' | 'now'>
 }
 
-/** For the commit that ends a session: its tokens end with it. A token that is issued at the same time makes the commit fail, or is not issued. */
+/** The part of a commit that ends a session and its tokens. If a token is issued concurrently, one of the two commits fails. */
 export function endingOfSession(
   { people, trustLog }: EndSessionDeps,
   { id, tokensHandle }: Session,

@@ -5,7 +5,7 @@ import type { MemberId, OrgId } from '../../protocol/ids.js'
 import type { EntryType, Position } from '../../protocol/log/entry.js'
 import type { Operation } from '../../storage/storage.js'
 
-/** A person; all people of an organisation; or all who signed in by means of a passkey, an account or an OpenID Provider. */
+/** One person, all people of an organisation, or all people whose session a passkey, an account or an OpenID Provider opened. */
 export type People = { readonly memberId: MemberId } | { readonly orgId: OrgId } | { readonly grantedBy: Handle }
 
 /** The end of something that consents stand on. */
@@ -19,8 +19,8 @@ export interface EndingOfPeople {
 }
 
 /**
- * Tokens for a person depend neither on its membership nor on how it signed in, because these handles would identify it. So its consents end together with
- * them.
+ * Tokens for a person depend neither on the membership nor on the sign-in, because these handles would identify the person. So ending one of these handles
+ * also ends the consents.
  */
 export interface ConsentsOfPeople {
   /** Ends the handle, and with it the consents of the people. Resolves when none is left. */

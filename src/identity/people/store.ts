@@ -61,7 +61,7 @@ const Passkey = z.strictObject({
   publicKey: z.string().max(2048),
   /** The authenticator's counter of signatures; 0 if it has none. */
   counter: z.int().min(0),
-  /** The log entry of its registration, with the digest of the passkey. One of an earlier build has none, and signs nobody in. */
+  /** The log entry of its registration, with the digest of the passkey. A passkey of an earlier build has none, and cannot sign in. */
   entry: EntryId.optional(),
   salt: z.string().max(64).optional(),
   grantedBy: z.array(Handle).max(16),

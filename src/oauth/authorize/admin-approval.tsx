@@ -46,7 +46,7 @@ export interface AdminApproval {
 export const givenApproval = ({ needed, requested }: AdminApproval): Approval | undefined =>
   requested.find((approval) => approval.state === 'approved' && isApprovalOf(approval, needed))
 
-/** Refuses a client that the rules of the person's organisation shut out. An administrator allows it first, and does not approve by consenting. */
+/** Refuses a client that the rules of the person's organisation exclude. An administrator's own consent is no approval: they must allow the client first. */
 export async function requireMayAskPerson(
   deps: FindRulesDeps & AdmittedDeps,
   client: AuthorizationClient,
@@ -54,7 +54,7 @@ export async function requireMayAskPerson(
 ): Promise<void> {
   if (client.kind !== 'external') return
   const { externalClients } = await findRules(deps, person.orgId)
-  if (externalClients === 'none') refuse('access_denied', 'your organisation lets no external application act for its people')
+  if (externalClients === 'none') refuse('access_denied', 'your organisation does not let external applications act for its people')
   if (externalClients === 'admitted' && isAdminOf(person, person.orgId) && !(await isAdmitted(deps, client, person.orgId)))
     refuse('access_denied', 'your organisation has not allowed this application; allow it first (credence client allow)')
 }
@@ -107,21 +107,21 @@ async function areConsentedTo(
   return true
 }
 
-/** Asks the administrators, answers the request of the client, and tells the person what happens next. */
+/** Requests the approval, decides the request of the client as denied, and shows the person the next steps. */
 export async function askAdministrators(deps: AdminApprovalDeps, asked: Asked, { needed }: AdminApproval): Promise<HttpResponse> {
   const { person } = asked
   const { redirectUri, state } = asked.pending.request
   const approval = await requestConsentApproval(deps, person, needed, [...deciding(deps, asked, 'denied'), requiringSession(deps, person)])
   const refusal = { reason: 'access_denied', message: 'an administrator of the person must approve this first' } as const
   return page(
-    { title: 'An administrator was asked', viewer: person },
+    { title: 'Approval requested', viewer: person },
     <>
-      <p>Your organisation requires the approval of an administrator for this. Nothing is allowed yet.</p>
+      <p>Your organisation requires an administrator to approve this. The application has no access yet.</p>
       <ol>
         <li>
-          Your administrators find the request as <code>{approval.id}</code> until {dayOf(approval.expiresAt)}. They were notified.
+          Your administrators were notified. They can decide about the request <code>{approval.id}</code> until {dayOf(approval.expiresAt)}.
         </li>
-        <li>Once one of them has approved it, you have seven days to begin again in the application and allow the same rights.</li>
+        <li>After the approval you have seven days to start again in the application and allow the same rights.</li>
       </ol>
       {redirectUri !== undefined && (
         <p>
@@ -134,7 +134,7 @@ export async function askAdministrators(deps: AdminApprovalDeps, asked: Asked, {
   )
 }
 
-/** What the page says before the person decides. */
+/** The note about the approval on the consent page. */
 export function AdminApprovalNote({ approval }: { readonly approval: AdminApproval | undefined }) {
   if (!approval) return null
   const { needed, requested } = approval
@@ -152,8 +152,8 @@ export function AdminApprovalNote({ approval }: { readonly approval: AdminApprov
         ? 'Your organisation has not allowed this application. '
         : 'Your organisation requires an approval for some of these rights. '}
       {newest?.state === 'pending'
-        ? `An administrator was asked on ${dayOf(newest.createdAt)} and has not decided yet.`
-        : 'If you allow it, an administrator is asked first. After the approval, begin again in the application.'}
+        ? `An approval was requested on ${dayOf(newest.createdAt)} and is still pending.`
+        : 'If you allow it, an administrator must approve it first. After the approval, start again in the application.'}
       {newest?.state === 'denied' && ' An administrator has denied your last request.'}
     </p>
   )

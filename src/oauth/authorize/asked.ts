@@ -7,7 +7,7 @@ import type { AuthorizationClient } from './client.js'
 import type { Offer } from './offer.js'
 import type { PendingAuthorization } from './store.js'
 
-/** A request, and those who take part in it. */
+/** A request with its client, person, device and task. */
 export interface Asked {
   readonly client: AuthorizationClient
   readonly person: PersonCaller

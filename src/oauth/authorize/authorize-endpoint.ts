@@ -116,8 +116,8 @@ async function authorizePlain(
 }
 
 /**
- * Sends a refusal to the client by a redirect, or by a link if nobody of the registry trusts it. Only for a request whose redirect URI was checked, before a
- * person has decided.
+ * Sends a refusal to the client by a redirect, or by a link if no organisation of the registry trusts the client. Call only after the redirect URI was
+ * checked, and before a person has decided.
  */
 async function orAsError(
   deps: AuthorizeDeps,
@@ -138,7 +138,7 @@ async function orAnswered(work: () => Promise<HttpResponse>, answer: (refusal: R
   }
 }
 
-/** A fault of a form, or a request that was answered: the client must not get a second response. */
+/** A fault of a form, or a request that was already decided: the client must not get a second response. */
 const isLocal = ({ reason }: Refusal): boolean => reason === 'csrf' || reason === 'conflict' || reason === 'bad_input'
 
 async function ask(deps: AuthorizeDeps, request: HttpRequest, { client, pending, requestUri, target }: Brought): Promise<HttpResponse> {
@@ -152,7 +152,7 @@ async function ask(deps: AuthorizeDeps, request: HttpRequest, { client, pending,
   const { asked, offers } = await decidable(deps, { client, person, pending, now: person.barrier.now })
   const code = await withoutPage(deps, asked, offers)
   if (code !== undefined) return toClient(deps.issuer, target, { code })
-  if (prompt === 'none') return refuse('consent_required', 'the person must be asked')
+  if (prompt === 'none') return refuse('consent_required', 'the person must decide on a page, which prompt=none forbids')
   return showConsent(deps, asked, { offers, requestUri, formAction: [formActionOf(target.redirectUri)] })
 }
 
@@ -164,7 +164,7 @@ async function askForDevice(deps: AuthorizeDeps, request: HttpRequest, requestUr
   return showConsent(deps, asked, { offers, requestUri, formAction: [] })
 }
 
-/** Everything that a person can decide about now. Refuses what the rules of its organisation, the resources or the task do not allow. */
+/** The request with everything that the person can allow. Refuses what the rules of their organisation, the resources or the task do not allow. */
 async function decidable(
   deps: AuthorizeDeps,
   parties: Omit<Asked, 'task'>,
@@ -210,7 +210,7 @@ async function withoutPage(deps: AuthorizeDeps, asked: Asked, offers: readonly O
   return allow(deps, asked, { rights, until, isOffline, introduce: [] })
 }
 
-/** Anybody can send the id of a public client. */
+/** Any caller can send the id of a public client. */
 const isPublic = (client: AuthorizationClient): boolean => client.kind === 'external' && client.isPublic === true
 
 /** A client that was only known by the URL of its metadata gets an id and handles of its own, on which the consent can depend. */
@@ -223,7 +223,7 @@ async function stored(deps: AuthorizeDeps, client: AuthorizationClient, { orgId 
   )
 }
 
-/** Receives the decision. Everything is decided anew: what has changed since the page was shown counts. */
+/** Receives the decision. Repeats every check, because the rules may have changed since the page was shown. */
 async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm, request: HttpRequest): Promise<HttpResponse> {
   const { now } = person.barrier
   const requestUri = form.get('request') ?? ''
@@ -236,7 +236,7 @@ async function decide(deps: AuthorizeDeps, person: PersonCaller, form: OAuthForm
   const client = isDenied ? known : await stored(deps, known, person)
   const target = requireRegistered(client, pending)
   if (mustSignInAgain(pending, person, pathOf(known.clientUri ?? known.id, requestUri)))
-    refuse('access_denied', 'sign in again: the application asks for it')
+    refuse('access_denied', 'the application requires a new sign-in: sign in again')
   const answer = (refusal: Refusal) => errorToClient(deps.issuer, target, refusal)
   return orAnswered(async () => {
     const { asked, offers } = await decidable(deps, { client, person, pending, now })
@@ -267,7 +267,7 @@ interface AllowingForm {
   readonly done: (code: string | undefined) => HttpResponse
 }
 
-/** Commits what the person allows, or asks the administrators first. */
+/** Commits what the person allows, or requests the approval of an administrator first. */
 async function allowOrAsk(deps: AuthorizeDeps, asked: Asked, { form, offers, done }: AllowingForm): Promise<HttpResponse> {
   const allowed = allowedIn(form, asked, offers)
   const approval = await adminApprovalFor(deps, asked, offers, allowed)

@@ -22,7 +22,7 @@ export type AskingAgent = Omit<Client, 'kind' | 'id'> & {
 /** A client that may ask people: an agent, or an external client. */
 export type AuthorizationClient = AskingAgent | ExternalClient
 
-/** The name under which requests of the client are stored. An external client has an id of its own only after the first consent. */
+/** The id under which requests of the client are stored. A client with a metadata URL gets a registry id only with its first consent. */
 export const requesterOf = (client: AuthorizationClient): AuthorizationClient['id'] =>
   client.kind === 'agent' ? client.id : (client.clientUri ?? client.id)
 
@@ -53,7 +53,7 @@ export function requireMayAsk(client: Client | ExternalClient, by: AskingGrant =
   const isReachable = by === DEVICE_CODE || (client.redirectUris ?? []).length > 0
   if (client.kind === 'member' || !isReachable || (client.kind === 'external' && client.mustNameAgent)) return refuseClient()
   const { grantTypes } = client
-  if (grantTypes && !grantTypes.includes(by)) refuse('unauthorized_client', `the client registered other grant types than ${by}`)
+  if (grantTypes && !grantTypes.includes(by)) refuse('unauthorized_client', `the client has not registered the grant type ${by}`)
   return client.kind === 'external' ? client : { ...client, kind: 'agent', id: AgentId.parse(client.id) }
 }
 

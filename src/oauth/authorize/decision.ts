@@ -41,7 +41,7 @@ export interface DecisionDeps extends FindConsentDeps, IntroductionDeps, Registe
   readonly commitConsents: (person: Pick<Consent, 'memberId' | 'orgId'>, commit: CountedCommit) => Promise<Committed>
 }
 
-/** All that a request asks for, at each audience. */
+/** The rights of a request at each audience. */
 export const rightsOf = (
   offers: readonly Offer[],
   { tools, resources, delegation }: Pick<AuthorizationRequest, 'tools' | 'resources' | 'delegation'>,
@@ -52,12 +52,12 @@ export const rightsOf = (
       scopes: scopes.map(({ scope }) => scope),
       ...(tools && { tools: [...tools] }),
       ...(resources && { resources: [...resources] }),
-      // The registry is the end of a chain
+      // The registry never delegates
       ...(delegation && target && { delegation }),
     },
   }))
 
-/** The consents of the person that cover all rights, if each is covered: then nobody needs to be asked again. */
+/** The consents of the person that cover all rights. Undefined if a right is not covered, so the person must decide. */
 export async function consentsCovering(
   deps: FindConsentDeps,
   { client, person, task }: Asked,
@@ -155,12 +155,12 @@ async function tryAllow(
   )([])
   if (outcome === 'committed' && introductions.length > 0) deps.inbox.notifyPosted()
   if (outcome === 'committed') return code
-  // Of two decisions at once, one may have replaced the consent that the other was to use or to replace
+  // A concurrent decision may have replaced the consent that this one uses or replaces
   if (outcome === 'conflict' || (introductions.length === 0 && stands(deps.trustLog.ended, required))) return 'retry'
   return refuse('access_denied', 'you, the application or the task was changed or revoked meanwhile')
 }
 
-/** The introductions that the person grants in the name of the target's organisation, within what it allows the client there. */
+/** The introductions that the person grants for the target's organisation, within the rights that they allow the client there. */
 const introductionsFor = (
   deps: DecisionDeps,
   { client, person, now }: Asked,
@@ -180,7 +180,7 @@ const introductionsFor = (
     }),
   )
 
-const PURPOSE = 'Granted by a person of the organisation, who lets the application act for it.'
+const PURPOSE = 'Granted by a member who lets the application act on their behalf.'
 
 function decisionOf({ client, person, task, now }: Asked, expiresAt: number): ConsentDecision {
   const identities = identitiesOf(person.identities)
@@ -208,7 +208,7 @@ export const withClient = (person: PersonCaller, client: AuthorizationClient) =>
 
 export type DecidingDeps = Pick<DecisionDeps, 'authorizations' | 'devices'>
 
-/** Of several decisions at once one succeeds: also of those in several browsers that have the code of one device. */
+/** Guards of the commit: of several concurrent decisions one succeeds, also across browsers that have the code of one device. */
 export const deciding = (
   { authorizations, devices }: DecidingDeps,
   { pending, device, person, now }: Asked,
@@ -218,9 +218,9 @@ export const deciding = (
   ...(device ? [devices.changing(device.id, { decision: null }, { decision, memberId: person.id })] : []),
 ]
 
-/** Refuses a request that was answered in another tab or browser. */
+/** Refuses a request that was decided in another tab or browser. */
 export async function requireUndecided({ authorizations, devices }: DecidingDeps, { pending, device }: Asked): Promise<void> {
   const [current, ofDevice] = await Promise.all([authorizations.get(pending.id), device && devices.get(device.id)])
   if (!current || current.decidedAt !== undefined || ofDevice?.decision !== undefined)
-    refuse('conflict', 'this request was answered already, or has expired; go back to the application')
+    refuse('conflict', 'this request was already decided, or has expired; go back to the application')
 }

@@ -3,7 +3,7 @@ import type { Operation } from '../../storage/storage.js'
 import type { Asked } from './asked.js'
 import { type DecidingDeps, type DecisionDeps, deciding, requireUndecided, withClient } from './decision.js'
 
-/** Answers a request with no. */
+/** Commits a denial: the request is decided, and the audit log has a row. */
 export async function deny(
   deps: DecidingDeps &
     Pick<DecisionDeps, 'audit'> & {

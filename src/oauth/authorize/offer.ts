@@ -86,8 +86,8 @@ export async function offersFor(
   if (client.kind === 'agent') {
     if (!client.isNew) requireWithinCeiling(client, request, await orgOfRights(deps, request))
     if (client.memberId !== undefined && person && client.memberId !== person.id)
-      refuse('access_denied', 'the application runs on the device of another person, for whom alone it acts')
-  } else if (request.delegation) refuse('invalid_scope', 'delegation: only agents pass on what they get')
+      refuse('access_denied', 'the agent runs on the device of another person, and may act only for that person')
+  } else if (request.delegation) refuse('invalid_scope', 'delegation: only agents may delegate')
   const possible = await Promise.all(request.audiences.map((audience) => offerAt(deps, client, audience, person)))
   const unknown = request.scopes?.find((scope) => !possible.some(({ scopes }) => isOffered(scopes, scope)))
   if (unknown !== undefined) refuse('invalid_scope', `${unknown}: no audience of the request offers this scope to the client`)

@@ -35,12 +35,12 @@ export type DeviceRequestDeps = SenderDeps &
 const MAX_BYTES = 16_384
 const DEVICE_SECONDS = 600
 const INTERVAL_SECONDS = 5
-/** Limit on the requests of one window of DEVICE_SECONDS. A request lives through two windows at most, so no more than 10,000 are open. */
+/** Maximum number of requests in one window of DEVICE_SECONDS. A request overlaps at most two windows, so at most 10,000 are open. */
 const MAX_PER_WINDOW = 5000
 
 /**
- * Receives the request of a device: what it asks a person for, and the key that it will use. The person types the user code on another device
- * (pages.tsx), while this one polls the token endpoint.
+ * Stores the authorization request of a device, bound to the key of its proof. The person enters the user code on another device (pages.tsx), while this
+ * device polls the token endpoint.
  *
  * @see [RFC 8628 §3.1](https://www.rfc-editor.org/rfc/rfc8628.html#section-3.1)
  */
@@ -99,11 +99,11 @@ export const deviceAuthorizationEndpoint = (deps: DeviceRequestDeps): Route => (
   },
 })
 
-/** What does not depend on the person is checked before a person is asked. */
+/** Runs every check that does not depend on the person, before the request is stored. */
 const requirePossible = (deps: DeviceRequestDeps, client: AuthorizationClient, asked: AuthorizationRequest) =>
   Promise.all([offersFor(deps, client, asked, undefined), requireTaskOf(deps, client, asked, undefined)])
 
-/** The agent that a device becomes. The DPoP proof shows that the device has the key. */
+/** Parses the agent that the approval registers. The DPoP proof shows that the device holds the key. */
 async function requestedAgent(
   deps: DeviceRequestDeps,
   form: OAuthForm,
@@ -114,9 +114,9 @@ async function requestedAgent(
   if (name === undefined || name === '' || name.length > 128)
     return refuse('invalid_request', 'agent_name: required, the name of the new agent, with at most 128 characters')
   requireReadableName(name)
-  if (taskId !== undefined) refuse('invalid_request', 'task_id: not for a new agent, which gets its tasks later')
+  if (taskId !== undefined) refuse('invalid_request', 'task_id: not allowed with agent_name; create tasks once the agent is registered')
   if (!proof) return refuse('invalid_dpop_proof', 'send exactly one DPoP header: its key becomes the key of the agent')
-  if (await isCompromised(deps, proof.jkt)) refuse('invalid_dpop_proof', 'the key was declared compromised; make a new one')
+  if (await isCompromised(deps, proof.jkt)) refuse('invalid_dpop_proof', 'the key was declared compromised; create a new one')
   return { id: newId(deps.random, 'agt'), name, alg: proof.alg, jwk: { ...proof.jwk } }
 }
 
@@ -132,7 +132,9 @@ async function saveDevice(
 ): Promise<{ readonly deviceCode: string; readonly userCode: string }> {
   const window = Math.floor(now / DEVICE_SECONDS)
   if ((await storage.count(`device-requests ${window}`, 1, MAX_PER_WINDOW, (window + 1) * DEVICE_SECONDS)) === undefined)
-    refuse('unavailable', 'too many devices ask for an authorization; try again later', { retryAfterSeconds: DEVICE_SECONDS })
+    refuse('unavailable', `more than ${MAX_PER_WINDOW} device authorization requests in ${DEVICE_SECONDS} s; try again later`, {
+      retryAfterSeconds: DEVICE_SECONDS,
+    })
   const { familyId, text: deviceCode, digest: code } = newSecret(random, newId(random, 'fam'))
   const expiresAt = now + DEVICE_SECONDS
   for (;;) {

@@ -11,12 +11,12 @@ import type { DeviceAuthorization, DevicesStore } from './store.js'
 
 export type DeviceGrantDeps = FamilyGrantDeps & { readonly devices: DevicesStore }
 
-/** A device that polls too often waits longer each time. */
+/** Added to the interval for each poll that is too early, up to MAX_INTERVAL_SECONDS. */
 const SLOWER_SECONDS = 5
 const MAX_INTERVAL_SECONDS = 60
 
 /**
- * Answers a device that polls: with a token once a person has approved. Its code is good for the client and the key that asked, and for one token.
+ * Issues the token to a polling device once a person has approved. A device code is bound to the client and the key of its request, and gives one token.
  *
  * @see [RFC 8628 §3.4](https://www.rfc-editor.org/rfc/rfc8628.html#section-3.4), [§3.5](https://www.rfc-editor.org/rfc/rfc8628.html#section-3.5)
  */
@@ -34,7 +34,7 @@ export async function grantDeviceCode(deps: DeviceGrantDeps, request: FamilyRequ
   return device.agent ? { ...issued, clientId: device.agent.id } : issued
 }
 
-/** The request of the device: of this client and this key. One refusal for all others, which also does not count as a poll. */
+/** Finds the request of this client and this key. All other requests get the same refusal, which does not count as a poll. */
 async function requireDevice(
   { devices }: DeviceGrantDeps,
   { authenticated: { client }, jkt }: FamilyRequest,
@@ -48,9 +48,9 @@ async function requireDevice(
   return isOfClient && isOfKey ? device : deny()
 }
 
-const refuseExpired = (): never => refuse('expired_token', 'the device code has expired: begin again')
+const refuseExpired = (): never => refuse('expired_token', 'the device code has expired, or the client was changed or revoked: start again')
 
-/** RFC 8628 §3.5. The time of the poll is stored; of several polls at once one is in time. */
+/** RFC 8628 §3.5. Stores the time of the poll. Of several concurrent polls only one is in time. */
 async function refusePending(
   { devices }: DeviceGrantDeps,
   { barrier: { now }, attempt }: FamilyRequest,

@@ -13,7 +13,7 @@ export interface FindDeviceDeps extends PendingDeps, AuthorizationClientDeps {
   readonly devices: DevicesStore
 }
 
-/** The request of a device by the user code that a person has typed: fresh and not answered. */
+/** Finds the undecided, unexpired request of a device by the user code that a person has typed. */
 export async function findByUserCode(
   { devices, trustLog }: FindDeviceDeps,
   typed: string,
@@ -33,7 +33,7 @@ interface DeviceRequest {
   readonly now: number
 }
 
-/** The request whose user code this person has typed. Another person who was sent the address of the page has not compared the code, and is refused. */
+/** Finds the request whose user code this person has typed. Refuses another person who opens the same address, because they have not compared the code. */
 export async function requireDeviceRequest(
   deps: FindDeviceDeps,
   person: PersonCaller,
@@ -45,7 +45,7 @@ export async function requireDeviceRequest(
   const pending = await requirePending(deps, isOf, requestUri, now)
   const device = await deps.devices.get(pending.deviceId ?? '')
   if (!device || !isOpen(device, now))
-    return refuse('conflict', 'the request of the device was answered already, or has expired; begin again on the device')
+    return refuse('conflict', 'the request of the device was already decided, or has expired; start again on the device')
   const client = device.agent
     ? clientOfRequested(device.agent, person.orgId)
     : await requireAuthorizationClient(deps, device.clientId, { address, audience: device.request.audiences[0] }, DEVICE_CODE)

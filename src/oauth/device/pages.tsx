@@ -20,7 +20,7 @@ const PURPOSE = 'device.code'
 const MAX_TYPED = 16
 
 /**
- * The page on which a person types the code that a device shows. The code leads to the page of the consent, which every client of a person has.
+ * The page on which a person types the code that a device shows. The next page is the consent page, as for every other client.
  *
  * @see [RFC 8628 §3.3](https://www.rfc-editor.org/rfc/rfc8628.html#section-3.3)
  */
@@ -35,13 +35,13 @@ function CodeForm({ person, userCode }: { readonly person: PersonCaller; readonl
   return (
     <>
       {userCode === undefined ? (
-        <p>Type the code that your device shows.</p>
+        <p>Enter the code that your device shows.</p>
       ) : (
         <p class="note">
-          Compare: does your device show exactly this code? A link with a code that somebody sent you may be for the device of that person.
+          Compare this code with the one on your device. If another person sent you this link, it may connect their device, not yours.
         </p>
       )}
-      <p>Go on only if you have just started this on a device of your own.</p>
+      <p>Continue only if you have just started this on your own device.</p>
       <Form action={DEVICE_PATH} formKey={person.formKey} purpose={PURPOSE}>
         <label for="user_code">Code on the device</label>
         <input
@@ -60,7 +60,7 @@ function CodeForm({ person, userCode }: { readonly person: PersonCaller; readonl
   )
 }
 
-/** Counts wrong codes for the session and the address of the sender, because a person could guess the code of somebody else's device. */
+/** Counts wrong codes for the session and the address of the sender, because a person could guess the code of another person's device. */
 async function receiveCode(deps: DevicePagesDeps, person: PersonCaller, form: OAuthForm, request: HttpRequest): Promise<HttpResponse> {
   const { wrongUserCodes, wrongUserCodesOfAddress, signInStarts } = deps.rateLimits
   const address = addressPrefix(request.address)
@@ -68,7 +68,7 @@ async function receiveCode(deps: DevicePagesDeps, person: PersonCaller, form: OA
   if (refusal) throw refusal
   const { now } = person.barrier
   const device = await findByUserCode(deps, form.get('user_code') ?? '', now)
-  if (!device) return refuse('code_invalid', 'the code is wrong, answered or expired; compare it with your device, or begin again there')
+  if (!device) return refuse('code_invalid', 'the code is wrong, already used or expired; check it on your device, or start again there')
   wrongUserCodes.refund(person.sessionId)
   wrongUserCodesOfAddress.refund(address)
   const tooMany = signInStarts.take(address)
@@ -79,7 +79,7 @@ async function receiveCode(deps: DevicePagesDeps, person: PersonCaller, form: OA
   return seeOther(pathOf(clientId, requestUri))
 }
 
-/** After the decision: the device learns it when it polls. */
+/** The page after the decision. The device learns the decision from its next poll. */
 export const DeviceDecided = ({ isDenied }: { readonly isDenied: boolean }) => (
-  <p>{isDenied ? 'The device gets nothing. You can close this page.' : 'Go back to your device: it goes on in a few seconds.'}</p>
+  <p>{isDenied ? 'The device gets no access. You can close this page.' : 'Return to your device. It continues within a few seconds.'}</p>
 )

@@ -111,14 +111,14 @@ export async function prepareAgent(
   }
 }
 
-/** All that the person allows, also what the agent may pass on. What holds is what the consents allow at the time (identity/clients/device-agent.ts). */
+/** The ceiling at registration: all rights that the person allows, delegation included. Later the consents decide (identity/clients/device-agent.ts). */
 function ceilingOf(allowed: Rights): Ceiling {
   const rights: Right[] = allowed.flatMap(({ audience, bounds: { scopes, delegation } }) => [
     ...scopes.map((scope) => ({ audience, scope })),
     ...(delegation?.rights ?? []),
   ])
   const distinct = [...new Map(rights.map((right) => [nameOfRight(right), right])).values()]
-  if (distinct.length > MAX_NAMES) refuse('bad_input', `an agent has at most ${MAX_NAMES} rights: leave some of them unticked`)
+  if (distinct.length > MAX_NAMES) refuse('bad_input', `an agent has at most ${MAX_NAMES} rights: untick some of them`)
   const { tools, resources } = allowed[0]?.bounds ?? {}
   return {
     rights: distinct,

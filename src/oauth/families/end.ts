@@ -13,7 +13,7 @@ interface EndFamiliesDeps extends FindConsentDeps {
 
 /**
  * Endings of the families that have no consent left once these consents have ended, for the commit that ends the consents. A family with one consent needs
- * none, because it depends on that consent. A family that is created after this list is useless too: each use requires the consent.
+ * no ending, because it depends on that consent. A family that is created after this list was read issues no token: each use requires the consent.
  */
 export async function endingsOfFamilies(deps: EndFamiliesDeps, ended: readonly ConsentId[]): Promise<readonly Ending[]> {
   const families = (await Promise.all(ended.map((id) => familiesUnder(deps, id)))).flat()
@@ -23,11 +23,11 @@ export async function endingsOfFamilies(deps: EndFamiliesDeps, ended: readonly C
   return [...new Map(withoutConsent.flat().map((ending) => [ending.handle, ending])).values()]
 }
 
-/** Endings of the families that stand and that people began while they were signed in by means of `granter`. */
+/** Endings of the standing families that people created in sessions that `granter` opened. */
 export const endingsOfFamiliesBy = ({ families, trustLog }: EndFamiliesDeps, granter: Handle): Promise<readonly Ending[]> =>
   standingEndings(trustLog, families, 'grantedBy', { grantedBy: granter })
 
-/** Endings of the families that were begun by means of `granter` at or after `since` (epoch seconds). */
+/** Endings of the families that were created in sessions that `granter` opened, at or after `since` (epoch seconds). */
 export const familiesGrantedBy = (
   { families }: Pick<EndFamiliesDeps, 'families'>,
   granter: Handle,
@@ -35,7 +35,7 @@ export const familiesGrantedBy = (
 ): Promise<readonly Ending[]> =>
   grantedSince(families, { grantedBy: granter, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfExpiring })
 
-/** The families under a consent that are not over and have other consents too. */
+/** The standing families under a consent that have further consents. */
 async function familiesUnder({ families, trustLog }: EndFamiliesDeps, consentIds: ConsentId): Promise<readonly Family[]> {
   const now = trustLog.now()
   const found: Family[] = []

@@ -8,7 +8,7 @@ interface ConsentFinder {
   readonly findConsent: (consented: Consented) => Promise<GrantedConsent | undefined>
 }
 
-/** The consent under which the person allowed the grant. A later consent does not bring the grant back: the client must ask again. */
+/** Requires the consent under which the person allowed the grant. A later consent does not revive the grant: the client must request authorization again. */
 export async function requireConsent(
   { findConsent }: ConsentFinder,
   { memberId, clientId }: Family,
@@ -18,7 +18,7 @@ export async function requireConsent(
   return consent?.id === consentId ? consent : refuse('invalid_grant', 'the person has revoked or replaced the consent, or it has expired')
 }
 
-/** What a person allowed at the audience with the authorization that a root token is from. */
+/** Finds the rights at the audience in the authorization from which a root token was issued. */
 export async function findFamilyGrant(
   { families }: { readonly families: Pick<FamiliesStore, 'get'> },
   id: FamilyId | undefined,

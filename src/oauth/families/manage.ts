@@ -50,7 +50,7 @@ export const listFamilies = (
         : memberId === undefined && (clientId !== undefined || !own.success)
           ? await deps.families.find('client', { where: { clientId: clientId ?? caller.id }, ...query })
           : await deps.families.find('member', { where: { memberId: memberId ?? caller.id }, ...query })
-    // Who names a member sees only families of people of the own organisation
+    // With `memberId`, a caller sees only families of people of its own organisation
     const visible = page.items.filter((family) => (memberId === undefined ? isConcerned(caller, family) : seesPerson(caller, family)))
     const wanted = visible.filter(
       (family) =>
@@ -60,7 +60,7 @@ export const listFamilies = (
     )
     const findHistory = deps.audit.history(caller)
     const items = await Promise.all(wanted.map((family) => viewOf(deps, caller, family, now, findHistory)))
-    // A caller who may see none of these does not learn whether there are more
+    // Without a cursor, a caller that may see none of these does not learn whether there are more
     return { items, ...(page.next && visible.length > 0 && { cursor: formatCursor(page.next) }) }
   })
 
@@ -91,7 +91,7 @@ async function viewOf(deps: ManageFamiliesDeps, caller: Caller, family: Family, 
   } as const
 }
 
-/** Revokes a family: its refresh token, and every token that it gave. The consents stay. */
+/** Revokes a family: its refresh token, and every token that was issued with it. The consents stay valid. */
 export async function revokeFamily(
   deps: ManageFamiliesDeps,
   caller: Caller,

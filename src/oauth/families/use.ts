@@ -57,11 +57,11 @@ export async function useCode(deps: FamilyDeps, request: FamilyRequest): Promise
   return useFirst(deps, request, secret, (family) => isFor(family, verifier, request))
 }
 
-/** Uses the code of a device that a person has approved (oauth/device). It was sent to the device only, so it needs no verifier. */
+/** Uses the device code of an approved request (oauth/device). Only the device received it, so it needs no verifier. */
 export const useDeviceCode = (deps: FamilyDeps, request: FamilyRequest, code: Secret): Promise<FamilyUse> =>
   useFirst(deps, request, code, (family) => family.redirectUri === undefined && isOfKey(family, request))
 
-/** Uses the code with which a family begins. */
+/** Uses the first secret of a family: an authorization code or a device code. */
 async function useFirst(deps: FamilyDeps, request: FamilyRequest, secret: Secret, isFor: (family: Family) => boolean): Promise<FamilyUse> {
   const { authenticated, jkt, attempt, barrier } = request
   const family = await requireFamily(deps, secret, barrier.now)
@@ -89,7 +89,7 @@ const isFor = (family: Family, verifier: string, request: FamilyRequest): boolea
   isRegisteredRedirectUri(request.authenticated.client.redirectUris ?? [], family.redirectUri) &&
   isOfKey(family, request)
 
-/** A code that is bound to a key is used with it. Later uses are judged as repetitions. */
+/** A code that is bound to a key must be used with that key. Later uses are checked as repetitions. */
 const isOfKey = (family: Family, { jkt }: FamilyRequest): boolean => family.jkt === undefined || family.uses > 0 || family.jkt === jkt
 
 export async function useRefreshToken(deps: FamilyDeps, request: FamilyRequest): Promise<FamilyUse> {

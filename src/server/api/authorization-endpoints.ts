@@ -54,7 +54,7 @@ export const AUTHORIZATION_ENDPOINTS: readonly HttpEndpoint[] = [
     path: '/oauth/device_authorization',
     tag: 'OAuth',
     summary:
-      'Ask a person from a device without a browser. The device shows `user_code` and `verification_uri`, and polls the token endpoint with `device_code`. A DPoP proof binds the code to its key. With `client_id=cli_device`, `agent_name` and a proof, the approval registers a new agent with this key.',
+      'Request the authorization of a person from a device without a browser. The device shows `user_code` and `verification_uri`, and polls the token endpoint with `device_code`. A DPoP proof binds the code to its key. With `client_id=cli_device`, `agent_name` and a proof, the approval registers a new agent with this key.',
     caller: 'registered clients, public clients, and `cli_device`',
     source: 'RFC 8628 §3.1, RFC 9449',
     body: z.object({
@@ -131,7 +131,7 @@ export const AUTHORIZATION_ENDPOINTS: readonly HttpEndpoint[] = [
     path: '/session/token',
     tag: 'OAuth',
     summary:
-      'A root token of the person for a page of this registry: 300 s, bound to the key of the DPoP proof, ended with the session (`sid`). The header `X-CSRF-Token` has the content of `<meta name="csrf-token">` of a page.',
+      'Issue a root token of the person to a page of this registry: valid for 300 s, bound to the key of the DPoP proof, and revoked with the session (`sid`). The header `X-CSRF-Token` has the content of `<meta name="csrf-token">` of a page.',
     caller: 'pages of this registry, with the cookie of a session',
     source: 'RFC 9449 §5',
     response: {

@@ -91,7 +91,7 @@ describe('a consent', () => {
       [{ scope: ['ocr:read', 'ocr:other'] }, 'reload the page'],
       [{ ...all, tool: 'rm' }, 'reload the page'],
       [all, 'untick what'],
-      [{ ...all, until: '2030-13-01' }, 'not a day'],
+      [{ ...all, until: '2030-13-01' }, 'must be a date'],
       [{ ...all, until: '1999-01-01' }, 'time has passed'],
     ] as const) {
       const refused = await browser.submit(shown, `${path}/narrow`, { ...fields })
@@ -165,7 +165,7 @@ describe('an approval', () => {
       'Files &lt;script>',
       'tidy &lt;b>up&lt;/b>',
       'Read &lt;i>your&lt;/i> files',
-      'The resource wants a person',
+      'The resource requires a person',
       'unknown',
     ])
       expect([text, shown.text.includes(text)]).toEqual([text, true])
@@ -229,7 +229,7 @@ describe('an approval', () => {
     for (const member of [await registry.join(code, 'Pia'), await registry.organisation('Other')]) {
       const browser = await signedIn(registry, member)
       expect((await browser.get('/you')).text).not.toContain(approvalId)
-      expect((await browser.get('/you/approvals')).text).toContain('No request waits.')
+      expect((await browser.get('/you/approvals')).text).toContain('There are no pending requests.')
       expect((await browser.get(`/you/approvals/${approvalId}`)).status).toBe(404)
     }
   })

@@ -84,7 +84,7 @@ describe('a client that the organisation has not allowed', () => {
     const back = new URL(asked.text.match(/href="(http:\/\/127[^"]*)"/)?.[1]?.replaceAll('&amp;', '&') ?? '')
     expect(Object.fromEntries(back.searchParams)).toMatchObject({ error: 'access_denied', state: 's', iss: registry.issuer })
     const pending = await page()
-    expect(pending.text).toContain('has not decided yet')
+    expect(pending.text).toContain('is still pending')
     expect(waitsFor(await decide(browser, pending))).toBe(approvalId)
     const view = {
       approvalId,
@@ -193,7 +193,7 @@ describe('a client that the organisation has not allowed', () => {
 
   test('with `none` nobody can consent; an administrator allows a client before it consents', async () => {
     await setRules({ externalClients: 'none' })
-    expect((await page()).text).toContain('lets no external application act')
+    expect((await page()).text).toContain('does not let external applications act')
     await setRules({ externalClients: 'admitted' })
     browser = await signedIn(registry, acme)
     expect((await page()).text).toContain('allow it first')
@@ -205,7 +205,7 @@ describe('a client that the organisation has not allowed', () => {
 test('a client that nobody trusts gets an error by a link that names its host, a trusted one by a redirect', async () => {
   const shown = await page({ scope: 'unknown', redirect_uri: 'http://127.0.0.1:81/callback' })
   expect([shown.status, shown.location]).toEqual([400, undefined])
-  expect(shown.text).toContain('unknown to every organisation of this registry')
+  expect(shown.text).toContain('has registered or allowed the application that sent you here')
   expect(shown.text).toContain('href="http://127.0.0.1:81/callback?error=invalid_scope')
   expect((await page({ prompt: 'none' }, newBrowser(registry.issuer))).location).toBeUndefined()
   // A person who has decided is sent back

@@ -40,7 +40,7 @@ test('the verdict of the card, a new name, host and key of an agent; for thirty 
   const proof = await proveKey({ signer, clock: registry.clock, random }, { issuer: registry.issuer, owner: client.agentId })
   await admin.mutate('keys.register', { owner: client.agentId, use: 'client', jwk: signer.publicJwk, proof })
   world = { ...world, browser: await signedIn(registry, world.person) }
-  expect(await shown()).toContain('New in the last 30 days a new name, another host to return to, a new key')
+  expect(await shown()).toContain('New in the last 30 days a new name, a new host to return to, a new key')
   registry.clock.advance(30 * 86_400)
   world = { ...world, browser: await signedIn(registry, world.person) }
   expect(await shown()).not.toContain('New in the last 30 days')
@@ -69,9 +69,9 @@ test('narrower scopes that a right includes, the cost of a call, and the names o
     delegation: JSON.stringify({ depth: 2, rights: [{ audience: world.archive.audience, scope: 'ocr:read' }] }),
   })
   expect(text).toContain('All of your files')
-  expect(text).toContain('a call costs 5 units of a budget')
+  expect(text).toContain('each call uses 5 budget units')
   expect(text).toMatch(/includes files\/delete Delete files/)
-  expect(text).toMatch(/up to 2 times in a row: ocr:read at Archive/)
+  expect(text).toMatch(/up to 2 levels: ocr:read at Archive/)
 })
 
 test('a client that is known by its URL: not known here, then since its first consent; its changes', async () => {
@@ -97,5 +97,5 @@ test('a client that is known by its URL: not known here, then since its first co
   expect(textOf((await shownTo(uri, resource)).text)).toMatch(/Known since \d{4}-/)
   registry.clock.advance(301)
   served = { ...served, client_name: 'Another', redirect_uris: [REDIRECT, 'https://elsewhere.example/cb'] }
-  expect(textOf((await shownTo(uri, resource)).text)).toContain('New in the last 30 days a new name, another host to return to')
+  expect(textOf((await shownTo(uri, resource)).text)).toContain('New in the last 30 days a new name, a new host to return to')
 })

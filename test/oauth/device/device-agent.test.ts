@@ -41,7 +41,7 @@ const agentOf = (clientId: string): Agent =>
 const connected = async (more: Record<string, string> = {}, by: Pick<PersonWorld, 'browser'> = world, fields = {}) => {
   const { user_code: userCode, device_code: code } = await ask(more)
   const done = await answer(registry, by, userCode, fields)
-  expect([done.status, done.text]).toEqual([200, expect.stringContaining('Go back to your device')])
+  expect([done.status, done.text]).toEqual([200, expect.stringContaining('Return to your device')])
   const { status, body } = await poll(registry, device, code)
   expect([status, body.client_id]).toEqual([200, expect.stringMatching(/^agt_/)])
   return { agentId: body.client_id as string, agent: agentOf(body.client_id), body }

@@ -148,7 +148,7 @@ export function consentCommands(program: Command, common: (command: Command) => 
 export function familyCommands(program: Command, common: (command: Command) => Command): void {
   const family = program
     .command('family')
-    .description('list and revoke families of refresh tokens, by which clients act for people again and again')
+    .description('list and revoke families of refresh tokens, with which clients act for people without asking them again')
   listOptions(family.command('list'))
     .description(
       'list families of refresh tokens, newest first, with their last use: your own, those of another member, of a client, or under a consent',
@@ -165,7 +165,7 @@ export function familyCommands(program: Command, common: (command: Command) => C
       return list(flags, FAMILIES, { ...input, ...definedIn({ consentId: consent }) })
     })
   endingOptions(common(family.command('revoke <family>')))
-    .description('permanently revoke a refresh token with every token that it gave; the consents stay')
+    .description('permanently revoke a family of refresh tokens and every token issued with it; the consents stay valid')
     .action((familyId: string, flags: CommonFlags) =>
       callEnding(flags, 'families.revoke', { inputOf: async () => ({ familyId }), describe: endingOfFamily }),
     )

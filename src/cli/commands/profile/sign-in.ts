@@ -34,11 +34,13 @@ const LINKS: ListView<LinkView> = {
 export function signInCommands(program: Command, common: (command: Command) => Command): void {
   const passkey = program.command('passkey').description('list and revoke passkeys, with which people sign in to the pages')
   listCommand(passkey, 'list your passkeys', PASSKEYS)
-  revokeCommand(common, passkey, 'passkeyId', 'passkeys.revoke').description('revoke a passkey and the sessions that it opened')
+  revokeCommand(common, passkey, 'passkeyId', 'passkeys.revoke').description(
+    'revoke a passkey, the sessions that it opened and the consents that were given in them',
+  )
   const link = program.command('link').description('list and revoke the accounts at OpenID Providers with which people sign in')
   listCommand(link, 'list your accounts at OpenID Providers', LINKS)
   revokeCommand(common, link, 'linkId', 'links.revoke').description(
-    'revoke an account and the sessions that it opened; it can never sign in again',
+    'revoke an account, the sessions that it opened and the consents that were given in them; a signed-in member can link it again',
   )
 }
 
@@ -54,6 +56,9 @@ const revokeCommand = (common: (command: Command) => Command, group: Command, me
   endingOptions(common(group.command(`revoke <${group.name()}>`))).action((id: string, flags: CommonFlags) =>
     callEnding(flags, path, {
       inputOf: async () => ({ [member]: id }),
-      describe: async () => ({ revokes: id, endsWithIt: { sessions: 'those that it opened' } }),
+      describe: async () => ({
+        revokes: id,
+        endsWithIt: { sessions: 'those that it opened', consents: 'those that were given in these sessions' },
+      }),
     }),
   )

@@ -78,7 +78,7 @@ export const listIssuers = (
     return { items: (await issuersOf(deps, orgId)).map((issuer) => viewOf(deps, issuer)) }
   })
 
-/** Revokes an issuer: nobody can sign in with it, and the sessions that it opened end, with the consents that people gave in them. Members and their links stay. */
+/** Revokes an issuer, the sessions that it opened, and the consents that people gave in them. It opens no further session. Members and their links stay. */
 export async function revokeIssuer(
   deps: IssuersDeps & ConsentsOfPeople,
   caller: Caller,
@@ -112,7 +112,7 @@ export const listLinks = (
     return { items: items.filter(({ handle }) => !deps.trustLog.ended.has(handle)).map(viewOfLink) }
   })
 
-/** Revokes a link, the sessions that it opened, and the consents that the person gave in them. The account cannot sign in again. */
+/** Revokes a link, the sessions that it opened, and the consents that the person gave in them. The account cannot sign in until a signed-in member or an invited person links it again. */
 export async function revokeLink(
   deps: SessionsDeps & ConsentsOfPeople,
   caller: Caller,

@@ -44,13 +44,13 @@ export async function proveByProvider(
   const subjectHash = await hashOf(deps, issuer, claims.sub)
   const known = await findLink(deps, subjectHash)
   const { linkTo, invitation } = upstream
-  // An account that was revoked, or whose member was, returns only through an invitation, or a member who is signed in by other means
+  // A revoked account, or the account of a revoked member, is linked again only by an invitation or by a signed-in member
   const mayReplace = linkTo !== undefined || invitation !== undefined
   const replaced = known && mayReplace && (await isOver(deps, known)) ? known : undefined
   if (known && !replaced && invitation)
     return refuse(
       'code_invalid',
-      'this account belongs to a member already; sign in with it, or accept the invitation with another account',
+      'this account already belongs to a member; sign in with it, or accept the invitation with another account',
     )
   const link = known && !replaced ? known : await join(deps, issuer, { claims, subjectHash, upstream, linkedBy, replaced, now })
   const member = await deps.members.get(link.memberId)
@@ -115,7 +115,7 @@ async function join(deps: UpstreamDeps, issuer: ForeignIssuer, joining: Joining)
   return (await findLink(deps, subjectHash)) ?? refuse('code_invalid', 'the sign-in is no longer valid; begin again')
 }
 
-/** What an account is linked by: the member, and what the commit of the link must contain besides. */
+/** The member to whom an account is linked, and the further contents of the commit. */
 interface Basis {
   readonly member: Member
   readonly action: 'members.join' | 'links.create'

@@ -17,7 +17,7 @@ interface ConsentPage {
   readonly description: ClientDescription
   readonly approval: AdminApproval | undefined
   readonly earlier: readonly EarlierConsent[]
-  /** Names of the audiences to which the client may pass on. */
+  /** Names of the audiences to which the client may delegate. */
   readonly names: ReadonlyMap<string, string>
 }
 
@@ -70,11 +70,11 @@ export function ConsentForm({ asked, offers, requestUri, description, approval, 
         )}
         {device && (
           <>
-            <dt>Asked from the address</dt>
+            <dt>Requested from the address</dt>
             <dd>
               <code>{device.address}</code>
             </dd>
-            <dt>Asked at</dt>
+            <dt>Requested at</dt>
             <dd>
               <Time at={device.createdAt} />
             </dd>
@@ -93,15 +93,15 @@ export function ConsentForm({ asked, offers, requestUri, description, approval, 
       </dl>
       {device && (
         <p class="note">
-          The application runs on a device whose code you have typed. Go on only if this is your own device: the program on it will act for
+          The application runs on the device whose code you entered. Continue only if this is your own device: the application will act for
           you.
         </p>
       )}
       {redirectUri !== undefined && isLoopback(new URL(redirectUri).hostname) && (
-        <p class="note">The application runs on your device. Go on only if you have just started it there yourself.</p>
+        <p class="note">The application runs on your device. Continue only if you have just started it there yourself.</p>
       )}
       {client.orgId !== undefined && client.orgId !== person.orgId && (
-        <p class="note">The application belongs to another organisation than you.</p>
+        <p class="note">The application belongs to another organisation, not yours.</p>
       )}
       <EarlierConsents earlier={earlier} />
       <AdminApprovalNote approval={approval} />
@@ -121,12 +121,12 @@ export function ConsentForm({ asked, offers, requestUri, description, approval, 
         <Names title="Only on these resources" names={request.resources} />
         {request.delegation && (
           <fieldset>
-            <legend>Passing on</legend>
+            <legend>Delegation</legend>
             <label class="choice">
               <input type="checkbox" name="passOn" value="yes" />
               <span>
-                The application may let these agents and services act for you, and they others, up to {request.delegation.depth} times in a
-                row:{' '}
+                The application may delegate these rights to other agents and services, which may delegate them further, up to{' '}
+                {request.delegation.depth} {request.delegation.depth === 1 ? 'level' : 'levels'}:{' '}
                 <span>
                   {request.delegation.rights.map(({ audience, scope }) => (
                     <span key={`${audience} ${scope}`} class="item">
@@ -201,7 +201,7 @@ function Rights({ offer, position }: { readonly offer: Offer; readonly position:
         <label class="choice">
           <input type="checkbox" name="introduce" value={offer.audience} />
           <span>
-            For your organisation: introduce the application to <Foreign text={offer.name} />. Without this it cannot act there.
+            On behalf of your organisation, introduce the application to <Foreign text={offer.name} />. It cannot act there without this.
           </span>
         </label>
       )}
@@ -217,7 +217,7 @@ function ScopeText({ offered: { scope, words, cost, includes } }: { readonly off
         <Foreign text={scope} />
       </code>{' '}
       {words && <Foreign text={words} />}
-      {cost > 0 && ` (a call costs ${cost} ${cost === 1 ? 'unit' : 'units'} of a budget)`}
+      {cost > 0 && ` (each call uses ${cost} budget ${cost === 1 ? 'unit' : 'units'})`}
       {includes.map((narrower) => (
         <span key={narrower.scope} class="item">
           {' '}

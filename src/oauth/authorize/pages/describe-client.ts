@@ -60,7 +60,7 @@ export async function describeClient(deps: DescribeClientDeps, asked: Asked): Pr
 
 const CHANGES = [
   ['name', 'a new name'],
-  ['redirectHosts', 'another host to return to'],
+  ['redirectHosts', 'a new host to return to'],
   ['keys', 'a new key'],
 ] as const satisfies readonly (readonly [keyof ClientChanges, string])[]
 

@@ -18,20 +18,20 @@ export async function isTrusted(deps: AdmittedDeps, client: AuthorizationClient)
 }
 
 /**
- * The error response to a client that nobody here trusts: the person decides whether to go there. Otherwise a link to this registry with a deliberate error
- * would lead to any site.
+ * The error response to a client that no organisation trusts: a link, which the person may follow. An automatic redirect would let any site use this registry
+ * as an open redirector, by a request with a deliberate error.
  *
  * @see [RFC 9700 §4.11.2](https://www.rfc-editor.org/rfc/rfc9700.html#section-4.11.2)
  */
 export const untrustedErrorPage = (issuer: string, target: Target, refusal: Refusal): HttpResponse =>
   page(
-    { title: 'The application cannot go on', status: REFUSALS[refusal.reason].http },
+    { title: 'The request of the application failed', status: REFUSALS[refusal.reason].http },
     <>
       <p class="error" role="alert">
         <Foreign text={refusal.message} />
       </p>
       <p>
-        The application that sent you here is unknown to every organisation of this registry. It wants you to return to{' '}
+        No organisation of this registry has registered or allowed the application that sent you here. It asks to send you back to{' '}
         <code>{hostOf(target.redirectUri)}</code>. If you did not come from there, close this page.
       </p>
       <p>

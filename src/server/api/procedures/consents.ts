@@ -19,7 +19,7 @@ export const CONSENT_PROCEDURES = {
     caller: 'the person, the client, administrators of the organisation of the person or the client, operators',
   },
   'families.revoke': {
-    summary: 'Revoke a family: its refresh token, and every token that it gave. The consents stay.',
+    summary: 'Revoke a family: its refresh token, and every token that was issued with it. The consents stay valid.',
     caller: 'as families.list',
   },
 } as const

@@ -26,7 +26,7 @@ export const PEOPLE_PROCEDURES = {
   'issuers.list': { summary: 'List the OpenID Providers of an organisation.', caller: 'members of the organisation, operators' },
   'issuers.revoke': {
     summary:
-      'Revoke an OpenID Provider: nobody can sign in with it, and the sessions that it opened end, with the consents that people gave in them. Members and their links stay.',
+      'Revoke an OpenID Provider, the sessions that it opened, and the consents that people gave in them. Members and their links stay.',
     caller: 'administrators, operators',
   },
   'links.list': { summary: "List the caller's accounts at OpenID Providers, or those of `memberId`.", caller: 'as sessions.list' },

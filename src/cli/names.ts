@@ -5,7 +5,7 @@ import { CredenceError } from '../errors.js'
 import type { AgentView } from '../identity/agents/get.js'
 import type { MemberList } from '../identity/members/list.js'
 import type { OrganisationView } from '../identity/organisations/get.js'
-import { AgentId, audienceOf, ClientId, MemberId, OrgId, ResourceId } from '../protocol/ids.js'
+import { AgentId, audienceOf, ClientId, ExternalClientId, MemberId, OrgId, ResourceId } from '../protocol/ids.js'
 import { resourceUriOf } from '../protocol/resources/uri.js'
 import { refuseUsage } from './errors.js'
 
@@ -17,6 +17,10 @@ export async function agentIdOf(agent: Agent, text: string, hint = ''): Promise<
     ? text
     : ((await findAgentId(agent, text)) ?? refuseUsage(unknownText('agent', text, 'agt_', 'agent list') + hint))
 }
+
+/** The client of a consent: an agent by its id or name, or an external client by its id. */
+export const consentClientIdOf = async (agent: Agent, text: string): Promise<string> =>
+  ExternalClientId.safeParse(text).success ? text : agentIdOf(agent, text)
 
 /** The target of a request for an introduction: an agent by its id or name, or a resource by its id or URI. */
 export const targetOf = async (agent: Agent, text: string): Promise<string> =>

@@ -4,6 +4,7 @@ import { type AccessRequest, CredenceError } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import type { Random } from '../lib/random.js'
+import { TOKEN_EXCHANGE } from '../protocol/grant-types.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { type Approval, requireApproved } from './approvals/approval.js'
 import { errorOf, type HttpDeps, parseResponse, requestJson, withOneRetry } from './http.js'
@@ -186,7 +187,7 @@ export function newTokens(deps: TokenDeps): Tokens {
       maxCalls,
     } = request
     return requestToken({
-      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      grant_type: TOKEN_EXCHANGE,
       subject_token: subjectToken,
       subject_token_type: ACCESS_TOKEN_TYPE,
       audience,

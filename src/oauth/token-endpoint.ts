@@ -1,13 +1,12 @@
 import type { Audit } from '../audit/audit.js'
-import { consumeProof } from '../credentials/jose/dpop.js'
 import { isRefusal, type Refusal, refuse } from '../errors.js'
 import { parseForm } from '../http/form.js'
 import type { RateLimits } from '../http/limits/rate-limit.js'
 import { type HttpRequest, json, type Route } from '../http/route.js'
-import { DEVICE_CODE } from '../identity/clients/metadata/metadata.js'
+import { DEVICE_CODE, TOKEN_EXCHANGE } from '../protocol/grant-types.js'
 import { ActorId } from '../protocol/ids.js'
 import { type AuthenticatedClient, type AuthenticatedExternal, isExternal } from './client-auth/client-auth.js'
-import { type ProofDeps, verifyProof } from './client-auth/proof.js'
+import { consumeProofOnce, type ProofDeps, verifyProof } from './client-auth/proof.js'
 import { isPublicRequest } from './client-auth/public-client.js'
 import { authenticatedSender, publicSender, type SenderDeps } from './client-auth/sender.js'
 import { type DeviceGrantDeps, grantDeviceCode } from './device/device-code-grant.js'
@@ -20,7 +19,6 @@ import { grantRefreshToken } from './grants/refresh-token.js'
 import { grantTokenExchange } from './grants/token-exchange.js'
 import type { IssuedToken } from './issue.js'
 
-const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const GRANT_TYPES = ['client_credentials', 'authorization_code', 'refresh_token', TOKEN_EXCHANGE, DEVICE_CODE] as const
 /** The grants by which a person lets a client act: the rights of the token are those of the person's decision. */
 const OF_PEOPLE: readonly string[] = ['authorization_code', 'refresh_token', DEVICE_CODE]
@@ -55,10 +53,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
     requireRate(rate.refusalFor(sender.rateKey))
     // Both are consumed in parallel with the read barrier, the assertion even if the proof is invalid.
     const consume = async () => {
-      const [isFirstUse, isFirstProof] = await Promise.all([
-        sender.consume(),
-        isRefusal(proof) || consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil)),
-      ])
+      const [isFirstUse, isFirstProof] = await Promise.all([sender.consume(), isRefusal(proof) || consumeProofOnce(deps, proof)])
       // A replayed assertion may come from a thief, so the request counts for the client only after a first use
       if (isFirstUse && isFirstProof && (!isRefusal(proof) || request.headers.dpop === undefined)) {
         requireRate(rate.take(sender.rateKey, sender.perSecond))

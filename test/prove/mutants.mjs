@@ -1325,8 +1325,8 @@ export const MUTANTS = [
   [
     'a second use of a refresh token ends its family',
     FAMILY_USE,
-    '  await endFamily(deps, authenticated.client, family)\n  return deny()',
-    '  return deny()',
+    '  await endFamily(deps, authenticated.client, family)\n  return refuseSecret()',
+    '  return refuseSecret()',
     CODES,
   ],
   ['a refresh token is bound to its client', FAMILY_USE, 'clientId === id', 'true', CODES],

@@ -4,6 +4,7 @@ import { CredenceError, refuse } from '../../errors.js'
 import { type Clock, clientClock } from '../../lib/clock.js'
 import type { JsonObject } from '../../lib/json.js'
 import { type Random, systemRandom } from '../../lib/random.js'
+import { DEVICE_CODE } from '../../protocol/grant-types.js'
 import { DEVICE_CLIENT_ID } from '../../protocol/ids.js'
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import { type Agent, createAgent } from '../agent.js'
@@ -62,7 +63,6 @@ const OPTIONS: OptionNames<ConnectDeviceOptions> = {
   fetch: true,
 }
 
-const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 const SLOWER_SECONDS = 5
 
 const CodeResponse = z.object({

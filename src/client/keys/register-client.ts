@@ -1,6 +1,7 @@
 import type { Signer } from '../../credentials/jose/sign.js'
 import { CredenceError } from '../../errors.js'
 import { type Clock, clientClock } from '../../lib/clock.js'
+import { TOKEN_EXCHANGE } from '../../protocol/grant-types.js'
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import { errorOf, type Fetch, requestJson } from '../http.js'
 import { fetchMetadata, issuerOf } from '../registry.js'
@@ -25,7 +26,6 @@ interface RegisterClientOptions {
 }
 
 const CLIENT_CREDENTIALS = 'client_credentials'
-const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
 const OPTIONS: OptionNames<RegisterClientOptions> = {
   issuer: true,

@@ -32,7 +32,10 @@ export async function revokeConsent(
 }
 
 /** Administrators of both sides read the audit row. */
-function otherSide(caller: Caller, { orgId, clientOrg }: { readonly orgId: OrgId; readonly clientOrg?: OrgId | undefined }) {
+export function otherSide(
+  caller: Pick<Caller, 'orgId'>,
+  { orgId, clientOrg }: { readonly orgId: OrgId; readonly clientOrg?: OrgId | undefined },
+) {
   const other = caller.orgId === orgId ? clientOrg : orgId
   return other === undefined || other === caller.orgId ? {} : { otherOrgId: other }
 }

@@ -2,9 +2,10 @@ import type { AgentsStore } from '../../identity/agents/store.js'
 import type { ClientDocumentsStore, RegisteredClientsStore } from '../../identity/clients/store.js'
 import type { OrganisationsStore } from '../../identity/organisations/store.js'
 import { AgentId, agentOfAudience, type ExternalClientId, isResourceId, type OrgId, type TargetId } from '../../protocol/ids.js'
-import { coveredBySome, type Scope } from '../../protocol/rights.js'
+import type { Scope } from '../../protocol/rights.js'
 import type { ConsentClientId } from '../consents/store.js'
 import type { ResourceAudience } from '../resources/find.js'
+import { describedAs } from '../resources/granted-scopes.js'
 
 export interface PartiesDeps {
   readonly agents: Pick<AgentsStore, 'get'>
@@ -67,7 +68,7 @@ async function describeResource(deps: PartiesDeps, uriOrId: string): Promise<Aud
   return {
     name: resource?.name ?? uriOrId,
     organisation: await nameOf(deps, resource?.orgId),
-    wordsOf: (wanted) => resource?.scopes.find(({ scope }) => coveredBySome([scope], wanted))?.words,
+    wordsOf: (scope) => resource && describedAs(resource.scopes, scope),
   }
 }
 

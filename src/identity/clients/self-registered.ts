@@ -1,4 +1,5 @@
 // Clients that registered themselves. What they list in their metadata proves nothing: a key counts from the first valid assertion that it signs.
+import { DEVICE_CODE } from '../../protocol/grant-types.js'
 import { DEVICE_CLIENT_ID, ExternalClientId, type OrgId } from '../../protocol/ids.js'
 import { dependenciesOf } from '../../protocol/standing.js'
 import type { CacheableRead } from '../../trust-log/cache.js'
@@ -8,7 +9,7 @@ import { codeStands } from '../keys/one-time-code.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import { countNewest, type Quota } from '../limits/quota.js'
 import type { Client, ClientKey, ExternalClient } from './client.js'
-import { askingPartOf, DEVICE_CODE } from './metadata/metadata.js'
+import { askingPartOf } from './metadata/metadata.js'
 import { keysOfMetadata } from './metadata/metadata-keys.js'
 import type { ClientDocumentsStore, ClientUsesStore, RegisteredClientsStore } from './store.js'
 

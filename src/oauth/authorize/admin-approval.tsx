@@ -6,8 +6,7 @@ import {
   requestConsentApproval,
 } from '../../delegation/approvals/for-consent.js'
 import { type Approval, isForConsent } from '../../delegation/approvals/store.js'
-import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
-import { covers } from '../../delegation/consents/grant.js'
+import type { FindConsentDeps } from '../../delegation/consents/find.js'
 import { refuse } from '../../errors.js'
 import { isAdminOf } from '../../http/caller.js'
 import { Foreign } from '../../http/pages/foreign.js'
@@ -21,7 +20,7 @@ import { identitiesOf } from '../../protocol/handles.js'
 import { formatScope, intersectNames, type Scope } from '../../protocol/rights.js'
 import type { Allowed, Asked } from './asked.js'
 import type { AuthorizationClient } from './client.js'
-import { type DecidingDeps, deciding } from './decision.js'
+import { consentsCovering, type DecidingDeps, deciding } from './decision.js'
 import type { Offer } from './offer.js'
 import { errorUriOf } from './redirect.js'
 
@@ -68,7 +67,7 @@ export async function adminApprovalFor(
 ): Promise<AdminApproval | undefined> {
   const { client, person, task, now } = asked
   const because = await reasonsFor(deps, asked, rights)
-  if (because.length === 0 || (await areConsentedTo(deps, asked, { rights, until }))) return undefined
+  if (because.length === 0 || (await consentsCovering(deps, asked, rights, until))) return undefined
   const needed: NeededApproval = {
     request: {
       clientId: client.id,
@@ -93,18 +92,6 @@ async function reasonsFor(
   const scopes = rights.flatMap(({ bounds }) => [...bounds.scopes, ...(bounds.delegation?.rights.map(({ scope }) => scope) ?? [])])
   const needsAdmin = !isAdminOf(person, person.orgId) && intersectNames<Scope>(adminScopes, scopes).length > 0
   return [...(isUnknown ? (['client'] as const) : []), ...(needsAdmin ? (['adminScope'] as const) : [])]
-}
-
-async function areConsentedTo(
-  deps: FindConsentDeps,
-  { client, person, task }: Asked,
-  { rights, until = 0 }: { readonly rights: Allowed['rights']; readonly until?: number | undefined },
-): Promise<boolean> {
-  for (const { audience, bounds } of rights) {
-    const consent = await findConsent(deps, { memberId: person.id, clientId: client.id, audience })
-    if (!consent || !covers(consent, { bounds, taskId: task?.id, expiresAt: until })) return false
-  }
-  return true
 }
 
 /** Requests the approval, decides the request of the client as denied, and shows the person the next steps. */

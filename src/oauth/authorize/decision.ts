@@ -57,16 +57,17 @@ export const rightsOf = (
     },
   }))
 
-/** The consents of the person that cover all rights. Undefined if a right is not covered, so the person must decide. */
+/** The consents of the person that cover all rights until `until`. Undefined if a right is not covered, so the person must decide. */
 export async function consentsCovering(
   deps: FindConsentDeps,
   { client, person, task }: Asked,
   rights: Allowed['rights'],
+  until = 0,
 ): Promise<readonly GrantedConsent[] | undefined> {
   const found = await Promise.all(
     rights.map(async ({ audience, bounds }) => {
       const consent = await findConsent(deps, { memberId: person.id, clientId: client.id, audience })
-      return consent && covers(consent, { bounds, taskId: task?.id }) ? consent : undefined
+      return consent && covers(consent, { bounds, taskId: task?.id, expiresAt: until }) ? consent : undefined
     }),
   )
   const all = found.filter((consent) => consent !== undefined)

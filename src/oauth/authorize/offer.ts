@@ -1,6 +1,6 @@
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import type { ResourceAudience } from '../../delegation/resources/find.js'
-import { scopesTouchedBy, scopesWithoutApproval } from '../../delegation/resources/granted-scopes.js'
+import { describedAs, scopesTouchedBy, scopesWithoutApproval } from '../../delegation/resources/granted-scopes.js'
 import { admitsPersonOf, letsInForPeople } from '../../delegation/resources/policy.js'
 import type { Resource } from '../../delegation/resources/store.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
@@ -109,7 +109,7 @@ const isOffered = (offered: readonly OfferedScope[], scope: Scope): boolean =>
 
 const withWords = (described: Resource['scopes'], scope: Scope): OfferedScope => ({
   scope,
-  words: (described.find((one) => one.scope === scope) ?? described.find((one) => coveredBySome([one.scope], scope)))?.words,
+  words: describedAs(described, scope),
   cost: Math.max(0, ...scopesTouchedBy({ scopes: described }, [scope]).map(({ cost = 0 }) => cost)),
   includes: described.filter((one) => one.scope !== scope && coveredBySome([scope], one.scope)),
 })

@@ -1,4 +1,4 @@
-import { consumeProof, verifyDpopProof } from '../../credentials/jose/dpop.js'
+import { verifyDpopProof } from '../../credentials/jose/dpop.js'
 import type { KeysFor } from '../../credentials/jose/jwt.js'
 import { verifyAccessToken } from '../../credentials/jose/token-types.js'
 import { refuse } from '../../errors.js'
@@ -14,6 +14,7 @@ import { parseScope } from '../../protocol/rights.js'
 import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
 import type { ReplayCache } from '../../storage/replay-cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
+import { consumeProofOnce } from './proof.js'
 
 interface AuthenticateDeps {
   readonly clients: Clients
@@ -61,8 +62,7 @@ export async function authenticateToken(
     reason: 'invalid_token',
   })
   if (proof.jkt !== claims.cnf?.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
-  if (!(await consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil))))
-    refuse('invalid_token', 'the DPoP proof has been used before')
+  if (!(await consumeProofOnce(deps, proof))) refuse('invalid_token', 'the DPoP proof has been used before')
   await request.enterAs?.(presenterOf(claims))
   const dependencies = dependenciesOf(handlesOf(claims, kid), claims.exp)
   const client = await deps.clients.find(presenterOf(claims))

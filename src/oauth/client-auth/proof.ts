@@ -1,8 +1,10 @@
-import { type VerifiedProof, verifyDpopProof } from '../../credentials/jose/dpop.js'
+import { consumeProof, type VerifiedProof, verifyDpopProof } from '../../credentials/jose/dpop.js'
 import { refuse } from '../../errors.js'
 import type { HttpRequest } from '../../http/route.js'
 import type { Clock } from '../../lib/clock.js'
+import type { Jkt } from '../../protocol/ids.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
+import type { ReplayCache } from '../../storage/replay-cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { dpopNonces, nonceOfProof } from './dpop-nonce.js'
 
@@ -12,7 +14,7 @@ export interface ProofDeps {
   readonly trustLog: Pick<TrustLog, 'proofsValidFrom'>
 }
 
-interface RequestProof extends VerifiedProof {
+export interface RequestProof extends VerifiedProof {
   /** Server nonce for the client's next proof. */
   readonly freshNonce: string
 }
@@ -31,4 +33,18 @@ export async function verifyProof(deps: ProofDeps, request: HttpRequest): Promis
     madeFrom: deps.trustLog.proofsValidFrom(),
   })
   return { ...verified, freshNonce: nonce.fresh() }
+}
+
+/** Consumes a proof. False if it was used before. */
+export const consumeProofOnce = (
+  { replayCache }: { readonly replayCache: Pick<ReplayCache, 'consume'> },
+  proof: VerifiedProof,
+): Promise<boolean> => consumeProof(proof, (key, retainUntil) => replayCache.consume('proof', key, retainUntil))
+
+/** The rights of a request, bound to the key of its proof. A different `dpop_jkt` is refused (RFC 9449 §10.1). */
+export function boundTo<R extends { readonly jkt?: Jkt | undefined }>(proof: Pick<VerifiedProof, 'jkt'> | undefined, rights: R): R {
+  if (!proof) return rights
+  if (rights.jkt !== undefined && rights.jkt !== proof.jkt)
+    refuse('invalid_dpop_proof', 'dpop_jkt is not the thumbprint of the key of the proof')
+  return { ...rights, jkt: proof.jkt }
 }

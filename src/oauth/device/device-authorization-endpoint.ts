@@ -1,12 +1,12 @@
-import { consumeProof, type VerifiedProof } from '../../credentials/jose/dpop.js'
+import type { VerifiedProof } from '../../credentials/jose/dpop.js'
 import { refuse } from '../../errors.js'
 import { type OAuthForm, parseForm } from '../../http/form.js'
 import type { RateLimits } from '../../http/limits/rate-limit.js'
 import { json, type Route } from '../../http/route.js'
-import { DEVICE_CODE } from '../../identity/clients/metadata/metadata.js'
 import { isCompromised } from '../../identity/keys/quota-slots.js'
 import type { RegisteredKeysStore } from '../../identity/keys/store.js'
 import { requireReadableName } from '../../identity/names/agent-names.js'
+import { DEVICE_CODE } from '../../protocol/grant-types.js'
 import { DEVICE_CLIENT_ID, newId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
 import { type AuthorizationClient, requireMayAsk } from '../authorize/client.js'
@@ -14,9 +14,8 @@ import { type OfferDeps, offersFor, requireTaskOf } from '../authorize/offer.js'
 import { type Asking, askingOf, type PendingDeps } from '../authorize/pending.js'
 import { parseRequestedRights, REPEATABLE } from '../authorize/request.js'
 import type { AuthorizationRequest } from '../authorize/store.js'
-import { type ProofDeps, verifyProof } from '../client-auth/proof.js'
-import { isPublicRequest } from '../client-auth/public-client.js'
-import { authenticatedSender, publicSender, type SenderDeps } from '../client-auth/sender.js'
+import { boundTo, type ProofDeps } from '../client-auth/proof.js'
+import { receiveFromClient, type SenderDeps } from '../client-auth/sender.js'
 import { newSecret } from '../families/secret.js'
 import { DEVICE_PATH } from './pages.js'
 import type { DeviceAuthorization, DevicesStore, RequestedAgent } from './store.js'
@@ -50,28 +49,12 @@ export const deviceAuthorizationEndpoint = (deps: DeviceRequestDeps): Route => (
   maxBodyBytes: () => MAX_BYTES,
   endpoint: async (request) => {
     const form = parseForm(request, REPEATABLE)
-    const [sender, proof] = await Promise.all([
-      isPublicRequest(form) ? publicSender(deps, request, form) : authenticatedSender(deps, request, form),
-      request.headers.dpop === undefined ? undefined : verifyProof(deps, request),
-    ])
-    const consume = async () => {
-      const isFirst = await sender.consume()
-      const isFirstProof = proof === undefined || (await consumeProof(proof, (key, until) => deps.replayCache.consume('proof', key, until)))
-      const refusal = isFirst && isFirstProof ? deps.rateLimits.deviceRequests.take(sender.rateKey) : undefined
-      if (refusal) throw refusal
-      return [isFirst, isFirstProof] as const
-    }
-    const consumed = consume()
+    const { proof, consumed, confirm } = await receiveFromClient(deps, request, form, deps.rateLimits.deviceRequests)
     return deps.trustLog.afterBarrier(
       undefined,
       async ({ now }) => {
-        const [isFirst, isFirstProof] = await consumed
-        const client = requireMayAsk((await sender.confirm(isFirst)).client, DEVICE_CODE)
-        if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
-        const rights = parseRequestedRights(form, deps.issuer)
-        if (proof && rights.jkt !== undefined && rights.jkt !== proof.jkt)
-          refuse('invalid_dpop_proof', 'dpop_jkt is not the thumbprint of the key of the proof')
-        const asked = { ...rights, ...(proof && { jkt: proof.jkt }) }
+        const client = requireMayAsk(await confirm(), DEVICE_CODE)
+        const asked = boundTo(proof, parseRequestedRights(form, deps.issuer))
         const agent = client.id === DEVICE_CLIENT_ID ? await requestedAgent(deps, form, asked, proof) : undefined
         if (!agent) {
           if (form.get('agent_name') !== undefined)

@@ -4,7 +4,7 @@ import { DEVICE_CLIENT_ID } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { parseSecret, type Secret } from '../families/secret.js'
-import { deny, type FamilyRequest, useDeviceCode } from '../families/use.js'
+import { type FamilyRequest, refuseSecret, useDeviceCode } from '../families/use.js'
 import { type FamilyGrantDeps, grantByFamily } from '../grants/family.js'
 import type { IssuedToken } from '../issue.js'
 import type { DeviceAuthorization, DevicesStore } from './store.js'
@@ -21,7 +21,7 @@ const MAX_INTERVAL_SECONDS = 60
  * @see [RFC 8628 §3.4](https://www.rfc-editor.org/rfc/rfc8628.html#section-3.4), [§3.5](https://www.rfc-editor.org/rfc/rfc8628.html#section-3.5)
  */
 export async function grantDeviceCode(deps: DeviceGrantDeps, request: FamilyRequest): Promise<IssuedToken> {
-  const code = parseSecret(request.form.get('device_code') ?? refuse('invalid_request', 'device_code is missing')) ?? deny()
+  const code = parseSecret(request.form.get('device_code') ?? refuse('invalid_request', 'device_code is missing')) ?? refuseSecret()
   const device = await requireDevice(deps, request, code)
   const { now } = request.barrier
   if (device.decision === 'denied') return refuse('access_denied', 'the person has denied the request')
@@ -41,11 +41,11 @@ async function requireDevice(
   { familyId, digest }: Secret,
 ): Promise<DeviceAuthorization> {
   const [device] = (await devices.find('family', { where: { familyId }, limit: 1 })).items
-  if (!device || !equalTexts(digest, device.code)) return deny()
+  if (!device || !equalTexts(digest, device.code)) return refuseSecret()
   const ids: readonly string[] = [client.id, client.clientUri ?? client.id]
   const isOfClient = device.agent ? client.id === DEVICE_CLIENT_ID : ids.includes(device.clientId)
   const isOfKey = device.request.jkt === undefined || device.request.jkt === jkt
-  return isOfClient && isOfKey ? device : deny()
+  return isOfClient && isOfKey ? device : refuseSecret()
 }
 
 const refuseExpired = (): never => refuse('expired_token', 'the device code has expired, or the client was changed or revoked: start again')
@@ -73,5 +73,5 @@ async function refusePending(
 async function agentOf({ clients }: DeviceGrantDeps, { agent }: DeviceAuthorization, { jkt }: FamilyRequest): Promise<AuthenticatedClient> {
   const client = agent && (await clients.find(agent.id))
   const key = client?.keys.find((one) => one.jkt === jkt)
-  return client && key ? { client, key } : deny()
+  return client && key ? { client, key } : refuseSecret()
 }

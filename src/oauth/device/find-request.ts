@@ -1,6 +1,6 @@
 import { refuse } from '../../errors.js'
-import { DEVICE_CODE } from '../../identity/clients/metadata/metadata.js'
 import type { PersonCaller } from '../../identity/people/session.js'
+import { DEVICE_CODE } from '../../protocol/grant-types.js'
 import { stands } from '../../protocol/standing.js'
 import { type AuthorizationClient, type AuthorizationClientDeps, requireAuthorizationClient } from '../authorize/client.js'
 import { type PendingDeps, requirePending } from '../authorize/pending.js'

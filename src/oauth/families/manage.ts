@@ -1,10 +1,11 @@
 import { auditDraft } from '../../audit/audit-draft.js'
 import type { FindHistory } from '../../audit/history.js'
-import { seesPerson } from '../../delegation/consents/authority.js'
+import { isConcerned as isConcernedByConsent, seesPerson } from '../../delegation/consents/authority.js'
 import type { FindConsentDeps } from '../../delegation/consents/find.js'
+import { otherSide } from '../../delegation/consents/revoke.js'
 import type { ConsentClientId } from '../../delegation/consents/store.js'
 import { refuse } from '../../errors.js'
-import { type Caller, mayOversee } from '../../http/caller.js'
+import type { Caller } from '../../http/caller.js'
 import { cursorOf, formatCursor, type PageInput } from '../../http/paging.js'
 import type { PairwiseIds } from '../../identity/people/pairwise.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
@@ -13,11 +14,10 @@ import type { Position } from '../../protocol/log/entry.js'
 import { stands } from '../../protocol/standing.js'
 import { endingOfExpiring } from '../../trust-log/standing-endings.js'
 import { hasConsent } from './end.js'
-import type { FamiliesStore, Family } from './store.js'
+import type { Family } from './store.js'
 import type { FamilyDeps } from './use.js'
 
 export interface ManageFamiliesDeps extends FamilyDeps, FindConsentDeps {
-  readonly families: FamiliesStore
   readonly trustLog: FamilyDeps['trustLog']
   readonly pairwiseIds: PairwiseIds
 }
@@ -29,8 +29,7 @@ interface FamilyQuery extends PageInput {
 }
 
 /** True for the person, the client, and the administrators of both organisations: they see and revoke the family. */
-const isConcerned = (caller: Caller, family: Family): boolean =>
-  seesPerson(caller, family) || caller.id === family.clientId || (family.clientOrg !== undefined && mayOversee(caller, family.clientOrg))
+const isConcerned = (caller: Caller, family: Family): boolean => caller.id === family.clientId || isConcernedByConsent(caller, family)
 
 /**
  * Lists families of refresh tokens, newest first: those under a consent, of a client, or of a person; by default the caller's own. A page may have fewer
@@ -103,8 +102,6 @@ export async function revokeFamily(
   if (family.expiresAt <= caller.barrier.now || deps.trustLog.ended.has(family.handle))
     refuse('already_revoked', 'the family was revoked, or has expired')
   const ends = [endingOfExpiring(family)]
-  const { orgId, clientOrg } = family
-  const otherOrgId = caller.orgId === orgId ? clientOrg : orgId
-  const draft = auditDraft(caller, 'families.revoke', { subject: id, ...(otherOrgId && { otherOrgId }) })
+  const draft = auditDraft(caller, 'families.revoke', { subject: id, ...otherSide(caller, family) })
   return deps.trustLog.end({ type: 'family.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
 }

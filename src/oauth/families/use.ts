@@ -44,7 +44,7 @@ const RETRY_SECONDS = 60
 const REPEATED_CODE_SECONDS = 5
 
 /** One refusal for everything that is wrong with a code or refresh token. */
-export const deny = (): never =>
+export const refuseSecret = (): never =>
   refuse(
     'invalid_grant',
     'the code or refresh token is wrong, used or expired; or it belongs to another client, key, redirect_uri or code_verifier; or the person, the consent or the task has ended: ask for authorization again',
@@ -52,7 +52,7 @@ export const deny = (): never =>
 
 export async function useCode(deps: FamilyDeps, request: FamilyRequest): Promise<FamilyUse> {
   const { form } = request
-  const secret = parseSecret(form.get('code') ?? refuse('invalid_request', 'code is missing')) ?? deny()
+  const secret = parseSecret(form.get('code') ?? refuse('invalid_request', 'code is missing')) ?? refuseSecret()
   const verifier = form.get('code_verifier') ?? refuse('invalid_grant', 'code_verifier is missing')
   return useFirst(deps, request, secret, (family) => isFor(family, verifier, request))
 }
@@ -65,18 +65,18 @@ export const useDeviceCode = (deps: FamilyDeps, request: FamilyRequest, code: Se
 async function useFirst(deps: FamilyDeps, request: FamilyRequest, secret: Secret, isFor: (family: Family) => boolean): Promise<FamilyUse> {
   const { authenticated, jkt, attempt, barrier } = request
   const family = await requireFamily(deps, secret, barrier.now)
-  if (!equalTexts(secret.digest, family.code)) return deny()
+  if (!equalTexts(secret.digest, family.code)) return refuseSecret()
   const isOfRequest = isOfClient(family, authenticated.client) && isFor(family)
   if (family.uses === 0) {
     const isGood = isOfRequest && family.codeExpiresAt > barrier.now && stands(deps.trustLog.ended, family.clientVersions)
-    return isGood ? next(deps, request, family, secret) : deny()
+    return isGood ? next(deps, request, family, secret) : refuseSecret()
   }
   const { lastUse } = family
   if (lastUse?.attempt === attempt) return again(family, secret)
   const isRepeated =
     family.uses === 1 && isOfRequest && lastUse?.jkt === jkt && barrier.now <= (lastUse?.usedAt ?? 0) + REPEATED_CODE_SECONDS
   if (!isRepeated) await endFamily(deps, authenticated.client, family)
-  return deny()
+  return refuseSecret()
 }
 
 /** The code is only good with the verifier, redirect URI and key of its request (RFC 7636 §4.6, RFC 6749 §4.1.3). */
@@ -94,11 +94,11 @@ const isOfKey = (family: Family, { jkt }: FamilyRequest): boolean => family.jkt 
 
 export async function useRefreshToken(deps: FamilyDeps, request: FamilyRequest): Promise<FamilyUse> {
   const { authenticated, form, jkt, attempt, retryKey, barrier } = request
-  const secret = parseSecret(form.get('refresh_token') ?? refuse('invalid_request', 'refresh_token is missing')) ?? deny()
+  const secret = parseSecret(form.get('refresh_token') ?? refuse('invalid_request', 'refresh_token is missing')) ?? refuseSecret()
   const family = await requireFamily(deps, secret, barrier.now)
   const isBound = family.jkt === undefined || family.jkt === jkt
   if (!isOfClient(family, authenticated.client) || family.secret === undefined || !isBound || equalTexts(secret.digest, family.code))
-    return deny()
+    return refuseSecret()
   if (equalTexts(secret.digest, family.secret)) return next(deps, request, family, secret)
   const { lastUse } = family
   if (lastUse && equalTexts(secret.digest, lastUse.secret)) {
@@ -110,14 +110,14 @@ export async function useRefreshToken(deps: FamilyDeps, request: FamilyRequest):
     if (isRetry || lastUse.attempt === attempt) return again(family, secret)
   }
   await endFamily(deps, authenticated.client, family)
-  return deny()
+  return refuseSecret()
 }
 
 const isOfClient = ({ clientId }: Family, { id }: { readonly id: string }): boolean => clientId === id
 
 async function requireFamily({ families, trustLog }: FamilyDeps, { familyId }: Secret, now: number): Promise<Family> {
   const family = await families.get(familyId)
-  return family && family.expiresAt > now && stands(trustLog.ended, [family.handle, ...family.dependsOn]) ? family : deny()
+  return family && family.expiresAt > now && stands(trustLog.ended, [family.handle, ...family.dependsOn]) ? family : refuseSecret()
 }
 
 /** Replaces the secret. Of several uses at once one succeeds. */

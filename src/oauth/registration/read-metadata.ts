@@ -4,10 +4,11 @@ import { z } from 'zod'
 import { readPublicJwk } from '../../credentials/jose/jwk.js'
 import { loadKey } from '../../credentials/jose/load-key.js'
 import { type Reason, refuse } from '../../errors.js'
-import { ClientMetadata, DEVICE_CODE, GrantType } from '../../identity/clients/metadata/metadata.js'
+import { ClientMetadata, GrantType } from '../../identity/clients/metadata/metadata.js'
 import { redirectUriFault } from '../../identity/clients/metadata/redirect-uris.js'
 import { SIGNATURE_ALGORITHMS } from '../../lib/algorithms.js'
 import { isJsonObject, type JsonObject } from '../../lib/json.js'
+import { DEVICE_CODE, TOKEN_EXCHANGE } from '../../protocol/grant-types.js'
 import { faultsOf, textOfIssues } from '../../protocol/input-faults.js'
 import { parseScope } from '../../protocol/rights.js'
 
@@ -40,7 +41,7 @@ const Submitted = z.object({
 type Submitted = z.infer<typeof Submitted>
 
 /** The grant types that need an authenticated client. */
-const AUTHENTICATED: readonly GrantType[] = ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']
+const AUTHENTICATED: readonly GrantType[] = ['client_credentials', TOKEN_EXCHANGE]
 
 /** Grant types with which a client acts for an organisation of the registry, so it has to be an agent. */
 export const actsAlone = ({ grant_types: types }: Pick<ClientMetadata, 'grant_types'>): boolean =>

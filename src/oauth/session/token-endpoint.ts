@@ -1,4 +1,3 @@
-import { consumeProof } from '../../credentials/jose/dpop.js'
 import { refuse } from '../../errors.js'
 import type { RateLimits } from '../../http/limits/rate-limit.js'
 import { requireScriptRequest } from '../../http/pages/form.js'
@@ -10,7 +9,7 @@ import { newHandle } from '../../protocol/handles.js'
 import { Audience, type Jkt } from '../../protocol/ids.js'
 import { type Barrier, dependenciesOf } from '../../protocol/standing.js'
 import type { ReplayCache } from '../../storage/replay-cache.js'
-import { type ProofDeps, verifyProof } from '../client-auth/proof.js'
+import { consumeProofOnce, type ProofDeps, verifyProof } from '../client-auth/proof.js'
 import { withRetries } from '../grants/task.js'
 import { type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
 
@@ -37,8 +36,7 @@ export const sessionTokenEndpoint = (deps: SessionTokenDeps): Route => ({
     const proof = await verifyProof(deps, request)
     const refusal = deps.rateLimits.tokenRequests.take(person.id, (await deps.limits.ofClient(person)).tokenRequestsPerSecond)
     if (refusal) throw refusal
-    if (!(await consumeProof(proof, (key, retainUntil) => deps.replayCache.consume('proof', key, retainUntil))))
-      refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
+    if (!(await consumeProofOnce(deps, proof))) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
     deps.requireRoom('token')
     const issued = await deps.trustLog.afterBarrier(person.barrier, (barrier) =>
       withRetries(() => issueForSession(deps, barrier, person, proof.jkt)),

@@ -1,6 +1,6 @@
 // Passkeys over HTTP, with an authenticator in software; in-browser.test.ts uses one of Chromium.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { passkeyDigest } from '../../../src/identity/people/passkeys/statement.js'
+import { passkeyDigest } from '../../../src/identity/people/passkeys/passkey-digest.js'
 import { PASSKEYS } from '../../../src/identity/people/store.js'
 import type { MemberId } from '../../../src/protocol/ids.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'

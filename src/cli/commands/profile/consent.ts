@@ -16,7 +16,7 @@ import { callEnding } from '../../endings/confirm.js'
 import { endingOfConsent, endingOfFamily } from '../../endings/describe.js'
 import { refuseUsage } from '../../errors.js'
 import { type ListView, list, showOne } from '../../lists/list.js'
-import { agentIdOf, memberIdOf } from '../../names.js'
+import { consentClientIdOf, memberIdOf } from '../../names.js'
 
 const CONSENTS: ListView<ConsentView> = {
   path: 'consents.list',
@@ -108,13 +108,13 @@ export function consentCommands(program: Command, common: (command: Command) => 
   listOptions(consent.command('list'))
     .description('list consents, newest first: your own, those of another member, or those to a client')
     .option('--member <member>', 'another member (id or name), for administrators')
-    .option('--client <client>', 'an agent, by id or name')
+    .option('--client <client>', 'an agent, by id or name, or an external client, by id')
     .option('--audience <uri>', 'only consents for this audience')
     .action(async ({ member, client, audience, ...flags }: ConsentListFlags) => {
       const { agent } = await openAgent(flags)
       const input = {
         ...(member !== undefined && { memberId: await memberIdOf(agent, member) }),
-        ...(client !== undefined && { client: await agentIdOf(agent, client) }),
+        ...(client !== undefined && { client: await consentClientIdOf(agent, client) }),
       }
       return list(flags, CONSENTS, { ...input, ...definedIn({ audience }) })
     })
@@ -154,13 +154,13 @@ export function familyCommands(program: Command, common: (command: Command) => C
       'list families of refresh tokens, newest first, with their last use: your own, those of another member, of a client, or under a consent',
     )
     .option('--member <member>', 'another member (id or name), for administrators')
-    .option('--client <client>', 'an agent, by id or name')
+    .option('--client <client>', 'an agent, by id or name, or an external client, by id')
     .option('--consent <consent>', 'only families under this consent')
     .action(async ({ member, client, consent, ...flags }: FamilyListFlags) => {
       const { agent } = await openAgent(flags)
       const input = {
         ...(member !== undefined && { memberId: await memberIdOf(agent, member) }),
-        ...(client !== undefined && { clientId: await agentIdOf(agent, client) }),
+        ...(client !== undefined && { clientId: await consentClientIdOf(agent, client) }),
       }
       return list(flags, FAMILIES, { ...input, ...definedIn({ consentId: consent }) })
     })

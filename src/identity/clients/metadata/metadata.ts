@@ -1,17 +1,9 @@
 import { z } from 'zod'
 import { SIGNATURE_ALGORITHMS } from '../../../lib/algorithms.js'
-
-/** RFC 8628 §3.4. */
-export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
+import { DEVICE_CODE, TOKEN_EXCHANGE } from '../../../protocol/grant-types.js'
 
 /** The grant types that a client may register. */
-export const GrantType = z.enum([
-  'authorization_code',
-  'refresh_token',
-  'client_credentials',
-  'urn:ietf:params:oauth:grant-type:token-exchange',
-  DEVICE_CODE,
-])
+export const GrantType = z.enum(['authorization_code', 'refresh_token', 'client_credentials', TOKEN_EXCHANGE, DEVICE_CODE])
 export type GrantType = z.infer<typeof GrantType>
 
 /** A public key of a client, as its metadata lists it. */

@@ -15,7 +15,7 @@ import type { ConsentsOfPeople } from '../people.js'
 import type { SignInDeps } from '../sign-in.js'
 import type { Passkey, PasskeyCeremony, SignIn, SignInGrant } from '../store.js'
 import { credentialIdOf, deny, verifyAuthentication, verifyRegistration } from './ceremony.js'
-import { passkeyDigest } from './statement.js'
+import { passkeyDigest } from './passkey-digest.js'
 
 export type PasskeyDeps = SignInDeps & InviteDeps & InviterDeps & ConsentsOfPeople
 

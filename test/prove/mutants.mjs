@@ -17,6 +17,7 @@ const CONSENTS = ['test/delegation/consents']
 const EXCHANGE = 'src/oauth/grants/token-exchange.ts'
 const RIGHTS = 'src/oauth/grants/rights.ts'
 const FAMILY_USE = 'src/oauth/families/use.ts'
+const PUBLIC_CLIENT = ['test/oauth/grants/public-client.test.ts']
 const CODES = ['test/oauth/grants/authorization-code.test.ts']
 const CLIENT_RULES = ['test/oauth/authorize/client-rules.test.ts']
 const AUTHORIZATION = ['test/conformance/authorization.test.ts']
@@ -1319,7 +1320,7 @@ export const MUTANTS = [
   ],
   ['each response names the issuer', 'src/oauth/authorize/redirect.ts', ', iss: issuer })', ' })', CODE_GRANT],
   ['a code is good with its redirect URI only', FAMILY_USE, "request.form.get('redirect_uri') === family.redirectUri &&", '', CODES],
-  ['a code is good with its key only', FAMILY_USE, 'family.jkt === undefined || family.uses > 0 || family.jkt === jkt', 'true', CODES],
+  ['a code is good with its key only', FAMILY_USE, 'family.jkt === undefined || family.jkt === jkt', 'true', CODES],
   ['a code expires', FAMILY_USE, 'family.codeExpiresAt > barrier.now && ', '', CODES],
   ['a second use of a code ends its family', FAMILY_USE, 'if (!isRepeated) await endFamily(deps, authenticated.client, family)', '', CODES],
   [
@@ -1328,6 +1329,14 @@ export const MUTANTS = [
     '  await endFamily(deps, authenticated.client, family)\n  return refuseSecret()',
     '  return refuseSecret()',
     CODES,
+  ],
+  ['a family takes no key from a later refresh', FAMILY_USE, 'jkt && family.uses === 0 && ', 'jkt && ', PUBLIC_CLIENT],
+  [
+    'the revocation of a used refresh token ends its family',
+    FAMILY_USE,
+    '!isRefreshTokenOf(client, family, secret)',
+    'family.secret !== secret.digest',
+    PUBLIC_CLIENT,
   ],
   ['a refresh token is bound to its client', FAMILY_USE, 'clientId === id', 'true', CODES],
   [

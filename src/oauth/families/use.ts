@@ -1,9 +1,9 @@
 // Uses of the secrets of a family. At any time one secret is good: the code, and once it was redeemed the newest refresh token.
 //
-// A second use of a secret means that it was stolen, so the family ends (RFC 9700 §4.14.2). There are two exceptions. A client that lost the
-// response may repeat a refresh with the same `Idempotency-Key` for RETRY_SECONDS and gets the same refresh token. A code that is sent again
-// within REPEATED_CODE_SECONDS is refused, but the family stands. The next secret is stored encrypted under the used one, so only the client
-// that holds the used one can get it again.
+// A second use of a secret means that it was stolen, so the family ends, whatever key comes with it (RFC 9700 §4.14.2). There are two exceptions.
+// A client that lost the response may repeat a refresh with the same `Idempotency-Key` for RETRY_SECONDS and gets the same refresh token. A code
+// that is sent again within REPEATED_CODE_SECONDS is refused, but the family stands. The next secret is stored encrypted under the used one, so
+// only the client that holds the used one can get it again.
 import type { Audit } from '../../audit/audit.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
@@ -89,17 +89,15 @@ const isFor = (family: Family, verifier: string, request: FamilyRequest): boolea
   isRegisteredRedirectUri(request.authenticated.client.redirectUris ?? [], family.redirectUri) &&
   isOfKey(family, request)
 
-/** A code that is bound to a key must be used with that key. Later uses are checked as repetitions. */
-const isOfKey = (family: Family, { jkt }: FamilyRequest): boolean => family.jkt === undefined || family.uses > 0 || family.jkt === jkt
+/** A secret that is bound to a key is used with it. */
+const isOfKey = (family: Family, { jkt }: FamilyRequest): boolean => family.jkt === undefined || family.jkt === jkt
 
 export async function useRefreshToken(deps: FamilyDeps, request: FamilyRequest): Promise<FamilyUse> {
   const { authenticated, form, jkt, attempt, retryKey, barrier } = request
   const secret = parseSecret(form.get('refresh_token') ?? refuse('invalid_request', 'refresh_token is missing')) ?? refuseSecret()
   const family = await requireFamily(deps, secret, barrier.now)
-  const isBound = family.jkt === undefined || family.jkt === jkt
-  if (!isOfClient(family, authenticated.client) || family.secret === undefined || !isBound || equalTexts(secret.digest, family.code))
-    return refuseSecret()
-  if (equalTexts(secret.digest, family.secret)) return next(deps, request, family, secret)
+  if (!isRefreshTokenOf(authenticated.client, family, secret)) return refuseSecret()
+  if (equalTexts(secret.digest, family.secret)) return isOfKey(family, request) ? next(deps, request, family, secret) : refuseSecret()
   const { lastUse } = family
   if (lastUse && equalTexts(secret.digest, lastUse.secret)) {
     const isRetry =
@@ -112,6 +110,12 @@ export async function useRefreshToken(deps: FamilyDeps, request: FamilyRequest):
   await endFamily(deps, authenticated.client, family)
   return refuseSecret()
 }
+
+type RedeemedFamily = Family & { readonly secret: string }
+
+/** True for the newest refresh token and for any other with the id of the family, because the older ones are not stored. */
+const isRefreshTokenOf = (client: Client | ExternalClient, family: Family, { digest }: Secret): family is RedeemedFamily =>
+  isOfClient(family, client) && family.secret !== undefined && !equalTexts(digest, family.code)
 
 const isOfClient = ({ clientId }: Family, { id }: { readonly id: string }): boolean => clientId === id
 
@@ -134,7 +138,8 @@ function next(
     {
       uses: family.uses + 1,
       secret: following?.digest,
-      ...(jkt && { jkt }),
+      // A family that began without a key never takes one: it could be that of a thief
+      ...(jkt && family.uses === 0 && { jkt }),
       lastUse: {
         secret: used.digest,
         usedAt: barrier.now,
@@ -154,7 +159,7 @@ function again(family: Family, used: Secret): FamilyUse {
   return { family, operations: [], refreshToken: sealed === undefined ? undefined : unseal(used, sealed)?.text }
 }
 
-/** Ends the family of a refresh token for its client. False if it is not the newest refresh token of a family of the client. */
+/** Ends the family of a refresh token, used or not, for its client. False if it is no refresh token of a family of the client. */
 export async function revokeRefreshToken(
   deps: FamilyDeps,
   client: Client | ExternalClient,
@@ -163,7 +168,7 @@ export async function revokeRefreshToken(
 ): Promise<boolean> {
   const secret = parseSecret(token)
   const family = secret && (await deps.families.get(secret.familyId))
-  if (!family || !isOfClient(family, client) || family.secret === undefined || !equalTexts(secret.digest, family.secret)) return false
+  if (!family || !isRefreshTokenOf(client, family, secret)) return false
   const ends = [endingOfExpiring(family)]
   const draft = { ...rowOf(family, client), action: 'oauth.revoke' }
   await deps.trustLog.end({ type: 'family.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })

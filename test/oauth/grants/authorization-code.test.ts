@@ -164,6 +164,14 @@ describe('a refresh token', () => {
     expect(await refresh(registry, world, token)).toMatchObject({ status: 200 })
   })
 
+  test('that was used ends the family of its client with any key', async () => {
+    const { refresh_token: used } = await offline()
+    const { body: next } = await refresh(registry, world, used)
+    const otherKey = { grant_type: 'refresh_token', refresh_token: used }
+    expect(await tokenRequest(registry, world.client, otherKey, { signer: await newEs256Signer() })).toMatchObject(invalidGrant)
+    expect(await refresh(registry, world, next.refresh_token)).toMatchObject(invalidGrant)
+  })
+
   test('gives no wider scope and no other audience', async () => {
     const { refresh_token: token } = await offline()
     expect(await refresh(registry, world, token, { scope: 'ocr:admin' })).toMatchObject({ body: { error: 'invalid_scope' } })

@@ -7,7 +7,7 @@ import { type Browser, signedIn } from '../../identity/people/browser.js'
 import { startHostile } from '../../lib/guarded-fetch/hostile-server.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { decide, returned, VERIFIER } from '../authorize/person-world.js'
-import { postForm } from '../requests.js'
+import { newEs256Signer, postForm, proofOf } from '../requests.js'
 
 const RESOURCE = 'http://127.0.0.1:9/files'
 const WEB_REDIRECT = 'https://editor.example/callback'
@@ -63,7 +63,7 @@ const authorizeUrl = (more: Record<string, string> = {}): string =>
     ...more,
   })}`
 
-const token = (form: Record<string, string>) => postForm(registry, '/oauth/token', { client_id: clientId, ...form })
+const token = (form: Record<string, string>, headers = {}) => postForm(registry, '/oauth/token', { client_id: clientId, ...form }, headers)
 const redeem = (code: string, more = {}) =>
   token({ grant_type: 'authorization_code', code, redirect_uri: REDIRECT, code_verifier: VERIFIER, ...more })
 const codeFor = async (more: Record<string, string> = {}, fields = {}) =>
@@ -203,6 +203,30 @@ test('a public client pushes its request by its id alone; the page is shown also
     ),
   )
   expect(refusals.map((one) => one.body.error)).toEqual(['invalid_client', 'invalid_request', 'invalid_request'])
+})
+
+test('a used refresh token ends its family, also when a thief refreshed it with a key of its own, and when the client revokes it', async () => {
+  const first = async () => (await redeem(await codeFor({ scope: 'files:read offline_access' }, month()), { resource: RESOURCE })).body
+  const invalidGrant = { status: 400, body: { error: 'invalid_grant' } }
+  const refreshed = (refreshToken: string, headers = {}) => token({ grant_type: 'refresh_token', refresh_token: refreshToken }, headers)
+  const thief = await newEs256Signer()
+  const proof = async (nonce?: string) => ({ dpop: await proofOf(registry, thief, { path: '/oauth/token', ...(nonce && { nonce }) }) })
+  const { refresh_token: used } = await first()
+  const challenge = await refreshed(used, await proof())
+  const nonce = challenge.headers.get('dpop-nonce') ?? ''
+  const stolen = await refreshed(used, await proof(nonce))
+  expect(stolen).toMatchObject({ status: 200, body: { token_type: 'DPoP' } })
+  // The key of the thief is not that of the family
+  const next = await refreshed(stolen.body.refresh_token)
+  expect(next.status).toBe(200)
+  expect(await refreshed(used)).toMatchObject(invalidGrant)
+  expect(await refreshed(next.body.refresh_token)).toMatchObject(invalidGrant)
+
+  const { refresh_token: rotated } = await first()
+  const { body: newest } = await refreshed(rotated)
+  const revoked = await postForm(registry, '/oauth/revoke', { client_id: clientId, token: rotated })
+  expect(revoked.status).toBe(200)
+  expect(await refreshed(newest.refresh_token)).toMatchObject(invalidGrant)
 })
 
 test('a public client revokes its access token, and its refresh token with all that came from it; another client revokes nothing', async () => {

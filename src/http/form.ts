@@ -12,8 +12,8 @@ export interface OAuthForm {
 }
 
 const MAX_PARAMETERS = 64
-/** A form of a page has a box per right, tool or resource: up to four lists of 64 (MAX_NAMES). */
-export const MAX_PAGE_PARAMETERS = 320
+/** A form of a page has a box per right, tool or resource: up to 64 rights (MAX_NAMES) at each of 8 audiences. */
+export const MAX_PAGE_PARAMETERS = 640
 const MAX_VALUE_LENGTH = 16_384
 
 /** Parses a form body. Unknown parameters are ignored; a repeated one is refused unless it is `repeatable` (RFC 6749 §3.2). */

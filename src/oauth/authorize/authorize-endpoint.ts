@@ -1,6 +1,6 @@
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
-import { type OAuthForm, parseForm, parseQuery } from '../../http/form.js'
+import { MAX_PAGE_PARAMETERS, type OAuthForm, parseForm, parseQuery } from '../../http/form.js'
 import { addressPrefix } from '../../http/limits/address-prefix.js'
 import { page } from '../../http/pages/page.js'
 import type { HttpRequest, HttpResponse, Route } from '../../http/route.js'
@@ -36,6 +36,9 @@ export type AuthorizeDeps = SignInDeps &
     readonly saveClientDocument: (uri: ClientUri, orgId: OrgId) => Promise<ExternalClient | undefined>
   }
 
+/** The boxes of the form. */
+const BOXES = ['right', 'introduce']
+
 /** The page on which a person decides about the request of a client, and its form. */
 export const authorizeEndpoints = (deps: AuthorizeDeps): Route[] => [
   pageRoute('GET', '/oauth/authorize', (request) => authorize(deps, request)),
@@ -44,8 +47,8 @@ export const authorizeEndpoints = (deps: AuthorizeDeps): Route[] => [
     DECISION_PATH,
     {
       purpose: DECISION_PURPOSE,
-      subjectOf: (request) => parseForm(request, ['right', 'introduce']).get('request') ?? '',
-      repeatable: ['right', 'introduce'],
+      subjectOf: (request) => parseForm(request, BOXES, MAX_PAGE_PARAMETERS).get('request') ?? '',
+      repeatable: BOXES,
     },
     (person, form, request) => decide(deps, person, form, request),
   ),

@@ -6,7 +6,7 @@ import { aPublicClient } from '../../conformance/registration.js'
 import { signedIn } from '../../identity/people/browser.js'
 import { startHostile } from '../../lib/guarded-fetch/hostile-server.js'
 import { aCard, type Registry, startRegistry } from '../../registry.js'
-import { authorizationForm, decide, type PersonWorld, pageOf, personWorld, push, REDIRECT } from './person-world.js'
+import { authorizationForm, decide, type PersonWorld, pageOf, personWorld, push, REDIRECT, ticked } from './person-world.js'
 
 let registry: Registry
 let world: PersonWorld
@@ -23,9 +23,11 @@ const shown = async (more = {}) => {
   return textOf((await world.browser.get(pageOf(world, body.request_uri))).text)
 }
 /** The page for a client that is known by its URL. */
-const shownTo = async (uri: string, resource: string) => {
-  const form = { ...authorizationForm(registry, world, { client_id: uri, redirect_uri: REDIRECT, resource }) }
-  return world.browser.get(`/oauth/authorize?${new URLSearchParams(form as Record<string, string>)}`)
+const shownTo = async (uri: string, ...resources: string[]) => {
+  const { resource, ...form } = authorizationForm(registry, world, { client_id: uri, redirect_uri: REDIRECT })
+  const query = new URLSearchParams(form as Record<string, string>)
+  for (const one of resources) query.append('resource', one)
+  return world.browser.get(`/oauth/authorize?${query}`)
 }
 
 test('the verdict of the card, a new name, host and key of an agent; for thirty days', async () => {
@@ -98,4 +100,27 @@ test('a client that is known by its URL: not known here, then since its first co
   registry.clock.advance(301)
   served = { ...served, client_name: 'Another', redirect_uris: [REDIRECT, 'https://elsewhere.example/cb'] }
   expect(textOf((await shownTo(uri, resource)).text)).toContain('New in the last 30 days a new name, a new host to return to')
+})
+
+test('a page with as many rights as a request may have can be allowed', async () => {
+  let served: object = {}
+  await using host = await startHostile(
+    (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(served)),
+    { tls: false },
+  )
+  const uri = `http://127.0.0.1:${host.port}/many.json`
+  served = { ...aPublicClient({ redirect_uris: [REDIRECT] }), client_id: uri }
+  const scopes = Array.from({ length: 64 }, (_, index) => ({ scope: `scope${index}`, words: 'x' }))
+  const resources = Array.from({ length: 8 }, (_, index) => `http://127.0.0.1:9/many-${index}`)
+  for (const resource of resources)
+    await world.admin.mutate('resources.register', {
+      uri: resource,
+      name: 'Many',
+      scopes,
+      policy: { mode: 'ask', externalClients: 'withPerson' },
+      bearer: 'allowed',
+    })
+  const page = await shownTo(uri, ...resources)
+  expect(ticked(page)).toHaveLength(512)
+  expect(await decide(world.browser, page)).toMatchObject({ status: 303, location: expect.stringContaining('code=') })
 })

@@ -9,7 +9,7 @@ import type { AgentsDeps } from '../agents/authority.js'
 import { viewOf as agentViewOf } from '../agents/get.js'
 import { findRegistered } from '../agents/list.js'
 import { revokeAgent } from '../agents/revoke.js'
-import { personForm } from './person-routes.js'
+import { idIn, personForm } from './person-routes.js'
 import { endAllSessions, endSession, listSessions, type SessionsDeps } from './sessions.js'
 import { HOME, type SignInDeps } from './sign-in.js'
 import type { AccountSection } from './you-page.js'
@@ -95,7 +95,7 @@ export const accountForms = (deps: SignInDeps & SessionsDeps & AgentsDeps): Rout
     '/you/sessions/:sessionId/end',
     { purpose: 'sessions.end', subjectOf: ({ params }) => params.sessionId ?? '' },
     async (person, _, { params }) => {
-      await endSession(deps, person, SessionId.parse(params.sessionId))
+      await endSession(deps, person, idIn(SessionId, params.sessionId))
       return seeOther(HOME)
     },
   ),
@@ -104,7 +104,7 @@ export const accountForms = (deps: SignInDeps & SessionsDeps & AgentsDeps): Rout
     '/you/agents/:agentId/revoke',
     { purpose: 'agents.revoke', subjectOf: ({ params }) => params.agentId ?? '' },
     async (person, _, { params }) => {
-      await revokeAgent(deps, person, AgentId.parse(params.agentId), { reason: 'user_request' })
+      await revokeAgent(deps, person, idIn(AgentId, params.agentId), { reason: 'user_request' })
       return seeOther(HOME)
     },
   ),

@@ -1,4 +1,5 @@
 // Passkeys over HTTP, with an authenticator in software; in-browser.test.ts uses one of Chromium.
+import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { passkeyDigest } from '../../../src/identity/people/passkeys/passkey-digest.js'
 import { PASSKEYS } from '../../../src/identity/people/store.js'
@@ -194,6 +195,18 @@ describe('a passkey', () => {
     const response = credential.get({ challenge: optionsOf(shown).challenge, origin: registry.issuer, counter: 1 }, memberId)
     expect((await send(browser, shown, response)).status).toBe(400)
   })
+})
+
+test.each([
+  ['/you/passkeys/x/revoke', 'passkeys.revoke'],
+  ['/you/sessions/x/end', 'sessions.end'],
+  ['/you/agents/x/revoke', 'agents.revoke'],
+])('the form %s, whose id is none, is answered with a page that says so', async (path, purpose) => {
+  const browser = await signedIn(registry, acme)
+  const [cookie = ''] = browser.cookies.values()
+  const token = createHmac('sha256', decodeURIComponent(cookie)).update(`form\0${purpose}\0x`).digest('base64url')
+  const shown = await browser.post(path, { form_token: token })
+  expect([shown.status, shown.text.includes('no page with this address')]).toEqual([404, true])
 })
 
 test('a registry that is reached by an IP address has no passkeys, and its pages say why', async () => {

@@ -4,7 +4,7 @@ import { page } from '../../../http/pages/page.js'
 import { Time } from '../../../http/pages/time.js'
 import type { HttpRequest, HttpResponse, Route } from '../../../http/route.js'
 import { RegisteredKeyId } from '../../../protocol/ids.js'
-import { pageRoute, personForm } from '../person-routes.js'
+import { idIn, pageRoute, personForm } from '../person-routes.js'
 import { findSession } from '../session.js'
 import { attempt, HOME, saveSignIn, signIn, visitorOf } from '../sign-in.js'
 import { SIGN_IN_SCRIPT_PATH } from '../sign-in-script.js'
@@ -30,7 +30,7 @@ export const passkeyPages = (deps: PasskeyPagesDeps): Route[] =>
           '/you/passkeys/:keyId/revoke',
           { purpose: 'passkeys.revoke', subjectOf: ({ params }) => params.keyId ?? '' },
           async (person, _, { params }) => {
-            await revokePasskey(deps, person, RegisteredKeyId.parse(params.keyId), { reason: 'user_request' })
+            await revokePasskey(deps, person, idIn(RegisteredKeyId, params.keyId), { reason: 'user_request' })
             return seeOther(HOME)
           },
         ),

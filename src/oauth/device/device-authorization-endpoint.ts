@@ -15,6 +15,7 @@ import { type Asking, askingOf, type PendingDeps } from '../authorize/pending.js
 import { parseRequestedRights, REPEATABLE } from '../authorize/request.js'
 import type { AuthorizationRequest } from '../authorize/store.js'
 import { boundTo, type ProofDeps } from '../client-auth/proof.js'
+import { isPublicRequest } from '../client-auth/public-client.js'
 import { receiveFromClient, type SenderDeps } from '../client-auth/sender.js'
 import { newSecret } from '../families/secret.js'
 import { DEVICE_PATH } from './pages.js'
@@ -34,8 +35,11 @@ export type DeviceRequestDeps = SenderDeps &
 const MAX_BYTES = 16_384
 const DEVICE_SECONDS = 600
 const INTERVAL_SECONDS = 5
-/** Maximum number of requests in one window of DEVICE_SECONDS. A request overlaps at most two windows, so at most 10,000 are open. */
-const MAX_PER_WINDOW = 5000
+/**
+ * Limit on the requests of one window of DEVICE_SECONDS: as many by clients that authenticate, and as many by others, so that anonymous senders
+ * lock no client out that has keys. A request lives through two windows at most, so no more than 10,000 are open.
+ */
+const MAX_PER_WINDOW = 2500
 
 /**
  * Stores the authorization request of a device, bound to the key of its proof. The person enters the user code on another device (pages.tsx), while this
@@ -49,6 +53,7 @@ export const deviceAuthorizationEndpoint = (deps: DeviceRequestDeps): Route => (
   maxBodyBytes: () => MAX_BYTES,
   endpoint: async (request) => {
     const form = parseForm(request, REPEATABLE)
+    const isPublic = isPublicRequest(form)
     const { proof, consumed, confirm } = await receiveFromClient(deps, request, form, deps.rateLimits.deviceRequests)
     return deps.trustLog.afterBarrier(
       undefined,
@@ -62,7 +67,7 @@ export const deviceAuthorizationEndpoint = (deps: DeviceRequestDeps): Route => (
           await requirePossible(deps, client, asked)
         }
         const asking = agent ? { clientId: agent.id, dependsOn: [deps.trustLog.epoch] } : askingOf(client)
-        const { deviceCode, userCode } = await saveDevice(deps, asking, { request: asked, agent, address: request.address, now })
+        const { deviceCode, userCode } = await saveDevice(deps, asking, { request: asked, agent, isPublic, address: request.address, now })
         const uri = `${deps.issuer}${DEVICE_PATH}`
         return json(
           200,
@@ -105,19 +110,20 @@ async function requestedAgent(
 
 interface DeviceRequest extends Pick<DeviceAuthorization, 'request' | 'address'> {
   readonly agent: RequestedAgent | undefined
+  /** True if the sender has not authenticated. */
+  readonly isPublic: boolean
   readonly now: number
 }
 
 async function saveDevice(
   { devices, random, storage }: DeviceRequestDeps,
   asking: Asking,
-  { agent, now, ...asked }: DeviceRequest,
+  { agent, isPublic, now, ...asked }: DeviceRequest,
 ): Promise<{ readonly deviceCode: string; readonly userCode: string }> {
   const window = Math.floor(now / DEVICE_SECONDS)
-  if ((await storage.count(`device-requests ${window}`, 1, MAX_PER_WINDOW, (window + 1) * DEVICE_SECONDS)) === undefined)
-    refuse('unavailable', `more than ${MAX_PER_WINDOW} device authorization requests in ${DEVICE_SECONDS} s; try again later`, {
-      retryAfterSeconds: DEVICE_SECONDS,
-    })
+  const key = `device-requests ${isPublic ? 'public' : 'authenticated'} ${window}`
+  if ((await storage.count(key, 1, MAX_PER_WINDOW, (window + 1) * DEVICE_SECONDS)) === undefined)
+    refuse('unavailable', 'too many devices ask for an authorization; try again later', { retryAfterSeconds: DEVICE_SECONDS })
   const { familyId, text: deviceCode, digest: code } = newSecret(random, newId(random, 'fam'))
   const expiresAt = now + DEVICE_SECONDS
   for (;;) {

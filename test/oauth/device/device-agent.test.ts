@@ -215,3 +215,12 @@ test('a new agent needs a name and a proof, and no task; a registered client has
   const browser = await world.browser.get('/oauth/authorize?client_id=cli_device&response_type=code&redirect_uri=https://x.example/')
   expect([browser.status, browser.location]).toEqual([400, undefined])
 })
+
+test('senders without authentication use up their own share of the codes of ten minutes, and no other', async () => {
+  registry.clock.advance(600)
+  const window = Math.floor(registry.clock.now() / 600)
+  await registry.storage.count(`device-requests public ${window}`, 2499, 2500, (window + 1) * 600)
+  await ask()
+  expect(await askFor(registry, device, { agent_name: aName() })).toMatchObject({ status: 503, body: { error: 'unavailable' } })
+  expect(await askFor(registry, { client: world.client, signer: device.signer })).toMatchObject({ status: 200 })
+})

@@ -1,5 +1,5 @@
 import type { Handle } from '../protocol/handles.js'
-import type { AgentId, ClientId, Jkt, MemberId, OrgId, TokenId } from '../protocol/ids.js'
+import type { AgentId, ClientId, Jkt, MemberId, OrgId, SessionId, TokenId } from '../protocol/ids.js'
 import type { Scope } from '../protocol/rights.js'
 import type { Barrier, Dependencies } from '../protocol/standing.js'
 
@@ -32,6 +32,8 @@ export const ACTING_ROLES: readonly Role[] = ['agent', 'member', 'administrator'
 export interface TokenCaller extends Caller {
   readonly tokenId: TokenId
   readonly jkt: Jkt
+  /** The session that the token is of. */
+  readonly sessionId?: SessionId | undefined
 }
 
 /** The part of a caller that authorization decisions use. */

@@ -103,6 +103,13 @@ export const PEOPLE_MUTANTS = [
     "if (false && !equalTexts(String(request.headers[SCRIPT_HEADER] ?? '')",
     SESSION_TOKEN,
   ],
+  [
+    'the token of a session makes no credential',
+    'src/http/trpc/procedures.ts',
+    'ctx.caller.sessionId === undefined\n',
+    'true\n',
+    SESSION_TOKEN,
+  ],
   ['a device code is of its client', DEVICE_GRANT, 'isOfClient && isOfKey ?', 'isOfKey ?', RFC8628],
   ['a device code is of its key', DEVICE_GRANT, 'isOfClient && isOfKey ?', 'isOfClient ?', RFC8628],
   ['a device code is compared', DEVICE_GRANT, ' || !equalTexts(digest, device.code)', '', RFC8628],

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
+import { credentialFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { ClientId, RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
@@ -26,7 +26,7 @@ const OverlapSeconds = z
 
 export const registeredKeysRoutes = (deps: KeyCodeDeps & CompromiseDeps & OwnerDeps) =>
   router({
-    register: creationFor('agents:write')
+    register: credentialFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner, use: KeyPurpose, jwk: OfferedJwk, proof: OfferedProof }))
       .mutation(({ ctx, input }) => registerKey(deps, ctx.caller, input)),
     list: procedureFor('agents:write')
@@ -35,7 +35,7 @@ export const registeredKeysRoutes = (deps: KeyCodeDeps & CompromiseDeps & OwnerD
     retire: procedureFor('agents:write')
       .input(ById.extend({ overlapSeconds: OverlapSeconds.optional() }))
       .mutation(({ ctx, input }) => retireKey(deps, ctx.caller, input.keyId, input.overlapSeconds)),
-    rotate: creationFor('any')
+    rotate: credentialFor('any')
       .input(
         z.strictObject({
           owner: KeyOwner,
@@ -46,7 +46,7 @@ export const registeredKeysRoutes = (deps: KeyCodeDeps & CompromiseDeps & OwnerD
         }),
       )
       .mutation(({ ctx, input }): Promise<KeyRotated> => rotateKey(deps, ctx.caller, input)),
-    issueCode: creationFor('agents:write')
+    issueCode: credentialFor('agents:write')
       .input(z.strictObject({ clientId: ClientId, revokeOthers: z.boolean().default(false) }))
       .mutation(({ ctx, input }) => issueKeyCode(deps, ctx.caller, input)),
     withdrawCodes: procedureFor('agents:write')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Role } from '../../http/caller.js'
-import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
+import { creationFor, credentialFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { IssuerId, LinkId, MemberId, OrgId, RegisteredKeyId, SessionId } from '../../protocol/ids.js'
 import { listPasskeys, type PasskeyDeps, type PasskeyView, revokePasskey } from './passkeys/passkeys.js'
@@ -27,7 +27,7 @@ const OfMember = z.strictObject({ memberId: MemberId.optional() }).prefault({})
 
 export const sessionsRoutes = (deps: TicketDeps & SessionsDeps) =>
   router({
-    ticket: creationFor('any', PEOPLE).mutation(({ ctx }): Promise<TicketIssued> => issueTicket(deps, ctx.caller)),
+    ticket: credentialFor('any', PEOPLE).mutation(({ ctx }): Promise<TicketIssued> => issueTicket(deps, ctx.caller)),
     list: procedureFor('any', PEOPLE)
       .input(OfMember)
       .query(({ ctx, input }) => listSessions(deps, ctx.caller, input.memberId)),

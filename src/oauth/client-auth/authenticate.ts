@@ -86,6 +86,7 @@ function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Depen
     role: client.role,
     scopes: parseScope(claims.scope) ?? [],
     tokenId: claims.jti,
+    sessionId: claims.sid,
     dependencies: joinDependencies(dependencies, client.dependencies),
     identities: identitiesOf([...client.dependencies.handles, ...keyHandles]),
   }

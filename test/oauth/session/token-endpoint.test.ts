@@ -62,6 +62,27 @@ test('a page gets a root token of 300 seconds, bound to its key, with the id of 
   expect(await call(body.access_token)).toBe(401)
 })
 
+test('the token of a session makes no credential that would outlive it, for whomever', async () => {
+  const { body } = await request(await signedIn(registry, acme))
+  const agent = await registry.agent({ registeredBy: acme })
+  const mutate = async (path: string, input: object) => {
+    const dpop = await proofOf(registry, signer, { path, accessToken: body.access_token })
+    const headers = { authorization: `DPoP ${body.access_token}`, dpop, 'content-type': 'application/json' }
+    const answer = await (await registry.fetch(path, { method: 'POST', headers, body: JSON.stringify(input) })).json()
+    return answer.error?.data.reason ?? 'done'
+  }
+  const key = { owner: acme.clientId, jwk: {}, proof: 'x' }
+  const refused = [
+    await mutate('/trpc/sessions.ticket', {}),
+    await mutate('/trpc/keys.register', { ...key, use: 'client' }),
+    await mutate('/trpc/keys.rotate', { ...key, endorsement: 'x' }),
+    await mutate('/trpc/keys.issueCode', { clientId: acme.clientId }),
+    await mutate('/trpc/keys.issueCode', { clientId: agent.agentId }),
+  ]
+  expect(refused).toEqual(refused.map(() => 'forbidden'))
+  expect(await mutate('/trpc/keys.withdrawCodes', { clientId: agent.agentId })).toBe('done')
+})
+
 test('without a session, the token of the page, the origin of the registry or a fresh proof there is no token', async () => {
   const browser = await signedIn(registry, acme)
   const other = await signedIn(registry, acme)

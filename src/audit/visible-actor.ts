@@ -8,8 +8,9 @@ export type VisibleActor = ActorId | 'member'
 const OF_OPERATORS = /^(?:members|organisations|limits|audit)\./
 
 /**
- * The actor as an organisation reads it. A row that concerns two organisations is first of the actor's own. The other one must not learn which of its
- * members acted: a person who revokes a consent would be known beyond the pairwise id. `everyone`: for operators.
+ * The actor as an organisation reads it. The first organisation of a row reads the actor: it is the actor's own, or an operator acted on what belongs
+ * to it. The other one must not learn which member acted: a person who revokes a consent would be known beyond the pairwise id. `everyone`: for
+ * operators.
  */
 export const visibleActor = (
   { actor, action, orgIds }: Pick<AuditRow, 'actor' | 'action' | 'orgIds'>,

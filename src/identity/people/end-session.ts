@@ -14,7 +14,7 @@ interface EndSessionDeps {
 }
 
 /** The part of a commit that ends a session and its tokens. If a token is issued concurrently, one of the two commits fails. */
-export function endingOfSession(
+function endingOfSession(
   { people, trustLog }: EndSessionDeps,
   { id, tokensHandle }: Session,
 ): { readonly ends: readonly Ending[]; readonly operation: Operation } {

@@ -8,12 +8,12 @@ import { seeOther } from '../../http/pages/html.js'
 import type { HttpRequest, HttpResponse } from '../../http/route.js'
 import type { Random } from '../../lib/random.js'
 import { shortened } from '../../lib/text.js'
-import { type MemberId, newId } from '../../protocol/ids.js'
+import { newId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Client } from '../clients/client.js'
 import { codeStands, findByCode } from '../keys/one-time-code.js'
-import { endingOfSession } from './end-session.js'
+import { endSession } from './end-session.js'
 import { IDLE_SECONDS, type SessionDeps } from './session.js'
 import type { Session, SignIn, SignInGrant } from './store.js'
 
@@ -97,7 +97,8 @@ export async function findGranted(deps: SignInDeps, grant: SignInGrant): Promise
 }
 
 /**
- * Opens a session: the browser gets a new cookie, and its earlier session ends. Past MAX_SESSIONS the oldest session of the person ends.
+ * Opens a session: the browser gets a new cookie, and its earlier session ends. Past MAX_SESSIONS the oldest session of the person ends. They end
+ * after the commit, one by one, so of many sign-ins at once none fails because another ended the same session.
  * `consuming` is the sign-in that the session completes; it opens no second one.
  */
 export async function signIn(
@@ -123,27 +124,29 @@ export async function signIn(
     expiresAt: now + IDLE_SECONDS,
   }
   const { sessions, signIns } = deps.people
-  const earlier = (await earlierSessions(deps, request, grant.memberId)).map((one) => endingOfSession(deps, one))
-  const row = { orgId: client.orgId, actor: grant.memberId, action: 'sessions.create', outcome: 'done', subject: session.id } as const
-  await deps.trustLog.end({
-    type: 'record.changed',
-    ends: earlier.flatMap(({ ends }) => ends),
-    operations: [
-      ...(consuming === undefined ? [] : [signIns.taking(consuming, {})]),
-      sessions.inserting(session),
-      ...earlier.map(({ operation }) => operation),
-      deps.audit.recording({ ...row, facts: { amr: grant.amr.join(' ') } }),
-    ],
-  })
+  const row = ({ id, orgId, memberId }: Session, action: string) =>
+    ({ orgId, actor: memberId, action, outcome: 'done', subject: id }) as const
+  const committed = await deps.storage.commit([
+    ...(consuming === undefined ? [] : [signIns.taking(consuming, {})]),
+    sessions.inserting(session),
+    deps.audit.recording({ ...row(session, 'sessions.create'), facts: { amr: grant.amr.join(' ') } }),
+  ])
+  if (!committed.ok) refuse('conflict', 'the sign-in was completed already')
+  for (const earlier of await earlierSessions(deps, request, session))
+    await endSession(deps, earlier.id, deps.audit.recording(row(earlier, 'sessions.end')))
   await deps.trustLog.requireStillStanding(barrier, [...client.dependencies.handles, ...grant.dependsOn])
   const cookies = [sessionCookie(deps.issuer).set(`${session.id}.${secret}`, SESSION_SECONDS), signInCookie(deps.issuer).clear()]
   return seeOther(returnTo ?? HOME, cookies)
 }
 
 /** The sessions that a new one ends: that of the same browser, and the oldest past MAX_SESSIONS. */
-async function earlierSessions({ people, issuer }: SignInDeps, request: HttpRequest, memberId: MemberId): Promise<readonly Session[]> {
+async function earlierSessions(
+  { people, issuer }: SignInDeps,
+  request: HttpRequest,
+  { id, memberId }: Session,
+): Promise<readonly Session[]> {
   const ofBrowser = await findByCode(sessionCookie(issuer).read(request) ?? '', people.sessions.get)
   const { items } = await people.sessions.find('member', { where: { memberId }, limit: 100 })
-  const others = items.filter(({ id }) => id !== ofBrowser?.id)
+  const others = items.filter((one) => one.id !== id && one.id !== ofBrowser?.id)
   return [...(ofBrowser ? [ofBrowser] : []), ...others.slice(0, Math.max(0, others.length - MAX_SESSIONS + 1))]
 }

@@ -174,6 +174,16 @@ describe('a session', () => {
     expect([await isSignedIn(oldest), await isSignedIn(next)]).toEqual([false, true])
   })
 
+  test('opens for each of thirty sign-ins at once, and the oldest of them end', async () => {
+    const sue = await invited('member', 'Sue')
+    for (let i = 0; i < 20; i++) await signedIn(registry, sue)
+    const browsers = await Promise.all(Array.from({ length: 30 }, () => signedIn(registry, sue)))
+    const stand = (await Promise.all(browsers.map(isSignedIn))).filter(Boolean).length
+    expect(stand).toBeGreaterThan(0)
+    expect(stand).toBeLessThanOrEqual(20)
+    expect((await sue.query<{ items: object[] }>('sessions.list', {})).items.length).toBeLessThanOrEqual(20)
+  })
+
   test('is not in the store in a form that opens it, and neither is a ticket', async () => {
     const browser = await signedIn(registry, mia)
     const ticket = await ticketOf(mia)

@@ -63,6 +63,13 @@ export const PEOPLE_MUTANTS = [
   ['a revoked passkey signs nobody in', PASSKEY, ' || !stands(deps.trustLog.ended, [passkey.handle])', '', PASSKEYS],
   ['a callback belongs to the browser that began', UPSTREAM_PAGES, 'if (!upstream || !taken)', 'if (!upstream)', UPSTREAM],
   [
+    'a sign-in with a provider is confirmed',
+    'src/identity/people/sign-in-pages.tsx',
+    "if (!begun?.offered) return seeOther('/sign-in')\n  const { member",
+    "if (begun?.offered) return signIn(deps, request, begun.offered, { returnTo: begun.returnTo, consuming: begun.id })\n  if (!begun?.offered) return seeOther('/sign-in')\n  const { member",
+    UPSTREAM,
+  ],
+  [
     'a revoked issuer signs nobody in',
     UPSTREAM_SIGN_IN,
     '[issuer.handle, organisation.handle]) ? issuer',

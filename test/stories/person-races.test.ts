@@ -45,7 +45,7 @@ test('of 20 first sign-ins of one account at once all are the same member', asyn
     return { browser, url: await provider.signIn(location, 'fran') }
   })
   const done = await Promise.all(begun.map(({ browser, url }) => browser.get(url)))
-  expect(done.map(({ status, location }) => [status, location])).toEqual(done.map(() => [303, '/you']))
+  expect(done.map(({ status, location }) => [status, location])).toEqual(done.map(() => [303, '/sign-in/confirm']))
   const { items } = await admin.query<{ items: { name: string }[] }>('members.list', { orgId: admin.orgId, limit: 100 })
   expect(items.filter(({ name }) => name === '<b>fran</b>')).toHaveLength(1)
 })

@@ -33,8 +33,13 @@ async function register(by = acme): Promise<typeof issuer> {
 
 const path = () => `/sign-in/${issuer.issuerId}`
 const begin = async (browser: Browser, step = 'sign-in'): Promise<Shown> => browser.submit(await browser.get(path()), path(), { step })
+/** The response to the callback, and if that asks for it, to the confirmation. */
+const returned = async (browser: Browser, url: string): Promise<Shown> => {
+  const offered = await browser.get(url)
+  return offered.location === '/sign-in/confirm' ? browser.submit(await browser.follow(offered), '/sign-in/confirm') : offered
+}
 const signInAs = async (browser: Browser, login: string): Promise<Shown> =>
-  browser.get(await provider.signIn((await begin(browser)).location ?? '', login))
+  returned(browser, await provider.signIn((await begin(browser)).location ?? '', login))
 const members = async () =>
   (await acme.query<{ items: { memberId: string; name: string; role: string }[] }>('members.list', { orgId: acme.orgId, limit: 100 })).items
 
@@ -45,6 +50,19 @@ test('an account that fits the rule joins as a person, and is the same member at
   expect(text).toContain('&lt;b>fay&lt;/b>')
   expect(await signInAs(newBrowser(registry.issuer), 'fay')).toMatchObject({ status: 303, location: '/you' })
   expect((await members()).filter(({ name }) => name === '<b>fay</b>')).toMatchObject([{ role: 'person' }])
+})
+
+test('a browser becomes the member of another organisation only when its person agrees, on a page that names both', async () => {
+  const globex = await registry.organisation('Globex')
+  const browser = await signedIn(registry, globex)
+  expect((await browser.get(path())).text).toContain('people of <bdi class="foreign">Acme</bdi> sign in')
+  const offered = await browser.get(await provider.signIn((await begin(browser)).location ?? '', 'fake'))
+  expect(offered).toMatchObject({ status: 303, location: '/sign-in/confirm' })
+  const confirm = await browser.follow(offered)
+  expect(confirm.text).toContain('You sign in as <bdi class="foreign">&lt;b>fake&lt;/b></bdi> of <bdi class="foreign">Acme</bdi>')
+  expect((await browser.get('/you')).text).toContain("Globex's administrator")
+  await browser.submit(confirm, '/sign-in/confirm')
+  expect((await browser.get('/you')).text).toContain('&lt;b>fake&lt;/b>')
 })
 
 test('the sign-in sends PKCE, state and nonce, and the page lets its form lead to the provider alone', async () => {
@@ -106,7 +124,7 @@ describe('an invitation', () => {
     return { browser, accept, code }
   }
   const joinAs = async ({ browser, accept }: { browser: Browser; accept: Shown }, login: string): Promise<Shown> =>
-    browser.get(await provider.signIn((await browser.submit(accept, path(), { step: 'join' })).location ?? '', login))
+    returned(browser, await provider.signIn((await browser.submit(accept, path(), { step: 'join' })).location ?? '', login))
 
   test('is accepted with an account of the organisation: member, link and redeemed code are one commit', async () => {
     const shown = await invited()

@@ -1,4 +1,5 @@
 import { refuse } from '../../../errors.js'
+import { Foreign } from '../../../http/pages/foreign.js'
 import { Form, requireForm } from '../../../http/pages/form.js'
 import { seeOther } from '../../../http/pages/html.js'
 import { page } from '../../../http/pages/page.js'
@@ -6,7 +7,7 @@ import type { HttpRequest, HttpResponse, Route } from '../../../http/route.js'
 import { IssuerId } from '../../../protocol/ids.js'
 import { pageRoute } from '../person-routes.js'
 import { findSession } from '../session.js'
-import { attempt, HOME, saveSignIn, signIn, visitorOf } from '../sign-in.js'
+import { attempt, HOME, saveSignIn, visitorOf } from '../sign-in.js'
 import type { ForeignIssuer, SignIn, UpstreamSignIn } from '../store.js'
 import { authorizationUrl, callbackOf } from './provider.js'
 import { findIssuer, proveByProvider, type UpstreamDeps } from './sign-in.js'
@@ -26,14 +27,19 @@ async function requireIssuer(deps: UpstreamDeps, { params }: HttpRequest): Promi
 
 async function providerPage(deps: UpstreamDeps, request: HttpRequest): Promise<HttpResponse> {
   const issuer = await requireIssuer(deps, request)
-  const [{ formKey, cookies }, person] = await Promise.all([visitorOf(deps, request), findSession(deps, request)])
+  const [{ formKey, cookies }, person, organisation] = await Promise.all([
+    visitorOf(deps, request),
+    findSession(deps, request),
+    deps.organisations.get(issuer.orgId),
+  ])
   const isMember = person?.orgId === issuer.orgId
   const form = { action: `/sign-in/${issuer.id}`, formKey, purpose: 'sign-in.issuer', subject: issuer.id }
   return page(
     { title: 'Sign in with your organisation', cookies, viewer: person, formAction: [issuer.authorizationOrigin] },
     <>
       <p>
-        You continue at <strong>{new URL(issuer.url).host}</strong> and return to this registry.
+        You continue at <strong>{new URL(issuer.url).host}</strong>, with which people of <Foreign text={organisation?.name ?? ''} /> sign
+        in, and return to this registry.
       </p>
       <Form {...form}>
         <button type="submit" name="step" value="sign-in">
@@ -81,7 +87,10 @@ function invitationOf(begun: SignIn | undefined): NonNullable<UpstreamSignIn['in
     : refuse('code_invalid', 'no invitation was opened in this browser; open it again')
 }
 
-/** The browser returns. Its cookie names the sign-in that began here, which is taken, so a code of another browser or a second use is refused. */
+/**
+ * The browser returns. Its cookie names the sign-in that began here, which is taken, so a code of another browser or a second use is refused. The
+ * person agrees on the page /sign-in/confirm, because another organisation's provider may have chosen the account.
+ */
 async function callback(deps: UpstreamDeps, request: HttpRequest): Promise<HttpResponse> {
   const issuer = await requireIssuer(deps, request)
   const { signIn: begun } = await visitorOf(deps, request)
@@ -93,6 +102,8 @@ async function callback(deps: UpstreamDeps, request: HttpRequest): Promise<HttpR
   return attempt(deps, request, async () => {
     const url = new URL(`${callbackOf(deps.issuer, issuer.id)}?${request.query}`)
     const grant = await proveByProvider(deps, issuer, url, upstream, person?.identities)
-    return upstream.linkTo === undefined ? signIn(deps, request, grant, { returnTo: taken.returnTo }) : seeOther(HOME)
+    if (upstream.linkTo !== undefined) return seeOther(HOME)
+    const { now } = await deps.trustLog.readBarrier()
+    return seeOther('/sign-in/confirm', [await saveSignIn(deps, request, { returnTo: taken.returnTo, offered: grant }, now)])
   })
 }

@@ -44,8 +44,8 @@ export interface InviterDeps {
 }
 
 /**
- * True if the client that created an invitation still exists and `isAuthorised` holds for it. An invitation grants no more than its inviter
- * has.
+ * True if the client that created an invitation, or gave an approval, still exists and `isAuthorised` holds for it. An invitation grants no more than its
+ * inviter has.
  */
 export async function isStillAuthorised(
   { findClient }: InviterDeps,

@@ -19,6 +19,7 @@ const RIGHTS = 'src/oauth/grants/rights.ts'
 const FAMILY_USE = 'src/oauth/families/use.ts'
 const PUBLIC_CLIENT = ['test/oauth/grants/public-client.test.ts']
 const CODES = ['test/oauth/grants/authorization-code.test.ts']
+const DEVICE_AGENTS = ['test/oauth/device/device-agent.test.ts']
 const CLIENT_RULES = ['test/oauth/authorize/client-rules.test.ts']
 const AUTHORIZATION = ['test/conformance/authorization.test.ts']
 const CODE_GRANT = ['test/conformance/authorization-code.test.ts']
@@ -1176,7 +1177,22 @@ export const MUTANTS = [
     ['test/delegation/approvals/races.test.ts'],
   ],
   ['an approval of a scope needs a person', DECIDE_APPROVAL, "&& caller.kind !== 'member')", '&& false)', APPROVALS],
-  ['nobody approves an own request', DECIDE_APPROVAL, 'if (caller.id === approval.from)', 'if (false)', APPROVALS],
+  ['nobody approves an own request', DECIDE_APPROVAL, 'if (await isOwnRequest(deps, caller, approval))', 'if (false)', APPROVALS],
+  [
+    'nobody approves what acts for them',
+    DECIDE_APPROVAL,
+    '(await pairwiseIds(member.data, toOrg)) === request.subject',
+    'false',
+    DEVICE_AGENTS,
+  ],
+  [
+    'nobody approves a request of their device',
+    DECIDE_APPROVAL,
+    '(await clients.find(request.from))?.memberId === id',
+    'false',
+    DEVICE_AGENTS,
+  ],
+  ['an approval counts while its approver may decide', APPROVAL, "return mayStill ? state : 'cancelled'", 'return state', CLIENT_RULES],
   ['only the side of the audience approves', DECIDE_APPROVAL, 'if (!(await isTarget(deps, caller, approval)))', 'if (false)', APPROVALS],
   ['an approval is void without its approver', DECIDE_APPROVAL, ', ...caller.identities],', '],', APPROVALS],
   ['a binding token is for its client only', BINDING, 'claims.sub !== expected.clientId &&', 'false &&', APPROVALS],
@@ -1388,13 +1404,7 @@ export const MUTANTS = [
     '',
     CLIENT_RULES,
   ],
-  [
-    'only administrators decide about consents',
-    'src/delegation/approvals/get.ts',
-    ': isAdminOf(caller, toOrg)',
-    ': caller.orgId === toOrg',
-    CLIENT_RULES,
-  ],
+  ['only administrators decide about consents', APPROVAL, ': isAdminOf(client, toOrg)', ': client.orgId === toOrg', CLIENT_RULES],
   [
     'a client that nobody trusts gets no error by a redirect',
     'src/oauth/authorize/authorize-endpoint.ts',

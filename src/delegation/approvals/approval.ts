@@ -1,8 +1,11 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
+import { type InviterDeps, isAdminOf, isStillAuthorised, type Principal } from '../../http/caller.js'
 import type { ApprovalReason, TokenRequest } from '../../protocol/approvals/token-request.js'
+import { TargetId } from '../../protocol/ids.js'
 import type { Bounds, Delegation, Scope } from '../../protocol/rights.js'
 import { type Barrier, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
+import { isTarget as isTargetOfIntroduction, type SideDeps } from '../introductions/introduction.js'
 import { scopesTouchedBy } from '../resources/granted-scopes.js'
 import type { Resource } from '../resources/store.js'
 import type { Approval, ConsentRequest } from './store.js'
@@ -51,10 +54,23 @@ export const reasonsFor = (
   ...(delegation && isBeyondPolicy ? (['delegation'] as const) : []),
 ]
 
-/** The state is derived: the clock and the ended set decide whether an approval still counts. */
-export function stateOf({ ended }: { readonly ended: Ended }, approval: Approval, now: Barrier['now']): Approval['state'] {
-  const { state, expiresAt, dependsOn } = approval
+export interface ApprovalStateDeps extends SideDeps, InviterDeps {
+  readonly trustLog: { readonly ended: Ended }
+}
+
+/** True if the client may decide for the target. About a consent, only administrators of the person's organisation decide. */
+export const isTarget = async (deps: SideDeps, client: Principal & { readonly id: string }, { to, toOrg }: Approval): Promise<boolean> => {
+  const target = TargetId.safeParse(to)
+  return target.success ? isTargetOfIntroduction(deps, client, { to: target.data, toOrg }) : isAdminOf(client, toOrg)
+}
+
+/** The state is derived: the clock, the ended set, and what its approver may decide now, say whether an approval still counts. */
+export async function stateOf(deps: ApprovalStateDeps, approval: Approval, now: Barrier['now']): Promise<Approval['state']> {
+  const { state, expiresAt, dependsOn, decidedBy } = approval
   if (state !== 'pending' && state !== 'approved') return state
   if (expiresAt <= now) return 'expired'
-  return stands(ended, dependsOn) ? state : 'cancelled'
+  if (!stands(deps.trustLog.ended, dependsOn)) return 'cancelled'
+  if (state === 'pending') return state
+  const mayStill = decidedBy && (await isStillAuthorised(deps, decidedBy, (one) => isTarget(deps, { ...one, id: decidedBy }, approval)))
+  return mayStill ? state : 'cancelled'
 }

@@ -1,14 +1,14 @@
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { ApprovalId, IntroductionId } from '../../protocol/ids.js'
+import { ApprovalId, IntroductionId, MemberId } from '../../protocol/ids.js'
 import { withNotifications } from '../inbox/post.js'
 import type { InboxNotification } from '../inbox/store.js'
 import { approveIntroduction } from '../introductions/approve.js'
 import { type Narrowing, narrowBounds } from '../introductions/decide/narrow.js'
 import { denyIntroduction } from '../introductions/deny.js'
-import { APPROVED_CONSENT_SECONDS, APPROVED_SECONDS, digestOf, RETENTION_SECONDS, stateOf } from './approval.js'
-import { isRequester, isTarget, requireSeen } from './get.js'
+import { APPROVED_CONSENT_SECONDS, APPROVED_SECONDS, digestOf, isTarget, RETENTION_SECONDS, stateOf } from './approval.js'
+import { isRequester, requireSeen } from './get.js'
 import type { ApprovalDeps } from './request.js'
 import { type Approval, isForConsent } from './store.js'
 import { type ApprovalView, notifyingOf, viewOf, viewOfIntroduction } from './view.js'
@@ -62,14 +62,14 @@ export async function deny(deps: ApprovalDeps, caller: Caller, id: ApprovalId | 
 export async function cancel(deps: ApprovalDeps, caller: Caller, id: ApprovalId): Promise<ApprovalView> {
   const approval = await requireSeen(deps, caller, id)
   if (!isRequester(caller, approval)) refuse('forbidden', 'only the requester, or a member of its organisation, can cancel an approval')
-  requireState(deps, caller, approval, ['pending', 'approved'])
+  await requireState(deps, caller, approval, ['pending', 'approved'])
   return change(deps, caller, approval, { action: 'approvals.cancel', kind: 'ended', toSide: 'to', fields: { state: 'cancelled' } })
 }
 
 /** Withdraws an approval on the approver's side, while it was not used. */
 export async function withdraw(deps: ApprovalDeps, caller: Caller, id: ApprovalId, note?: string): Promise<ApprovalView> {
   const approval = await requireApprover(deps, caller, id)
-  requireState(deps, caller, approval, ['approved'])
+  await requireState(deps, caller, approval, ['approved'])
   return change(deps, caller, approval, {
     action: 'approvals.withdraw',
     kind: 'ended',
@@ -79,17 +79,19 @@ export async function withdraw(deps: ApprovalDeps, caller: Caller, id: ApprovalI
 
 async function requirePending(deps: ApprovalDeps, caller: Caller, id: ApprovalId): Promise<Approval> {
   const approval = await requireApprover(deps, caller, id)
-  requireState(deps, caller, approval, ['pending'])
+  await requireState(deps, caller, approval, ['pending'])
   return approval
 }
 
 /**
  * The approver is a member of the target's organisation. Unless the resource requires a person for a scope, the target agent, or the operator agent
- * of the resource, may decide too. A requester cannot decide about its own request.
+ * of the resource, may decide too. Nobody decides about a request
+ of their own.
  */
 async function requireApprover(deps: ApprovalDeps, caller: Caller, id: ApprovalId): Promise<Approval> {
   const approval = await requireSeen(deps, caller, id)
-  if (caller.id === approval.from) refuse('forbidden', 'nobody can approve their own request')
+  if (await isOwnRequest(deps, caller, approval))
+    refuse('forbidden', 'nobody can decide about their own request, or about that of a program which acts for them')
   if (!(await isTarget(deps, caller, approval)))
     refuse(
       'forbidden',
@@ -100,8 +102,20 @@ async function requireApprover(deps: ApprovalDeps, caller: Caller, id: ApprovalI
   return approval
 }
 
-function requireState(deps: ApprovalDeps, { barrier }: Caller, approval: Approval, states: readonly Approval['state'][]): void {
-  const state = stateOf(deps.trustLog, approval, barrier.now)
+/** A request is that of its requester, of the person on whose device this one runs, and of the person for whom the token would be. */
+async function isOwnRequest({ clients, pairwiseIds }: ApprovalDeps, { id }: Caller, { from, toOrg, request }: Approval): Promise<boolean> {
+  const member = MemberId.safeParse(id)
+  if (id === from || !member.success || isForConsent(request)) return id === from
+  return (await clients.find(request.from))?.memberId === id || (await pairwiseIds(member.data, toOrg)) === request.subject
+}
+
+async function requireState(
+  deps: ApprovalDeps,
+  { barrier }: Caller,
+  approval: Approval,
+  states: readonly Approval['state'][],
+): Promise<void> {
+  const state = await stateOf(deps, approval, barrier.now)
   if (!states.includes(state)) refuse('not_pending', `the approval is ${state}, not ${states.join(' or ')}`)
 }
 

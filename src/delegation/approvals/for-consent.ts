@@ -12,13 +12,13 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 import { coversBounds } from '../consents/grant.js'
 import { withNotifications } from '../inbox/post.js'
 import type { InboxStore } from '../inbox/store.js'
-import { PENDING_SECONDS, type SideDeps } from '../introductions/introduction.js'
-import { digestOfConsent, RETENTION_SECONDS, stateOf } from './approval.js'
+import { PENDING_SECONDS } from '../introductions/introduction.js'
+import { type ApprovalStateDeps, digestOfConsent, RETENTION_SECONDS, stateOf } from './approval.js'
 import { requireFreeSlot } from './request.js'
 import { type Approval, type ApprovalsStore, type ConsentRequest, isForConsent } from './store.js'
 import { notifyingOf } from './view.js'
 
-export interface ConsentApprovalDeps extends SideDeps {
+export interface ConsentApprovalDeps extends ApprovalStateDeps {
   readonly approvals: ApprovalsStore
   readonly inbox: InboxStore
   readonly storage: Pick<Storage, 'commit'>
@@ -43,15 +43,14 @@ const MAX_READ = 100
 
 /** The approvals that a person has requested for a client, newest first, with their states. */
 export async function findConsentApprovals(
-  { approvals, trustLog }: Pick<ConsentApprovalDeps, 'approvals' | 'trustLog'>,
+  deps: ApprovalStateDeps & Pick<ConsentApprovalDeps, 'approvals'>,
   { id }: Pick<Person, 'id'>,
   clientId: ConsentRequest['clientId'],
   now: number,
 ): Promise<readonly Approval[]> {
-  const { items } = await approvals.find('from', { where: { from: id }, order: 'down', limit: MAX_READ })
-  return items
-    .filter(({ request }) => isForConsent(request) && request.clientId === clientId)
-    .map((approval) => ({ ...approval, state: stateOf(trustLog, approval, now) }))
+  const { items } = await deps.approvals.find('from', { where: { from: id }, order: 'down', limit: MAX_READ })
+  const ofClient = items.filter(({ request }) => isForConsent(request) && request.clientId === clientId)
+  return Promise.all(ofClient.map(async (approval) => ({ ...approval, state: await stateOf(deps, approval, now) })))
 }
 
 /** True if the approval is for all that the person wants to allow now, for the same task, and for no fewer reasons. */

@@ -1,8 +1,9 @@
 import { refuse } from '../../errors.js'
-import { type Caller, isAdminOf } from '../../http/caller.js'
-import { ApprovalId, IntroductionId, TargetId } from '../../protocol/ids.js'
+import type { Caller } from '../../http/caller.js'
+import { ApprovalId, IntroductionId } from '../../protocol/ids.js'
 import { getIntroduction } from '../introductions/get.js'
-import { isTarget as isTargetOfIntroduction, isRequester as requestedIntroduction, type SideDeps } from '../introductions/introduction.js'
+import { isRequester as requestedIntroduction, type SideDeps } from '../introductions/introduction.js'
+import { isTarget } from './approval.js'
 import type { ApprovalDeps } from './request.js'
 import { type Approval, type ApprovalsStore, isForConsent } from './store.js'
 import { type ApprovalView, viewOf, viewOfIntroduction } from './view.js'
@@ -10,12 +11,6 @@ import { type ApprovalView, viewOf, viewOfIntroduction } from './view.js'
 /** True if the caller requested the approval, or is a member of the requester's organisation. A person alone has requested that of a consent. */
 export const isRequester = (caller: Caller, { from, fromOrg, request }: Approval): boolean =>
   isForConsent(request) ? caller.id === from : requestedIntroduction(caller, { from, fromOrg })
-
-/** True if the caller may decide for the target. About a consent, only administrators of the person's organisation decide. */
-export const isTarget = async (deps: SideDeps, caller: Caller, { to, toOrg }: Approval): Promise<boolean> => {
-  const target = TargetId.safeParse(to)
-  return target.success ? isTargetOfIntroduction(deps, caller, { to: target.data, toOrg }) : isAdminOf(caller, toOrg)
-}
 
 /** True for both sides, their organisations and operators. */
 export const isSeen = async (deps: SideDeps, caller: Caller, approval: Approval): Promise<boolean> =>

@@ -3,6 +3,7 @@ import { verifyBinding } from '../../credentials/jose/binding-token.js'
 import type { KeysFor } from '../../credentials/jose/jwt.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { PairwiseIds } from '../../identity/people/pairwise.js'
 import type { BindingClaims, TokenRequest } from '../../protocol/approvals/token-request.js'
 import { handleOfRegistryKey } from '../../protocol/handles.js'
 import { isResourceId } from '../../protocol/ids.js'
@@ -13,12 +14,13 @@ import { PENDING_SECONDS } from '../introductions/introduction.js'
 import type { IntroductionDeps } from '../introductions/introduction-deps.js'
 import type { Profiles } from '../uses/find.js'
 import { riskOf } from '../uses/risk.js'
-import { MAX_PENDING, RETENTION_SECONDS, stateOf } from './approval.js'
+import { type ApprovalStateDeps, MAX_PENDING, RETENTION_SECONDS, stateOf } from './approval.js'
 import type { RequireApprovalDeps } from './require.js'
 import type { Approval } from './store.js'
 import { type ApprovalView, notifyingOf, viewOf } from './view.js'
 
 export interface ApprovalDeps extends IntroductionDeps, Omit<RequireApprovalDeps, 'trustLog'> {
+  readonly pairwiseIds: PairwiseIds
   readonly tokenKeys: KeysFor
   readonly profiles: Pick<Profiles, 'find'>
 }
@@ -105,14 +107,15 @@ async function riskOfRequest({ profiles }: ApprovalDeps, request: TokenRequest, 
 
 /** Refuses a requester whose slots are all taken by approvals that are pending. Those that have expired or are void give theirs back. */
 export async function requireFreeSlot(
-  { approvals, trustLog }: Pick<ApprovalDeps, 'approvals' | 'trustLog'>,
+  deps: ApprovalStateDeps & Pick<ApprovalDeps, 'approvals'>,
   { id, from }: { readonly id: string; readonly from: Approval['from'] },
   now: number,
 ): Promise<number> {
+  const { approvals } = deps
   const { items } = await approvals.find('pending', { where: { from, state: 'pending' }, limit: 100 })
   const taken: (number | undefined)[] = []
   for (const one of items) {
-    const state = stateOf(trustLog, one, now)
+    const state = await stateOf(deps, one, now)
     if (state === 'pending') taken.push(one.slot)
     else await approvals.change(one.id, { state: 'pending' }, { state, slot: undefined })
   }

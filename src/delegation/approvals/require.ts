@@ -6,13 +6,11 @@ import { type ApprovalId, newId } from '../../protocol/ids.js'
 import type { Barrier } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
 import type { Operation } from '../../storage/storage.js'
-import type { Ended } from '../../trust-log/trust-log.js'
-import { digestOf, stateOf } from './approval.js'
+import { type ApprovalStateDeps, digestOf, stateOf } from './approval.js'
 import type { Approval, ApprovalsStore } from './store.js'
 
-export interface RequireApprovalDeps {
+export interface RequireApprovalDeps extends ApprovalStateDeps {
   readonly approvals: ApprovalsStore
-  readonly trustLog: { readonly ended: Ended }
   readonly keyRing: KeyRing
   readonly random: Random
   readonly issuer: string
@@ -49,15 +47,16 @@ export async function requireApproval(
 }
 
 async function takenApproval(
-  { approvals, trustLog }: RequireApprovalDeps,
+  deps: RequireApprovalDeps,
   { request, because, approvalId, attempt }: Requirement & { readonly approvalId: ApprovalId },
   now: number,
 ): Promise<TakenApproval> {
+  const { approvals } = deps
   const approval = await approvals.get(approvalId)
   if (approval?.from !== request.from) return refuse('conflict', 'approval_id: you have requested no such approval')
   // A decision that took too long is made again for the same HTTP request, whose first token was not sent
   const isRepeated = approval.state === 'used' && approval.usedBy === attempt
-  const state = stateOf(trustLog, isRepeated ? { ...approval, state: 'approved' } : approval, now)
+  const state = await stateOf(deps, isRepeated ? { ...approval, state: 'approved' } : approval, now)
   if (state !== 'approved') return refuse('conflict', `approval_id: ${WHY_NOT[state]}`)
   if (approval.digest !== digestOf(request))
     return refuse(
@@ -81,7 +80,7 @@ const WHY_NOT: Readonly<Record<Exclude<Approval['state'], 'approved'>, string>> 
   pending: 'nobody has decided it yet; wait for the decision (approvals.get, approvals.watch)',
   denied: 'it was denied',
   expired: 'it has expired; ask for another one',
-  cancelled: 'it was cancelled or withdrawn, or its requester or approver was revoked',
+  cancelled: 'it was cancelled or withdrawn, its requester or approver was revoked, or its approver may no longer decide',
   used: 'it has been used; ask for another one',
 }
 

@@ -1,27 +1,24 @@
 import type { TokenRequest } from '../../protocol/approvals/token-request.js'
 import { MemberId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
-import type { Ended } from '../../trust-log/trust-log.js'
 import { postingTo } from '../inbox/post.js'
 import type { InboxNotification, InboxStore } from '../inbox/store.js'
 import type { SideDeps } from '../introductions/introduction.js'
 import type { IntroductionView } from '../introductions/view.js'
-import { stateOf } from './approval.js'
+import { type ApprovalStateDeps, stateOf } from './approval.js'
 import { type Approval, type ConsentRequest, isForConsent } from './store.js'
 
 /** A decision that is pending or was made, as both sides see it: the approval of a token or of a consent, or a requested introduction. */
-export type ApprovalView = ReturnType<typeof viewOf> | ReturnType<typeof viewOfIntroduction>
+export type ApprovalView = Awaited<ReturnType<typeof viewOf>> | ReturnType<typeof viewOfIntroduction>
 
-interface ViewDeps {
-  readonly trustLog: { readonly ended: Ended }
+export async function viewOf(deps: ApprovalStateDeps, approval: Approval, now: number) {
+  const current = { ...approval, state: await stateOf(deps, approval, now) }
+  return isForConsent(approval.request) ? viewOfConsent(current, approval.request) : viewOfToken(current, approval.request)
 }
 
-export const viewOf = (deps: ViewDeps, approval: Approval, now: number) =>
-  isForConsent(approval.request) ? viewOfConsent(deps, approval, approval.request, now) : viewOfToken(deps, approval, approval.request, now)
-
-function viewOfConsent(deps: ViewDeps, approval: Approval, { clientId, clientName, rights, taskId }: ConsentRequest, now: number) {
+function viewOfConsent(approval: Approval, { clientId, clientName, rights, taskId }: ConsentRequest) {
+  const { state } = approval
   const requested = { scopes: [...new Set(rights.flatMap(({ bounds }) => bounds.scopes))] }
-  const state = stateOf(deps.trustLog, approval, now)
   return {
     ...commonView(approval),
     kind: 'consent' as const,
@@ -36,9 +33,8 @@ function viewOfConsent(deps: ViewDeps, approval: Approval, { clientId, clientNam
   }
 }
 
-function viewOfToken(deps: ViewDeps, approval: Approval, request: TokenRequest, now: number) {
-  const { narrowed, risk } = approval
-  const state = stateOf(deps.trustLog, approval, now)
+function viewOfToken(approval: Approval, request: TokenRequest) {
+  const { state, narrowed, risk } = approval
   return {
     ...commonView(approval),
     kind: 'token' as const,

@@ -1,4 +1,4 @@
-import { type Caller, isMemberOf } from '../../http/caller.js'
+import { type Caller, isMemberOf, type Principal } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { AgentId, type OrgId, type TargetId } from '../../protocol/ids.js'
 import { type Bounds, coveredBySome } from '../../protocol/rights.js'
@@ -62,8 +62,8 @@ export const isRequester = (caller: Caller, { from, fromOrg }: { readonly from: 
 /** True if the caller decides for the target, or is a member of the target's organisation. */
 export const isTarget = async (
   { findDecider }: SideDeps,
-  caller: Caller,
+  caller: Principal & { readonly id: string },
   { to, toOrg }: Pick<Introduction, 'to' | 'toOrg'>,
 ): Promise<boolean> => (isAgent(caller) ? caller.id === (await findDecider(to)) : isMemberOf(caller, toOrg))
 
-const isAgent = ({ id }: Caller): boolean => AgentId.safeParse(id).success
+const isAgent = ({ id }: { readonly id: string }): boolean => AgentId.safeParse(id).success

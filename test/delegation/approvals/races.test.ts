@@ -81,7 +81,11 @@ test('a decision that is made again for the same request, because it took too lo
   const barrier = await trustLog.readBarrier()
   if (isForConsent(approval.request)) throw new Error('not the approval of a token')
   const { request } = approval
-  const deps = { approvals, trustLog, random: systemRandom, issuer: registry.issuer, keyRing: {} as KeyRing }
+  const approver = {
+    findDecider: async () => undefined,
+    findClient: async () => ({ kind: 'member', orgId: acme.orgId, role: 'administrator' }) as const,
+  }
+  const deps = { approvals, trustLog, random: systemRandom, issuer: registry.issuer, keyRing: {} as KeyRing, ...approver }
   const decide = (attempt: string) => requireApproval(deps, barrier, { request, because: ['scope'], approvalId: approval.id, attempt })
   const commit = async (attempt: string) => {
     const taken = await decide(attempt)

@@ -168,6 +168,18 @@ describe('a client that the organisation has not allowed', () => {
     expect(await acme.query('approvals.get', { approvalId })).toMatchObject({ state: 'cancelled' })
   })
 
+  test('an approval counts while its approver is an administrator', async () => {
+    const second = await joined('administrator', 'Second')
+    const approvalId = waitsFor(await decide(browser, await page()))
+    await second.mutate('approvals.approve', { approvalId })
+    await acme.mutate('members.changeRole', { memberId: second.clientId, role: 'member' })
+    // The end of a version is forgotten after an hour
+    registry.clock.advance(2 * 3600)
+    browser = await signedIn(registry, person)
+    expect(await acme.query('approvals.get', { approvalId })).toMatchObject({ state: 'cancelled' })
+    expect(await outcome()).toBe('apr_')
+  })
+
   test('a client that a consent has stored is used, not admitted; an administrator allows it, and takes that back', async () => {
     let served: object = {}
     await using host = await startHostile(

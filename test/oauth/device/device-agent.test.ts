@@ -1,8 +1,11 @@
 // A program on a person's device that becomes an agent of its own.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import {
+  type AccessRequest,
   type Agent,
+  type Approval,
   type ConnectDeviceOptions,
+  type CredenceError,
   connectDevice,
   createAgent,
   type DeviceCode,
@@ -13,7 +16,7 @@ import { claimsOf } from '../../claims-of.js'
 import { signedIn } from '../../identity/people/browser.js'
 import { aCard, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
-import { type PersonWorld, personWorld } from '../authorize/person-world.js'
+import { type PersonWorld, personWorld, codeFor, REDIRECT, redeem } from '../authorize/person-world.js'
 import { newEs256Signer, postForm } from '../requests.js'
 import { answer, askFor, consentPage, DEVICE_ENDPOINT, type Device, poll } from './device.js'
 
@@ -150,6 +153,31 @@ test('a person of another organisation gets the agent into that organisation', a
   const { agentId } = await connected({}, mine)
   expect(await mine.person.query('agents.get', { agentId })).toMatchObject({ orgId: mine.person.orgId })
   await expect(world.person.query('agents.get', { agentId })).rejects.toMatchObject({ reason: 'not_found' })
+})
+
+test('a person approves neither a request of the agent on its device, nor one of any agent for a token for itself; another member does', async () => {
+  const uri = 'http://127.0.0.1:9/own-request'
+  const mine = await personWorld(registry)
+  const scopes = [{ scope: 'mail', words: 'Send mail', approval: 'organisation' }]
+  await mine.admin.mutate('resources.register', { uri, name: 'Mail', scopes, policy: { mode: 'open', people: 'any' } })
+  const { code: shown, wait } = await connecting({ resources: [uri], scope: 'mail introductions:write tokens:exchange' })
+  await answer(registry, mine, shown.userCode)
+  const { agent } = await wait(5)
+  const own = await agent.exchange({ audience: uri, scope: 'mail' }).catch((error: CredenceError) => error.accessRequest)
+  const rights = [{ audience: uri, scope: 'mail' }]
+  const planner = await registry.agent({ registeredBy: mine.admin, name: aName(), ceiling: { rights } })
+  await mine.admin.mutate('agents.change', { agentId: planner.agentId, redirectUris: [REDIRECT] })
+  const withPlanner = { ...mine, client: planner }
+  const code = await codeFor(registry, withPlanner, { resource: uri, scope: 'mail' })
+  const { access_request: forPerson } = (await redeem(registry, withPlanner, code, { resource: uri })).body
+  const asked = [
+    await agent.approvals.request(own as AccessRequest, 'alone'),
+    await planner.mutate<Approval>('approvals.request', { bindingToken: forPerson.binding_token, purpose: 'for the person' }),
+  ]
+  for (const { approvalId } of asked) {
+    await expect(mine.person.approvals.approve(approvalId)).rejects.toMatchObject({ reason: 'forbidden' })
+    expect(await mine.admin.approvals.approve(approvalId)).toMatchObject({ state: 'approved' })
+  }
 })
 
 /** Starts `connectDevice` and returns its code. The device waits for the clock. */

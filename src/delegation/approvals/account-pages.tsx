@@ -1,4 +1,6 @@
+import { refuse } from '../../errors.js'
 import { ACTING_ROLES } from '../../http/caller.js'
+import type { OAuthForm } from '../../http/form.js'
 import { Foreign } from '../../http/pages/foreign.js'
 import { Form } from '../../http/pages/form.js'
 import { seeOther } from '../../http/pages/html.js'
@@ -18,6 +20,7 @@ import { type DescribedApproval, Facts } from './facts.js'
 import { getApproval } from './get.js'
 import { listApprovals } from './list.js'
 import type { ApprovalDeps } from './request.js'
+import { Note } from './store.js'
 import type { ApprovalView } from './view.js'
 
 type ApprovalPagesDeps = ApprovalDeps & PartiesDeps
@@ -108,12 +111,15 @@ export const approvalPages = (deps: SignInDeps & ApprovalPagesDeps): Route[] => 
     },
   ),
   personForm(deps, `${APPROVALS}/:approvalId/deny`, { purpose: 'approvals.deny', subjectOf }, async (person, form, request) => {
-    await deny(deps, person, approvalIdIn(request), form.get('note')?.slice(0, MAX_NOTE))
+    await deny(deps, person, approvalIdIn(request), noteIn(form))
     return seeOther(APPROVALS)
   }),
 ]
 
-const MAX_NOTE = 512
+function noteIn(form: OAuthForm): string | undefined {
+  const { data, error } = Note.safeParse(form.get('note') ?? '')
+  return error ? refuse('bad_input', `note: ${error.issues[0]?.message}`) : data || undefined
+}
 
 const approvalIdIn = ({ params }: HttpRequest) => idIn(ApprovalId.or(IntroductionId), params.approvalId)
 const subjectOf = ({ params }: HttpRequest): string => params.approvalId ?? ''
@@ -138,7 +144,7 @@ async function approvalPage(deps: ApprovalPagesDeps, person: PersonCaller, reque
           </Form>
           <Form action={`${APPROVALS}/${subject}/deny`} formKey={person.formKey} purpose="approvals.deny" subject={subject}>
             <label for="note">Reason for a denial (optional; the requester reads it)</label>
-            <input id="note" name="note" maxLength={MAX_NOTE} autoComplete="off" />
+            <input id="note" name="note" maxLength={512} autoComplete="off" />
             <button class="danger" type="submit">
               Deny
             </button>

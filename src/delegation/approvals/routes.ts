@@ -10,11 +10,11 @@ import { approve, cancel, deny, withdraw } from './decide.js'
 import { getApproval } from './get.js'
 import { listApprovals } from './list.js'
 import { type ApprovalDeps, requestApproval } from './request.js'
+import { Note } from './store.js'
 import { newestOfInbox, watchApprovals } from './watch.js'
 
 const AnyId = z.union([ApprovalId, IntroductionId], 'not the id of an approval or an introduction (apr_ or int_ + 22 characters)')
 const ById = z.strictObject({ approvalId: ApprovalId })
-const Note = z.string().max(512).optional()
 const After = z.int().min(0).default(0)
 
 export const approvalsRoutes = (deps: ApprovalDeps & ReadInboxDeps) =>
@@ -46,13 +46,13 @@ export const approvalsRoutes = (deps: ApprovalDeps & ReadInboxDeps) =>
       )
       .mutation(({ ctx, input: { approvalId, narrow = {} } }) => approve(deps, ctx.caller, approvalId, narrow)),
     deny: procedureFor('introductions:write')
-      .input(z.strictObject({ approvalId: AnyId, note: Note }))
+      .input(z.strictObject({ approvalId: AnyId, note: Note.optional() }))
       .mutation(({ ctx, input }) => deny(deps, ctx.caller, input.approvalId, input.note)),
     cancel: procedureFor('introductions:write')
       .input(ById)
       .mutation(({ ctx, input }) => cancel(deps, ctx.caller, input.approvalId)),
     withdraw: procedureFor('introductions:write')
-      .input(ById.extend({ note: Note }))
+      .input(ById.extend({ note: Note.optional() }))
       .mutation(({ ctx, input }) => withdraw(deps, ctx.caller, input.approvalId, input.note)),
     watch: procedureFor('introductions:write', ACTING_ROLES)
       .input(

@@ -13,6 +13,9 @@ const StoredRisk = z.strictObject({
   parts: z.array(z.strictObject({ code: z.string().max(64), weight: z.int() })).max(16),
 })
 
+/** What the requester reads about a denial or a withdrawal. */
+export const Note = z.string().max(512, 'must have at most 512 characters')
+
 /** What a person wants to allow a client, for which its organisation requires an administrator. */
 const ConsentRequest = z.strictObject({
   clientId: ConsentClientId,
@@ -60,7 +63,7 @@ export const Approval = z.strictObject({
   /** An approval that is pending at this time, or that was not used until then, has expired. */
   expiresAt: z.int(),
   decidedBy: ClientId.optional(),
-  note: z.string().max(512).optional(),
+  note: Note.optional(),
   /** The HTTP request that took it. */
   usedBy: z.string().max(64).optional(),
   purgeAt: z.int(),

@@ -1,7 +1,9 @@
 // Proof that the operator of a DNS name has admitted an organisation: a TXT record or a file with the challenge of the organisation's claim.
+
 import { isRefusal, type Reason } from '../../errors.js'
 import type { Cause, GuardedFetch } from '../../lib/guarded-fetch/guarded-fetch.js'
 import type { Resolver } from '../../lib/hosts/resolver.js'
+import { shortened } from '../../lib/text.js'
 import type { NamespaceClaim, ProofMethod } from './store.js'
 
 export interface EvidenceDeps {
@@ -54,7 +56,7 @@ export async function findEvidence(
     if (failure === undefined) return { method }
     failures.push(failure)
   }
-  return { failure: failures.join('; ').slice(0, MAX_FAILURE) }
+  return { failure: shortened(failures.join('; '), MAX_FAILURE) }
 }
 
 const FAILURES: ReadonlySet<Reason> = new Set(['fetch_failed', 'url_not_allowed'])

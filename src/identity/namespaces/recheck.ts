@@ -1,7 +1,9 @@
 // Checks a proved namespace again: every day; after a failure one hour later, then a day later. After MAX_FAILURES failed checks in a row the proof
 // ends, and every card that was verified by it falls back to `signed`. So an outage of a day ends nothing, unless an administrator asks for checks
 // meanwhile, which count too.
+
 import type { AuditDraft } from '../../audit/audit.js'
+import { shortened } from '../../lib/text.js'
 import { endingProof, type NamespacesDeps } from './authority.js'
 import { findEvidence } from './evidence.js'
 import type { Namespace } from './store.js'
@@ -52,7 +54,7 @@ export async function recheck(
       ...endingProof(deps, namespace, guard, lapsed),
       ...deps.audit.recordingEnd(
         { ...(draft ?? scheduledDraft(namespace)), facts: { failures: lapsed.failures, state: 'lapsed' } },
-        { ends, reason: 'policy', note: evidence.failure.slice(0, MAX_NOTE) },
+        { ends, reason: 'policy', note: shortened(evidence.failure, MAX_NOTE) },
       ),
     ],
   })

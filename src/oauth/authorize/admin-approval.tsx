@@ -15,6 +15,7 @@ import { dayOf } from '../../http/pages/time.js'
 import type { HttpResponse } from '../../http/route.js'
 import { type AdmittedDeps, type FindRulesDeps, findRules, isAdmitted } from '../../identity/clients/rules/rules.js'
 import { requiringSession, type SessionDeps } from '../../identity/people/session.js'
+import { shortened } from '../../lib/text.js'
 import type { ApprovalReason } from '../../protocol/approvals/token-request.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { formatScope, intersectNames, type Scope } from '../../protocol/rights.js'
@@ -71,7 +72,7 @@ export async function adminApprovalFor(
   const needed: NeededApproval = {
     request: {
       clientId: client.id,
-      clientName: (client.name ?? client.id).slice(0, 512),
+      clientName: shortened(client.name ?? client.id, 512),
       rights: rights.map(({ audience, bounds }) => ({ audience, bounds })),
       ...(task && { taskId: task.id }),
     },

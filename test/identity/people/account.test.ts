@@ -183,6 +183,8 @@ describe('an approval', () => {
     const path = `/you/approvals/${approvalId}`
     const other = await signedIn(registry, admin)
     const [mine, theirs] = [await browser.get(path), await other.get(path)]
+    const tooLong = await browser.submit(mine, `${path}/deny`, { note: `${'a'.repeat(511)}😀` })
+    expect([tooLong.status, tooLong.text.includes('at most 512 characters')]).toEqual([400, true])
     const decided = await Promise.all([
       browser.submit(mine, `${path}/deny`, { note: 'not today' }),
       other.submit(theirs, `${path}/deny`, { note: 'not today' }),

@@ -29,8 +29,8 @@ export interface Approval {
   readonly requested: Bounds
   /** The approved bounds: a token request must ask for exactly these. */
   readonly approved?: Bounds
-  /** The resource's own prose about the scopes. */
-  readonly words?: readonly { readonly scope: string; readonly words: string }[]
+  /** The resource's own prose about the scopes; for a consent, that of each audience. */
+  readonly words?: readonly { readonly audience?: string; readonly scope: string; readonly words: string }[]
   /** How unusual the token is for its agent. */
   readonly risk?: {
     readonly level: 'low' | 'medium' | 'high' | 'unknown'

@@ -16,7 +16,7 @@ import { AgentId, ApprovalId, IntroductionId } from '../../protocol/ids.js'
 import { BOUNDS_FIELDS, BoundsBoxes, BoundsText, narrowingIn } from '../pages/bounds-form.js'
 import { type AudienceParty, describeAudience, describeClient, describeTarget, type PartiesDeps } from '../pages/parties.js'
 import { approve, deny } from './decide.js'
-import { type DescribedApproval, Facts } from './facts.js'
+import { type DescribedApproval, Facts, PartyName } from './facts.js'
 import { getApproval } from './get.js'
 import { listApprovals } from './list.js'
 import type { ApprovalDeps } from './request.js'
@@ -31,10 +31,16 @@ const ASKED = { role: 'to', state: 'pending' } as const
 const MAX_SHOWN = 5
 
 async function described(deps: ApprovalPagesDeps, view: ApprovalView): Promise<DescribedApproval> {
-  if (view.kind === 'consent') return { view, requester: await describeClient(deps, view.client), target: undefined }
+  if (view.kind === 'consent') return { view, requester: await describeAsking(deps, view), target: undefined }
   const audience = 'audience' in view ? describeAudience(deps, view.audience) : view.to && describeTarget(deps, view.to)
   const [requester, target] = await Promise.all([describeClient(deps, AgentId.parse(view.from)), audience])
   return { view, requester, target }
+}
+
+/** The client of a consent. One that is not known any more has the name under which it asked. */
+async function describeAsking(deps: ApprovalPagesDeps, { client, clientName }: Extract<ApprovalView, { kind: 'consent' }>) {
+  const party = await describeClient(deps, client)
+  return party.name === client ? { ...party, name: clientName } : party
 }
 
 const describedAll = (deps: ApprovalPagesDeps, views: readonly ApprovalView[]): Promise<readonly DescribedApproval[]> =>
@@ -65,7 +71,7 @@ function Approvals({ items }: { readonly items: readonly DescribedApproval[] }) 
     <ul class="items">
       {items.map(({ view, requester, target }) => (
         <li key={view.approvalId}>
-          <Foreign text={requester.name} />{' '}
+          <PartyName {...requester} />{' '}
           {target && (
             <>
               to <Foreign text={target.name} />
@@ -129,7 +135,7 @@ async function approvalPage(deps: ApprovalPagesDeps, person: PersonCaller, reque
   const { view } = shown
   const { approvalId: subject, requested } = view
   const wordsOf: AudienceParty['wordsOf'] = (scope) =>
-    ('words' in view ? view.words.find((one) => one.scope === scope)?.words : undefined) ?? shown.target?.wordsOf(scope)
+    (view.kind === 'token' ? view.words.find((one) => one.scope === scope)?.words : undefined) ?? shown.target?.wordsOf(scope)
   return page(
     { title: 'Pending request', viewer: person },
     <>
@@ -151,7 +157,7 @@ async function approvalPage(deps: ApprovalPagesDeps, person: PersonCaller, reque
           </Form>
         </>
       ) : (
-        <BoundsText bounds={view.approved ?? requested} wordsOf={wordsOf} />
+        view.kind !== 'consent' && <BoundsText bounds={view.approved ?? requested} wordsOf={wordsOf} />
       )}
     </>,
   )

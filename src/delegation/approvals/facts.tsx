@@ -1,6 +1,8 @@
 import { Fragment } from 'preact'
 import { Foreign } from '../../http/pages/foreign.js'
 import { Time } from '../../http/pages/time.js'
+import type { Audience } from '../../protocol/ids.js'
+import type { Scope } from '../../protocol/rights.js'
 import { BoundsText } from '../pages/bounds-form.js'
 import type { AudienceParty, ClientParty } from '../pages/parties.js'
 import type { ApprovalView } from './view.js'
@@ -59,7 +61,8 @@ export function Facts({ view, requester, target }: DescribedApproval) {
   )
 }
 
-function PartyName({ name, organisation }: ClientParty) {
+/** A client under the name that it gives itself, with what vouches for it: an organisation, or the host of its metadata. */
+export function PartyName({ name, organisation, host }: ClientParty) {
   return (
     <>
       <Foreign text={name} />
@@ -69,6 +72,13 @@ function PartyName({ name, organisation }: ClientParty) {
           of <Foreign text={organisation} />
         </>
       )}
+      {host !== undefined && (
+        <>
+          {' '}
+          at <code>{host}</code>
+        </>
+      )}
+      {organisation === undefined && ' (not registered by an organisation here; the name is its own claim)'}
     </>
   )
 }
@@ -108,14 +118,15 @@ function TargetFacts({
   )
 }
 
+type ConsentView = Extract<ApprovalView, { kind: 'consent' }>
+
 /** The rights at each audience that the application would have. */
-function ConsentFacts({ view, client }: { readonly view: Extract<ApprovalView, { kind: 'consent' }>; readonly client: ClientParty }) {
-  const wordsOf: AudienceParty['wordsOf'] = (scope) => view.words.find((one) => one.scope === scope)?.words
+function ConsentFacts({ view, client }: { readonly view: ConsentView; readonly client: ClientParty }) {
   return (
     <>
       <dt>For the application</dt>
       <dd>
-        <Foreign text={client.name} /> <code>{view.client}</code>
+        <PartyName {...client} /> <code>{view.client}</code>
       </dd>
       {view.rights.map(({ audience, bounds }) => (
         <Fragment key={audience}>
@@ -123,13 +134,16 @@ function ConsentFacts({ view, client }: { readonly view: Extract<ApprovalView, {
             Rights at <code>{audience}</code>
           </dt>
           <dd>
-            <BoundsText bounds={bounds} wordsOf={wordsOf} />
+            <BoundsText bounds={bounds} wordsOf={(scope) => wordsIn(view, audience, scope)} />
           </dd>
         </Fragment>
       ))}
     </>
   )
 }
+
+const wordsIn = ({ words }: Pick<ConsentView, 'words'>, audience: Audience, scope: Scope): string | undefined =>
+  words.find((one) => one.audience === audience && one.scope === scope)?.words
 
 const REASONS: Readonly<Record<ApprovalView['because'][number], string>> = {
   scope: 'The resource requires a person to approve a scope.',

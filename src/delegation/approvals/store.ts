@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ApprovalReasons, TokenRequest } from '../../protocol/approvals/token-request.js'
 import { Handle } from '../../protocol/handles.js'
 import { AgentId, ApprovalId, Audience, ClientId, MemberId, OrgId, TargetId, TaskId } from '../../protocol/ids.js'
-import { Bounds, Scope } from '../../protocol/rights.js'
+import { Bounds, MAX_NAMES, Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { ConsentClientId } from '../consents/store.js'
 
@@ -16,6 +16,9 @@ const StoredRisk = z.strictObject({
 /** What the requester reads about a denial or a withdrawal. */
 export const Note = z.string().max(512, 'must have at most 512 characters')
 
+/** Maximum number of audiences of one consent. */
+const MAX_AUDIENCES = 8
+
 /** What a person wants to allow a client, for which its organisation requires an administrator. */
 const ConsentRequest = z.strictObject({
   clientId: ConsentClientId,
@@ -24,7 +27,7 @@ const ConsentRequest = z.strictObject({
   rights: z
     .array(z.strictObject({ audience: Audience, bounds: Bounds }))
     .min(1)
-    .max(8),
+    .max(MAX_AUDIENCES),
   taskId: TaskId.optional(),
 })
 export type ConsentRequest = z.infer<typeof ConsentRequest>
@@ -47,8 +50,10 @@ export const Approval = z.strictObject({
   /** Digest of the request that may take the approval: of a token request with the narrowed bounds, if there are any. */
   digest: z.string().length(43),
   purpose: z.string().max(512),
-  /** The resource's own prose about the scopes when the approval was requested. */
-  words: z.array(z.strictObject({ scope: Scope, words: z.string().max(256) })).max(64),
+  /** The resource's own prose about the scopes when the approval was requested; for a consent, that of each audience. */
+  words: z
+    .array(z.strictObject({ audience: Audience.optional(), scope: Scope, words: z.string().max(256) }))
+    .max(MAX_AUDIENCES * MAX_NAMES),
   risk: StoredRisk,
   /** `approval.ts` derives the state that callers see: time and endings change no record. */
   state: z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled', 'used']),

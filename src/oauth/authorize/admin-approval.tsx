@@ -77,7 +77,7 @@ export async function adminApprovalFor(
       ...(task && { taskId: task.id }),
     },
     because,
-    words: offers.flatMap(({ scopes }) => scopes.flatMap(({ scope, words }) => (words ? [{ scope, words }] : []))).slice(0, 64),
+    words: offers.flatMap(({ audience, scopes }) => scopes.flatMap(({ scope, words }) => (words ? [{ audience, scope, words }] : []))),
     clientHandles: identitiesOf(client.dependencies.handles).filter((handle) => !handle.startsWith('epo:')),
   }
   return { needed, requested: await findConsentApprovals(deps, person, client.id, now) }

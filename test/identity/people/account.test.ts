@@ -183,14 +183,12 @@ describe('an approval', () => {
     const path = `/you/approvals/${approvalId}`
     const other = await signedIn(registry, admin)
     const [mine, theirs] = [await browser.get(path), await other.get(path)]
-    const tooLong = await browser.submit(mine, `${path}/deny`, { note: `${'a'.repeat(511)}😀` })
+    const note = `${'a'.repeat(511)}😀`
+    const tooLong = await browser.submit(mine, `${path}/deny`, { note: 'a'.repeat(513) })
     expect([tooLong.status, tooLong.text.includes('at most 512 characters')]).toEqual([400, true])
-    const decided = await Promise.all([
-      browser.submit(mine, `${path}/deny`, { note: 'not today' }),
-      other.submit(theirs, `${path}/deny`, { note: 'not today' }),
-    ])
+    const decided = await Promise.all([browser.submit(mine, `${path}/deny`, { note }), other.submit(theirs, `${path}/deny`, { note })])
     expect(decided.map(({ status }) => status).sort()).toEqual([303, 409])
-    expect(await client.query('approvals.get', { approvalId })).toMatchObject({ state: 'denied', note: 'not today' })
+    expect(await client.query('approvals.get', { approvalId })).toMatchObject({ state: 'denied', note })
     expect((await request({ approval_id: approvalId })).status).toBe(409)
   })
 

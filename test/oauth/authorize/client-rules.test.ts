@@ -168,6 +168,46 @@ describe('a client that the organisation has not allowed', () => {
     expect(await acme.query('approvals.get', { approvalId })).toMatchObject({ state: 'cancelled' })
   })
 
+  test('is shown to the administrator with the words of each audience, and with what vouches for its name', async () => {
+    await using host = await startHostile(
+      (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(served)),
+      { tls: false },
+    )
+    clientId = `http://127.0.0.1:${host.port}/slack.json`
+    const served = {
+      ...aPublicClient({ redirect_uris: ['http://127.0.0.1/callback'] }),
+      client_id: clientId,
+      client_name: 'Slack (official)',
+    }
+    const evil = await registry.organisation('Evil')
+    const other = 'http://127.0.0.1:9/aaa'
+    const scopes = ['files', ...Array.from({ length: 63 }, (_, i) => `weather-${i}`)].map((scope) => ({ scope, words: 'Read the weather' }))
+    const policy = { mode: 'open', externalClients: 'withPerson', people: 'any' }
+    await evil.mutate('resources.register', { uri: other, name: 'Weather', scopes, policy, bearer: 'allowed' })
+    const parameters = new URLSearchParams({ client_id: clientId, redirect_uri: REDIRECT, scope: 'files' })
+    const challenge = { response_type: 'code', code_challenge: digestOfText(VERIFIER), code_challenge_method: 'S256' }
+    for (const [name, value] of [...Object.entries(challenge), ['resource', other], ['resource', RESOURCE]])
+      parameters.append(`${name}`, `${value}`)
+    const approvalId = waitsFor(await decide(browser, await browser.get(`/oauth/authorize?${parameters}`)))
+    const { words } = await acme.query<{ words: object[] }>('approvals.get', { approvalId })
+    expect(words).toEqual([
+      { audience: other, scope: 'files', words: 'Read the weather' },
+      { audience: RESOURCE, scope: 'files', words: 'Use files' },
+    ])
+    const admin = await signedIn(registry, acme)
+    const shown = await admin.get(`/you/approvals/${approvalId}`)
+    const [, atOther = '', atOwn = ''] = shown.text.split('Rights at')
+    expect([atOther.includes('Read the weather'), atOwn.includes('Use files'), atOwn.includes('Read the weather')]).toEqual([
+      true,
+      true,
+      false,
+    ])
+    for (const { text } of [shown, await admin.get('/you/approvals')]) {
+      expect(text).toContain(`<code>127.0.0.1:${host.port}</code>`)
+      expect(text).toContain('the name is its own claim')
+    }
+  })
+
   test('an approval counts while its approver is an administrator', async () => {
     const second = await joined('administrator', 'Second')
     const approvalId = waitsFor(await decide(browser, await page()))

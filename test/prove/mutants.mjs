@@ -1346,6 +1346,7 @@ export const MUTANTS = [
     '  return refuseSecret()',
     CODES,
   ],
+  ['at most 50 families stand under a consent', 'src/oauth/families/end.ts', 'families.slice(MAX_FAMILIES - 1)', '[]', FAMILIES],
   ['a family takes no key from a later refresh', FAMILY_USE, 'jkt && family.uses === 0 && ', 'jkt && ', PUBLIC_CLIENT],
   [
     'the revocation of a used refresh token ends its family',

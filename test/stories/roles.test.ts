@@ -8,7 +8,7 @@ import { FOREIGN_ISSUERS, LINKS, PASSKEYS } from '../../src/identity/people/stor
 import { systemRandom as random } from '../../src/lib/random.js'
 import { FAMILIES } from '../../src/oauth/families/store.js'
 import { newHandle } from '../../src/protocol/handles.js'
-import { MemberId, newId } from '../../src/protocol/ids.js'
+import { AgentId, MemberId, newId } from '../../src/protocol/ids.js'
 import { PROCEDURES } from '../../src/server/api/procedures.js'
 import { aPublicClient, register } from '../conformance/registration.js'
 import { testDns } from '../dns.js'
@@ -280,9 +280,10 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'families.list':
       return {}
     case 'families.revoke': {
-      const consentIds = await aConsent(registry, { person: world.member, client: agent, by: acme })
-      const { items } = await registry.storage.collection(FAMILIES).find('consent', { where: { consentIds }, limit: 1 })
-      return { familyId: items[0]?.id }
+      const id = await aConsent(registry, { person: world.member, client: agent, by: acme })
+      const where = { clientId: AgentId.parse(agent.agentId) }
+      const { items } = await registry.storage.collection(FAMILIES).find('client', { where, order: 'down', limit: 100 })
+      return { familyId: items.find(({ grants }) => grants.some(({ consentId }) => consentId === id))?.id }
     }
     case 'consents.get':
     case 'consents.revoke':

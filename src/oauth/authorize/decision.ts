@@ -14,6 +14,7 @@ import type { CountedCommit } from '../../identity/limits/quota.js'
 import { type PersonCaller, requiringSession, type SessionDeps } from '../../identity/people/session.js'
 import type { Random } from '../../lib/random.js'
 import { identitiesOf } from '../../protocol/handles.js'
+import type { Ending } from '../../protocol/log/entry.js'
 import { formatScope } from '../../protocol/rights.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
@@ -21,7 +22,7 @@ import { endingOfExpiring } from '../../trust-log/standing-endings.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import { prepareAgent, type RegisterDeviceAgentDeps } from '../device/register-agent.js'
 import type { DevicesStore } from '../device/store.js'
-import { endingsOfFamilies } from '../families/end.js'
+import { endingsOfFamilies, endingsOfOldest } from '../families/end.js'
 import type { FamiliesStore } from '../families/store.js'
 import type { Allowed, Asked } from './asked.js'
 import type { AuthorizationClient } from './client.js'
@@ -76,6 +77,9 @@ export async function consentsCovering(
 
 const MAX_ATTEMPTS = 5
 
+/** A family may end for two reasons. */
+const distinct = (ends: readonly Ending[]): readonly Ending[] => [...new Map(ends.map((ending) => [ending.handle, ending])).values()]
+
 /**
  * Commits what a person allows: the consents, and the code with its family. The consents, the session and the request must be as they were read. Returns
  * the text of the code; a device has its code already.
@@ -106,13 +110,15 @@ async function tryAllow(
   )
   const introductions = await introductionsFor(deps, asked, rights, introduce, until)
   const replaced = prepared.flatMap((one) => one.replaced ?? [])
-  const ends = [
+  const kept = prepared.map(({ consent }) => consent.id)
+  const ends = distinct([
     ...replaced.map(endingOfExpiring),
     ...(await endingsOfFamilies(
       deps,
       replaced.map(({ id }) => id),
     )),
-  ]
+    ...(isOffline ? await endingsOfOldest(deps, kept) : []),
+  ])
   const consents = prepared.map(({ audience, bounds, consent }) => ({ audience, bounds, consent }))
   const { family, code } = newFamily(deps, asked, consents, { isOffline, until })
   const facts = { scope: formatScope([...new Set(rights.flatMap(({ bounds }) => bounds.scopes))]).slice(0, 512), until, offline: isOffline }

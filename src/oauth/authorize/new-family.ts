@@ -42,7 +42,7 @@ export function newFamily(
     ...(client.orgId && { clientOrg: client.orgId }),
     clientVersions: client.dependencies.handles.filter(isVersion),
     grants: consents.map(({ audience, bounds, consent }) => ({ audience, bounds, consentId: consent.id })),
-    consentIds: consents.map(({ consent }) => consent.id),
+    ...(isOffline && { consentIds: consents.map(({ consent }) => consent.id) }),
     ...(task && { taskId: task.id }),
     authAt: person.authAt,
     ...(redirectUri !== undefined && { redirectUri }),

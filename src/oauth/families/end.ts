@@ -11,12 +11,16 @@ interface EndFamiliesDeps extends FindConsentDeps {
   readonly families: FamiliesStore
 }
 
+/** Limit on the families of refresh tokens that stand under one consent. */
+const MAX_FAMILIES = 50
+
 /**
  * Endings of the families that have no consent left once these consents have ended, for the commit that ends the consents. A family with one consent needs
- * no ending, because it depends on that consent. A family that is created after this list was read issues no token: each use requires the consent.
+ * none, because it depends on that consent. Neither does one without refresh tokens, nor one that is created after this list: each use requires the consent,
+ * and so does each token.
  */
 export async function endingsOfFamilies(deps: EndFamiliesDeps, ended: readonly ConsentId[]): Promise<readonly Ending[]> {
-  const families = (await Promise.all(ended.map((id) => familiesUnder(deps, id)))).flat()
+  const families = (await Promise.all(ended.map((id) => standingUnder(deps, id)))).flat().filter(({ grants }) => grants.length > 1)
   const withoutConsent = await Promise.all(
     families.map(async (family) => ((await hasConsent(deps, family, ended)) ? [] : [endingOfExpiring(family)])),
   )
@@ -35,15 +39,29 @@ export const familiesGrantedBy = (
 ): Promise<readonly Ending[]> =>
   grantedSince(families, { grantedBy: granter, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfExpiring })
 
-/** The standing families under a consent that have further consents. */
-async function familiesUnder({ families, trustLog }: EndFamiliesDeps, consentIds: ConsentId): Promise<readonly Family[]> {
+/**
+ * Endings of the oldest families under each of these consents, for the commit that begins another one there: no more than MAX_FAMILIES stand. Commits at
+ * once that end the same family conflict.
+ */
+export async function endingsOfOldest(deps: EndFamiliesDeps, consentIds: readonly ConsentId[]): Promise<readonly Ending[]> {
+  const standing = await Promise.all(consentIds.map((id) => standingUnder(deps, id, MAX_FAMILIES)))
+  return standing.flatMap((families) => families.slice(MAX_FAMILIES - 1)).map(endingOfExpiring)
+}
+
+/** The families of refresh tokens under a consent that are not over, newest first: all, or at least as many as are `enough`. */
+async function standingUnder(
+  { families, trustLog }: EndFamiliesDeps,
+  consentIds: ConsentId,
+  enough = Infinity,
+): Promise<readonly Family[]> {
   const now = trustLog.now()
   const found: Family[] = []
   for (let after: Cursor | undefined; ; ) {
     const page = await families.find('consent', { where: { consentIds }, order: 'down', limit: 100, ...(after && { after }) })
-    found.push(...page.items.filter((family) => family.grants.length > 1 && family.expiresAt > now && !trustLog.ended.has(family.handle)))
+    found.push(...page.items.filter(({ handle, expiresAt }) => expiresAt > now && !trustLog.ended.has(handle)))
     const oldest = page.items.at(-1)
-    if (page.next === undefined || oldest === undefined || oldest.createdAt + FAMILY_SECONDS < now) return found
+    const isLast = page.next === undefined || oldest === undefined || oldest.createdAt + FAMILY_SECONDS < now
+    if (isLast || found.length >= enough) return found
     after = page.next
   }
 }

@@ -40,7 +40,7 @@ export const Family = z.strictObject({
   /** Versions of the client when the person decided. The code is void once one has ended. */
   clientVersions: z.array(Handle).max(16),
   grants: z.array(FamilyGrant).min(1).max(8),
-  /** The consents of the grants, for an index. */
+  /** The consents of the grants, for an index. Absent without refresh tokens: a code is of no use without its consents. */
   consentIds: z.array(ConsentId).max(8).optional(),
   taskId: TaskId.optional(),
   /** When the person signed in. */

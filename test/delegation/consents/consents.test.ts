@@ -30,6 +30,8 @@ afterAll(() => registry[Symbol.asyncDispose]())
 
 const month = () => ({ duration: 'until', until: new Date((registry.clock.now() + 20 * 86_400) * 1000).toISOString().slice(0, 10) })
 const offline = async () => {
+  // Lists have an order only among different seconds
+  registry.clock.advance(1)
   const asked = { resource: [registry.issuer, world.ocr.audience], scope: 'discovery:read ocr:read offline_access', prompt: 'consent' }
   return (await redeem(registry, world, await codeFor(registry, world, asked, month()), { resource: world.ocr.audience })).body
 }

@@ -73,7 +73,8 @@ async function byProvider(login: string) {
   const path = `/sign-in/${issuerId}`
   const pass = async (browser: Browser, step: string) => {
     const begun = await browser.submit(await browser.get(path), path, { step })
-    return browser.get(await provider.signIn(begun.location ?? '', login))
+    const back = await browser.get(await provider.signIn(begun.location ?? '', login))
+    return back.location === '/sign-in/confirm' ? browser.submit(await browser.follow(back), '/sign-in/confirm') : back
   }
   expect(await pass(world.browser, 'link')).toMatchObject({ status: 303, location: '/you' })
   const browser = newBrowser(registry.issuer)

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemRandom } from '../../../src/lib/random.js'
+import { FAMILIES } from '../../../src/oauth/families/store.js'
+import { newHandle } from '../../../src/protocol/handles.js'
+import { FamilyId, newId } from '../../../src/protocol/ids.js'
 import { claimsOf } from '../../claims-of.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { codeFor, type PersonWorld, personWorld, redeem, refresh } from '../authorize/person-world.js'
@@ -111,4 +115,38 @@ describe('a decision that an earlier consent covers', () => {
     expect(await refresh(registry, world, short.body.refresh_token)).toMatchObject(invalidGrant)
     expect(await refresh(registry, world, first)).toMatchObject({ status: 200 })
   })
+})
+
+test('of the families under a consent 50 stand: one more ends the oldest, and codes without refresh tokens end none', async () => {
+  const own = await personWorld(registry)
+  const asked = { resource: own.ocr.audience, scope: 'ocr:read offline_access', prompt: 'consent' }
+  const { refresh_token: newer } = (await redeem(registry, own, await codeFor(registry, own, asked, month()))).body
+  const families = registry.storage.collection(FAMILIES)
+  const family = await families.get(FamilyId.parse(newer.split('.')[0]))
+  if (!family) throw new Error('no family')
+  // The page of a person is too slow for 49 more
+  const older = (seconds: number) => ({
+    ...family,
+    id: newId(systemRandom, 'fam'),
+    handle: newHandle(systemRandom, 'fam'),
+    createdAt: family.createdAt - seconds,
+  })
+  const oldest = older(2)
+  for (const one of [oldest, ...Array.from({ length: 48 }, () => older(1))]) await families.insert(one)
+  const states = async () => {
+    const list = (
+      await own.person.query<{ items: { familyId: string; state: string }[] }>('families.list', {
+        consentId: family.consentIds?.[0],
+        limit: 100,
+      })
+    ).items
+    const valid = list.filter(({ state }) => state === 'valid').map(({ familyId }) => familyId)
+    return [valid.length, valid.includes(oldest.id)]
+  }
+  expect(await states()).toEqual([50, true])
+  await codeFor(registry, own, { ...asked, scope: 'ocr:read' }, month())
+  expect(await states()).toEqual([50, true])
+  await codeFor(registry, own, asked, month())
+  expect(await states()).toEqual([50, false])
+  expect(await refresh(registry, own, newer)).toMatchObject({ status: 200 })
 })

@@ -238,7 +238,7 @@ test('a person of the called organisation introduces the client with the consent
   const asked = { resource: called.audience, prompt: 'consent' }
   const { body } = await push(registry, fresh, asked)
   const shown = await fresh.browser.get(pageOf(fresh, body.request_uri))
-  expect(shown.text).toContain('For your organisation')
+  expect(shown.text).toContain('On behalf of your organisation')
   expect(await decide(fresh.browser, shown)).toMatchObject({ status: 400 })
   const done = await decide(fresh.browser, shown, { introduce: [called.audience] })
   expect(await redeem(registry, fresh, returned(done).code ?? '')).toMatchObject({ status: 200, body: { scope: 'ocr:read' } })

@@ -11,6 +11,8 @@ import { levelsQuota } from '../identity/levels/find.js'
 import type { LimitsInForce } from '../identity/limits/in-force.js'
 import { type CountedCommit, commitWithinQuotas } from '../identity/limits/quota.js'
 import { namespacesQuota } from '../identity/namespaces/find.js'
+import { issuersQuota, linksQuota, passkeysQuota, type StandingDeps } from '../identity/people/limits/standing.js'
+import type { Link, Passkey } from '../identity/people/store.js'
 import type { ClientId, OrgId } from '../protocol/ids.js'
 
 /** The stores whose rows are counted. */
@@ -23,6 +25,7 @@ type QuotaStores = Parameters<typeof commitWithinQuotas>[0] &
   Parameters<typeof resourcesQuota>[0] &
   Parameters<typeof tasksQuota>[0] &
   Parameters<typeof consentsQuota>[0] &
+  StandingDeps &
   Parameters<typeof introductionQuotas>[0] & { readonly limits: LimitsInForce }
 
 /** Counts of rows, and commits within the limits in force. */
@@ -42,6 +45,11 @@ export function newQuotas(stores: QuotaStores) {
     commitResource: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [resourcesQuota(stores, orgId)], commit),
     commitConsents: async (person: Pick<Consent, 'memberId' | 'orgId'>, commit: CountedCommit) =>
       commitWithinQuotas(stores, [consentsQuota(stores, person)], commit),
+    commitPasskey: async (person: Pick<Passkey, 'memberId' | 'orgId'>, commit: CountedCommit) =>
+      commitWithinQuotas(stores, [passkeysQuota(stores, person)], commit),
+    commitLink: async (person: Pick<Link, 'memberId' | 'orgId'>, commit: CountedCommit) =>
+      commitWithinQuotas(stores, [linksQuota(stores, person)], commit),
+    commitIssuer: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [issuersQuota(stores, orgId)], commit),
     commitTask: async (caller: Pick<Caller, 'kind' | 'id' | 'orgId'>, commit: CountedCommit) =>
       commitWithinQuotas(stores, [tasksQuota(stores, caller, await limits.ofClient(caller))], commit),
     commitGrant: async (granted: Introduction, commit: CountedCommit) => {

@@ -154,6 +154,40 @@ describe('a passkey', () => {
     expect((await send(other, again, response)).status).toBe(400)
   })
 
+  test('is one of at most 20, also of 30 that are added at once, and is seen behind any number of removed ones', async () => {
+    const { browser, memberId } = await joined()
+    const passkeys = registry.storage.collection(PASSKEYS)
+    const [first] = (await passkeys.find('member', { where: { memberId: memberId as MemberId }, limit: 1 })).items
+    if (!first) throw new Error('no passkey')
+    // 120 older ones that were removed: they have the handle of a revoked passkey
+    const removed = await joined()
+    const [ended] = (await passkeys.find('member', { where: { memberId: removed.memberId as MemberId }, limit: 1 })).items
+    await acme.mutate('passkeys.revoke', { passkeyId: ended?.id })
+    for (let i = 0; i < 120; i++)
+      await passkeys.insert({ ...first, credentialId: `removed${i}`, handle: ended?.handle ?? first.handle, createdAt: i })
+    const list = async () => (await acme.query<{ items: { passkeyId: string }[] }>('passkeys.list', { memberId })).items
+    expect((await list()).map(({ passkeyId }) => passkeyId)).toEqual([first.id])
+    const adding = await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const one = newBrowser(registry.issuer)
+        for (const [name, value] of browser.cookies) one.cookies.set(name, value)
+        return { one, shown: await one.follow(await one.submit(await one.get('/you'), '/you/passkeys')) }
+      }),
+    )
+    const done = await Promise.all(
+      adding.map(({ one, shown }) =>
+        send(one, shown, newCredential().create({ challenge: optionsOf(shown).challenge, origin: registry.issuer })),
+      ),
+    )
+    expect(done.filter(({ status }) => status === 303)).toHaveLength(19)
+    expect(done.find(({ status }) => status === 409)?.text).toContain('at most 20 passkeys')
+    expect(await list()).toHaveLength(20)
+    await acme.mutate('passkeys.revoke', { passkeyId: (await list()).at(-1)?.passkeyId })
+    const shown = await browser.follow(await browser.submit(await browser.get('/you'), '/you/passkeys'))
+    const again = newCredential().create({ challenge: optionsOf(shown).challenge, origin: registry.issuer })
+    expect((await send(browser, shown, again)).status).toBe(303)
+  })
+
   test('is committed to by the log, with its member; one that no entry registers signs nobody in', async () => {
     const { credential, memberId } = await joined()
     const passkeys = registry.storage.collection(PASSKEYS)

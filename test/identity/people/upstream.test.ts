@@ -1,5 +1,9 @@
 // Sign-in with an OpenID Provider (oidc-provider) of an organisation.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FOREIGN_ISSUERS, LINKS } from '../../../src/identity/people/store.js'
+import { systemRandom } from '../../../src/lib/random.js'
+import { newHandle } from '../../../src/protocol/handles.js'
+import { MemberId, newId, OrgId } from '../../../src/protocol/ids.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { reasonOf } from '../../stories/actors.js'
@@ -246,4 +250,45 @@ test('issuers are registered by administrators, listed by members, and revoked b
   expect(await reasonOf(globex.mutate('issuers.revoke', { issuerId: second.issuerId }))).toBe('not_found')
   await registry.operator.mutate('issuers.revoke', { issuerId: second.issuerId })
   expect(await reasonOf(acme.mutate('issuers.register', { ...input, url: `${provider.issuer}/nothing` }))).toBe('fetch_failed')
+})
+
+test('an organisation has at most 32 issuers, also when many are registered at once, and a person 16 accounts; each is listed', async () => {
+  const initech = await registry.organisation('Initech')
+  const [issuers, links] = [registry.storage.collection(FOREIGN_ISSUERS), registry.storage.collection(LINKS)]
+  // Of Acme, and revoked above
+  const stored = await issuers.get(issuer.issuerId)
+  if (!stored) throw new Error('no issuer')
+  const ended = stored.handle
+  const ofInitech = { ...stored, orgId: OrgId.parse(initech.orgId), createdAt: stored.createdAt + 60 }
+  for (let i = 0; i < 120; i++) await issuers.insert({ ...ofInitech, id: newId(systemRandom, 'iss') })
+  for (let i = 0; i < 29; i++)
+    await issuers.insert({ ...ofInitech, id: newId(systemRandom, 'iss'), handle: newHandle(systemRandom, 'iss'), createdAt: 1 })
+  const oldest = await register(initech)
+  const active = async () =>
+    (await initech.query<{ items: { issuerId: string; state: string }[] }>('issuers.list', {})).items.filter(
+      ({ state }) => state === 'active',
+    )
+  expect((await active()).map(({ issuerId }) => issuerId)).toContain(oldest.issuerId)
+  const input = { url: provider.issuer, clientId: 'more' }
+  const reasons = await Promise.all(Array.from({ length: 6 }, () => reasonOf(initech.mutate('issuers.register', input))))
+  expect(reasons.sort()).toEqual(['conflict', 'conflict', 'conflict', 'conflict', 'done', 'done'])
+  expect(await active()).toHaveLength(32)
+
+  const memberId = MemberId.parse(initech.clientId)
+  const link = { memberId, orgId: ofInitech.orgId, issuerId: stored.id, grantedBy: [], createdAt: 1 }
+  const add = (handle = newHandle(systemRandom, 'lnk')) =>
+    links.insert({ ...link, id: newId(systemRandom, 'lnk'), handle, subjectHash: systemRandom.token(32) })
+  for (let i = 0; i < 120; i++) await add(ended)
+  for (let i = 0; i < 15; i++) await add()
+  const linkPath = `/sign-in/${oldest.issuerId}`
+  const begun = await Promise.all(
+    ['lea', 'leo', 'liv'].map(async (login) => {
+      const browser = await signedIn(registry, initech)
+      const { location = '' } = await browser.submit(await browser.get(linkPath), linkPath, { step: 'link' })
+      return { browser, url: await provider.signIn(location, login) }
+    }),
+  )
+  const done = await Promise.all(begun.map(({ browser, url }) => browser.get(url)))
+  expect(done.map(({ status }) => status).sort()).toEqual([303, 409, 409])
+  expect((await initech.query<{ items: object[] }>('links.list', {})).items).toHaveLength(16)
 })

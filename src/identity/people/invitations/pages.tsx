@@ -6,12 +6,12 @@ import { page } from '../../../http/pages/page.js'
 import type { HttpRequest, HttpResponse, Route } from '../../../http/route.js'
 import { newId } from '../../../protocol/ids.js'
 import { requireInvitation, requireOpenInvitation } from '../../members/invite.js'
+import { issuersOf } from '../limits/standing.js'
 import { whyNoPasskeys } from '../passkeys/ceremony.js'
 import { beginCeremony, ceremonyForm, type PasskeyPagesDeps } from '../passkeys/pages.js'
 import { pageRoute } from '../person-routes.js'
 import { attempt, visitorOf } from '../sign-in.js'
 import { SIGN_IN_SCRIPT_PATH } from '../sign-in-script.js'
-import { activeIssuersOf } from '../upstream/issuers.js'
 
 const ACCEPT = '/invitation/accept'
 
@@ -64,7 +64,7 @@ async function acceptPage(deps: PasskeyPagesDeps, request: HttpRequest): Promise
   const { passkey } = begun
   const { now } = await deps.trustLog.readBarrier()
   const { orgId, role } = await requireOpenInvitation(deps, await deps.members.invitations.get(passkey.invitationId ?? ''), now)
-  const [organisation, issuers] = await Promise.all([deps.organisations.get(orgId), activeIssuersOf(deps, orgId)])
+  const [organisation, issuers] = await Promise.all([deps.organisations.get(orgId), issuersOf(deps, orgId)])
   const why = whyNoPasskeys(deps.issuer)
   return page(
     {

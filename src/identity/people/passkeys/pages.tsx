@@ -5,13 +5,14 @@ import { Time } from '../../../http/pages/time.js'
 import type { HttpRequest, HttpResponse, Route } from '../../../http/route.js'
 import { RegisteredKeyId } from '../../../protocol/ids.js'
 import { idIn, pageRoute, personForm } from '../person-routes.js'
+import { passkeysOf } from '../limits/standing.js'
 import { findSession } from '../session.js'
 import { attempt, HOME, saveSignIn, signIn, visitorOf } from '../sign-in.js'
 import { SIGN_IN_SCRIPT_PATH } from '../sign-in-script.js'
 import type { PasskeyCeremony, SignIn } from '../store.js'
 import type { AccountSection } from '../you-page.js'
 import { authenticationOptions, registrationOptions, whyNoPasskeys } from './ceremony.js'
-import { addPasskey, joinByPasskey, type PasskeyDeps, passkeysOf, proveByPasskey, revokePasskey } from './passkeys.js'
+import { addPasskey, joinByPasskey, type PasskeyDeps, proveByPasskey, revokePasskey } from './passkeys.js'
 
 export type PasskeyPagesDeps = PasskeyDeps
 

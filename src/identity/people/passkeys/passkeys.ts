@@ -6,29 +6,26 @@ import { identitiesOf, newHandle } from '../../../protocol/handles.js'
 import { type EntryId, MemberId, newId, type OrgId, type RegisteredKeyId } from '../../../protocol/ids.js'
 import type { Position } from '../../../protocol/log/entry.js'
 import { stands } from '../../../protocol/standing.js'
+import type { Committed } from '../../../trust-log/trust-log.js'
 import { denyCode } from '../../keys/one-time-code.js'
+import type { CountedCommit } from '../../limits/quota.js'
 import { type ManageMemberDeps, requireMember } from '../../members/authority.js'
 import type { InviteDeps } from '../../members/invite.js'
 import { requireOpenInvitation } from '../../members/invite.js'
 import { newMember } from '../../members/join.js'
+import { passkeysOf } from '../limits/standing.js'
 import type { ConsentsOfPeople } from '../people.js'
 import type { SignInDeps } from '../sign-in.js'
 import type { Passkey, PasskeyCeremony, SignIn, SignInGrant } from '../store.js'
 import { credentialIdOf, deny, verifyAuthentication, verifyRegistration } from './ceremony.js'
 import { passkeyDigest } from './passkey-digest.js'
 
-export type PasskeyDeps = SignInDeps & InviteDeps & InviterDeps & ConsentsOfPeople
-
-const MAX_PASSKEYS = 20
-
-/** The passkeys of a member that stand. */
-export async function passkeysOf(
-  { people, trustLog }: Pick<PasskeyDeps, 'people' | 'trustLog'>,
-  memberId: MemberId,
-): Promise<readonly Passkey[]> {
-  const { items } = await people.passkeys.find('member', { where: { memberId }, limit: 100 })
-  return items.filter(({ handle }) => !trustLog.ended.has(handle))
-}
+export type PasskeyDeps = SignInDeps &
+  InviteDeps &
+  InviterDeps &
+  ConsentsOfPeople & {
+    readonly commitPasskey: (person: Pick<Passkey, 'memberId' | 'orgId'>, commit: CountedCommit) => Promise<Committed>
+  }
 
 /** A passkey, as its person and the administrators see it. */
 export interface PasskeyView {
@@ -85,20 +82,21 @@ export async function addPasskey(deps: PasskeyDeps, caller: Caller, begun: SignI
   const { ceremony, now } = await takeCeremony(deps, begun, 'add')
   if (ceremony.memberId !== caller.id) return deny()
   const memberId = MemberId.parse(caller.id)
-  if ((await passkeysOf(deps, memberId)).length >= MAX_PASSKEYS)
-    refuse('conflict', `a person has at most ${MAX_PASSKEYS} passkeys; remove one`)
   const key = await verifyRegistration(deps.issuer, ceremony.challenge, credential)
   const passkey = newPasskey(deps, { ...key, memberId, orgId: caller.orgId, grantedBy: [...caller.identities] }, now)
-  const { outcome } = await deps.trustLog.commit({
-    type: 'key.registered',
-    id: passkey.entry,
-    digest: passkeyDigest(passkey),
-    dependsOn: identitiesOf(caller.dependencies.handles),
-    operations: [
-      deps.people.passkeys.inserting(passkey),
-      deps.audit.recording(auditDraft(caller, 'passkeys.add', { subject: passkey.id })),
-    ],
-  })
+  const { outcome } = await deps.commitPasskey(passkey, (counting) =>
+    deps.trustLog.commit({
+      type: 'key.registered',
+      id: passkey.entry,
+      digest: passkeyDigest(passkey),
+      dependsOn: identitiesOf(caller.dependencies.handles),
+      operations: [
+        ...counting,
+        deps.people.passkeys.inserting(passkey),
+        deps.audit.recording(auditDraft(caller, 'passkeys.add', { subject: passkey.id })),
+      ],
+    }),
+  )
   if (outcome !== 'committed') deny()
 }
 

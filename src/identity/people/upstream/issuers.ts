@@ -5,13 +5,17 @@ import type { RevocationReason } from '../../../protocol/end-reason.js'
 import { identitiesOf, newHandle } from '../../../protocol/handles.js'
 import { type IssuerId, type LinkId, MemberId, newId, type OrgId } from '../../../protocol/ids.js'
 import type { Position } from '../../../protocol/log/entry.js'
+import type { Committed } from '../../../trust-log/trust-log.js'
+import type { CountedCommit } from '../../limits/quota.js'
 import { requireMember } from '../../members/authority.js'
+import { issuersOf, linksOf } from '../limits/standing.js'
 import type { ConsentsOfPeople } from '../people.js'
 import type { SessionsDeps } from '../sessions.js'
 import type { ForeignIssuer, Link } from '../store.js'
 import { callbackOf, type ProviderDeps, readProvider } from './provider.js'
 
-export type IssuersDeps = ProviderDeps & SessionsDeps
+export type IssuersDeps = ProviderDeps &
+  SessionsDeps & { readonly commitIssuer: (orgId: OrgId, commit: CountedCommit) => Promise<Committed> }
 
 /** An OpenID Provider, as the members of its organisation see it. */
 export interface IssuerView {
@@ -28,8 +32,6 @@ export interface IssuerView {
   readonly createdAt: number
 }
 
-const MAX_ISSUERS = 32
-
 /** Registers an OpenID Provider of the caller's organisation. Its metadata are read, so a wrong URL is noticed. */
 export async function registerIssuer(
   deps: IssuersDeps,
@@ -38,8 +40,6 @@ export async function registerIssuer(
 ): Promise<IssuerView> {
   const { orgId } = caller
   if (!isAdminOf(caller, orgId)) refuse('forbidden', 'only an administrator may register an issuer')
-  if ((await activeIssuersOf(deps, orgId)).length >= MAX_ISSUERS)
-    refuse('conflict', `an organisation has at most ${MAX_ISSUERS} issuers; revoke one`)
   const metadata = (await readProvider(deps, { url, clientId }, { id: caller.id, orgId })).serverMetadata()
   if (metadata.authorization_endpoint === undefined)
     return refuse('bad_input', 'the issuer has no authorization endpoint', {
@@ -56,18 +56,21 @@ export async function registerIssuer(
     grantedBy: [...caller.identities],
     createdAt: caller.barrier.now,
   }
-  const { outcome } = await deps.trustLog.commit({
-    type: 'record.changed',
-    dependsOn: identitiesOf(caller.dependencies.handles),
-    operations: [
-      deps.people.issuers.inserting(record),
-      deps.audit.recording(auditDraft(caller, 'issuers.register', { subject: record.id, facts: { url: record.url } })),
-    ],
-  })
+  const { outcome } = await deps.commitIssuer(orgId, (counting) =>
+    deps.trustLog.commit({
+      type: 'record.changed',
+      dependsOn: identitiesOf(caller.dependencies.handles),
+      operations: [
+        ...counting,
+        deps.people.issuers.inserting(record),
+        deps.audit.recording(auditDraft(caller, 'issuers.register', { subject: record.id, facts: { url: record.url } })),
+      ],
+    }),
+  )
   return outcome === 'committed' ? viewOf(deps, record) : refuse('conflict', 'your own access was revoked concurrently')
 }
 
-/** Lists the issuers of an organisation: to its members, and to operators. */
+/** Lists the issuers of an organisation, newest first, and after them the newest that were revoked: to its members, and to operators. */
 export const listIssuers = (
   deps: IssuersDeps,
   caller: Caller,
@@ -75,7 +78,10 @@ export const listIssuers = (
 ): Promise<{ readonly items: readonly IssuerView[] }> =>
   deps.trustLog.afterBarrier(caller.barrier, async () => {
     if (!maySee(caller, orgId)) return refuse('not_found', 'no such organisation')
-    return { items: (await issuersOf(deps, orgId)).map((issuer) => viewOf(deps, issuer)) }
+    const active = await issuersOf(deps, orgId)
+    const newest = await deps.people.issuers.find('organisation', { where: { orgId }, order: 'down', limit: 100 })
+    const revoked = newest.items.filter(({ handle }) => deps.trustLog.ended.has(handle))
+    return { items: [...active.toReversed(), ...revoked].map((issuer) => viewOf(deps, issuer)) }
   })
 
 /** Revokes an issuer, the sessions that it opened, and the consents that people gave in them. It opens no further session. Members and their links stay. */
@@ -108,8 +114,7 @@ export const listLinks = (
 ): Promise<{ readonly items: readonly LinkView[] }> =>
   deps.trustLog.afterBarrier(caller.barrier, async () => {
     await requireMember(deps, caller, memberId)
-    const { items } = await deps.people.links.find('member', { where: { memberId }, limit: 100 })
-    return { items: items.filter(({ handle }) => !deps.trustLog.ended.has(handle)).map(viewOfLink) }
+    return { items: (await linksOf(deps, memberId)).map(viewOfLink) }
   })
 
 /** Revokes a link, the sessions that it opened, and the consents that the person gave in them. The account cannot sign in until a signed-in member or an invited person links it again. */
@@ -127,13 +132,6 @@ export async function revokeLink(
   const draft = auditDraft(caller, 'links.revoke', { orgId, subject: id })
   return deps.endWithConsents({ grantedBy: handle }, { type: 'record.changed', handle, draft, because })
 }
-
-/** The issuers of an organisation that stand. */
-export const activeIssuersOf = async (deps: Pick<SessionsDeps, 'people' | 'trustLog'>, orgId: OrgId): Promise<readonly ForeignIssuer[]> =>
-  (await issuersOf(deps, orgId)).filter(({ handle }) => !deps.trustLog.ended.has(handle))
-
-const issuersOf = async ({ people }: Pick<SessionsDeps, 'people'>, orgId: OrgId): Promise<readonly ForeignIssuer[]> =>
-  (await people.issuers.find('organisation', { where: { orgId }, order: 'down', limit: 100 })).items
 
 const viewOf = ({ trustLog, issuer }: IssuersDeps, { id, url, clientId, autoJoin, createdAt, handle }: ForeignIssuer): IssuerView => ({
   issuerId: id,

@@ -6,6 +6,8 @@ import { type IssuerId, newId } from '../../../protocol/ids.js'
 import { stands } from '../../../protocol/standing.js'
 import { permanentSecret } from '../../../signing-keys/permanent-secret.js'
 import type { Operation, Storage } from '../../../storage/storage.js'
+import type { Committed } from '../../../trust-log/trust-log.js'
+import type { CountedCommit } from '../../limits/quota.js'
 import { requireOpenInvitation } from '../../members/invite.js'
 import { newMember } from '../../members/join.js'
 import type { Member } from '../../members/store.js'
@@ -18,6 +20,7 @@ export interface UpstreamDeps extends SignInDeps {
   readonly storage: Storage
   readonly organisations: OrganisationsStore
   readonly providers: Providers
+  readonly commitLink: (person: Pick<Link, 'memberId' | 'orgId'>, commit: CountedCommit) => Promise<Committed>
 }
 
 /** An issuer that stands, with its organisation. */
@@ -93,24 +96,28 @@ async function join(deps: UpstreamDeps, issuer: ForeignIssuer, joining: Joining)
     grantedBy: [...grantedBy],
     createdAt: now,
   }
-  const { outcome } = await deps.trustLog.commit({
-    type: action === 'members.join' ? 'member.registered' : 'record.changed',
-    dependsOn: [issuer.handle, organisation.handle, ...dependsOn],
-    operations: [
-      replaced
-        ? deps.people.links.changing(subjectHash, { handle: replaced.handle }, fields)
-        : deps.people.links.inserting({ ...fields, subjectHash }),
-      ...operations,
-      deps.audit.recording({
-        orgId,
-        actor: member.id,
-        action,
-        outcome: 'done',
-        subject: subject ?? fields.id,
-        facts: { by: 'issuer', ...facts },
-      }),
-    ],
-  })
+  const commit: CountedCommit = (counting) =>
+    deps.trustLog.commit({
+      type: action === 'members.join' ? 'member.registered' : 'record.changed',
+      dependsOn: [issuer.handle, organisation.handle, ...dependsOn],
+      operations: [
+        ...counting,
+        replaced
+          ? deps.people.links.changing(subjectHash, { handle: replaced.handle }, fields)
+          : deps.people.links.inserting({ ...fields, subjectHash }),
+        ...operations,
+        deps.audit.recording({
+          orgId,
+          actor: member.id,
+          action,
+          outcome: 'done',
+          subject: subject ?? fields.id,
+          facts: { by: 'issuer', ...facts },
+        }),
+      ],
+    })
+  // A new member has no other account
+  const { outcome } = await (joining.upstream.linkTo === undefined ? commit([]) : deps.commitLink(fields, commit))
   if (outcome === 'committed') return { ...fields, subjectHash }
   return (await findLink(deps, subjectHash)) ?? refuse('code_invalid', 'the sign-in is no longer valid; begin again')
 }

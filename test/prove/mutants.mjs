@@ -1405,6 +1405,27 @@ export const MUTANTS = [
     '',
     CLIENT_RULES,
   ],
+  [
+    'words of a consent are those of their audience',
+    'src/delegation/approvals/facts.tsx',
+    'one.audience === audience && ',
+    '',
+    CLIENT_RULES,
+  ],
+  [
+    'rules about clients hold for a new program on a device',
+    'src/oauth/authorize/admin-approval.tsx',
+    "if (client.kind === 'agent' && !client.isNew) return",
+    "if (client.kind === 'agent') return",
+    DEVICE_AGENTS,
+  ],
+  [
+    'a new program on a device waits for no approval',
+    'src/oauth/authorize/admin-approval.tsx',
+    'if (isOfNewAgent)\n    refuse(',
+    'if (false)\n    refuse(',
+    DEVICE_AGENTS,
+  ],
   ['only administrators decide about consents', APPROVAL, ': isAdminOf(client, toOrg)', ': client.orgId === toOrg', CLIENT_RULES],
   [
     'a client that nobody trusts gets no error by a redirect',

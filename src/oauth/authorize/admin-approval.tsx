@@ -8,7 +8,7 @@ import {
 import { type Approval, isForConsent } from '../../delegation/approvals/store.js'
 import type { FindConsentDeps } from '../../delegation/consents/find.js'
 import { refuse } from '../../errors.js'
-import { isAdminOf } from '../../http/caller.js'
+import { isAdminOf, isMemberOf } from '../../http/caller.js'
 import { Foreign } from '../../http/pages/foreign.js'
 import { page } from '../../http/pages/page.js'
 import { dayOf } from '../../http/pages/time.js'
@@ -40,20 +40,33 @@ export interface AdminApprovalDeps
 export interface AdminApproval {
   readonly needed: NeededApproval
   readonly requested: readonly Approval[]
+  /** The scopes for which the organisation requires it. */
+  readonly scopes: readonly Scope[]
+  /** A new agent of a device cannot wait for an approval: the next request of the device is for another agent. */
+  readonly isOfNewAgent: boolean
 }
 
 /** The approval that the consent may take. */
 export const givenApproval = ({ needed, requested }: AdminApproval): Approval | undefined =>
   requested.find((approval) => approval.state === 'approved' && isApprovalOf(approval, needed))
 
-/** Refuses a client that the rules of the person's organisation exclude. An administrator's own consent is no approval: they must allow the client first. */
+/**
+ * Refuses a client that the rules of the person's organisation exclude. An administrator's own consent is no approval: they must allow the client first. A
+ * program that becomes an agent on a device is unknown too; with `admitted` members may connect one, because they may register any agent.
+ */
 export async function requireMayAskPerson(
   deps: FindRulesDeps & AdmittedDeps,
   client: AuthorizationClient,
   person: Asked['person'],
 ): Promise<void> {
-  if (client.kind !== 'external') return
+  if (client.kind === 'agent' && !client.isNew) return
   const { externalClients } = await findRules(deps, person.orgId)
+  if (client.kind === 'agent') {
+    if (externalClients === 'none') refuse('access_denied', 'your organisation lets its people connect no new program')
+    if (externalClients === 'admitted' && !isMemberOf(person, person.orgId))
+      refuse('access_denied', 'in your organisation only members and administrators connect a new program; ask one of them')
+    return
+  }
   if (externalClients === 'none') refuse('access_denied', 'your organisation does not let external applications act for its people')
   if (externalClients === 'admitted' && isAdminOf(person, person.orgId) && !(await isAdmitted(deps, client, person.orgId)))
     refuse('access_denied', 'your organisation has not allowed this application; allow it first (credence client allow)')
@@ -67,7 +80,7 @@ export async function adminApprovalFor(
   { rights, until }: Pick<Allowed, 'rights'> & { readonly until?: number },
 ): Promise<AdminApproval | undefined> {
   const { client, person, task, now } = asked
-  const because = await reasonsFor(deps, asked, rights)
+  const { because, scopes } = await reasonsFor(deps, asked, rights)
   if (because.length === 0 || (await consentsCovering(deps, asked, rights, until))) return undefined
   const needed: NeededApproval = {
     request: {
@@ -80,24 +93,34 @@ export async function adminApprovalFor(
     words: offers.flatMap(({ audience, scopes }) => scopes.flatMap(({ scope, words }) => (words ? [{ audience, scope, words }] : []))),
     clientHandles: identitiesOf(client.dependencies.handles).filter((handle) => !handle.startsWith('epo:')),
   }
-  return { needed, requested: await findConsentApprovals(deps, person, client.id, now) }
+  const isOfNewAgent = client.kind === 'agent' && client.isNew === true
+  return { needed, requested: await findConsentApprovals(deps, person, client.id, now), scopes, isOfNewAgent }
 }
 
 async function reasonsFor(
   deps: AdminApprovalDeps,
   { client, person }: Asked,
   rights: Allowed['rights'],
-): Promise<readonly ApprovalReason[]> {
+): Promise<{ readonly because: readonly ApprovalReason[]; readonly scopes: readonly Scope[] }> {
   const { externalClients, adminScopes } = await findRules(deps, person.orgId)
   const isUnknown = client.kind === 'external' && externalClients === 'admitted' && !(await isAdmitted(deps, client, person.orgId))
-  const scopes = rights.flatMap(({ bounds }) => [...bounds.scopes, ...(bounds.delegation?.rights.map(({ scope }) => scope) ?? [])])
-  const needsAdmin = !isAdminOf(person, person.orgId) && intersectNames<Scope>(adminScopes, scopes).length > 0
-  return [...(isUnknown ? (['client'] as const) : []), ...(needsAdmin ? (['adminScope'] as const) : [])]
+  const wanted = rights.flatMap(({ bounds }) => [...bounds.scopes, ...(bounds.delegation?.rights.map(({ scope }) => scope) ?? [])])
+  const scopes = isAdminOf(person, person.orgId) ? [] : intersectNames<Scope>(adminScopes, wanted)
+  return { because: [...(isUnknown ? (['client'] as const) : []), ...(scopes.length > 0 ? (['adminScope'] as const) : [])], scopes }
 }
 
 /** Requests the approval, decides the request of the client as denied, and shows the person the next steps. */
-export async function askAdministrators(deps: AdminApprovalDeps, asked: Asked, { needed }: AdminApproval): Promise<HttpResponse> {
+export async function askAdministrators(
+  deps: AdminApprovalDeps,
+  asked: Asked,
+  { needed, scopes, isOfNewAgent }: AdminApproval,
+): Promise<HttpResponse> {
   const { person } = asked
+  if (isOfNewAgent)
+    refuse(
+      'access_denied',
+      `your organisation requires an administrator for ${formatScope(scopes)}: leave it out, or let an administrator connect the device`,
+    )
   const { redirectUri, state } = asked.pending.request
   const approval = await requestConsentApproval(deps, person, needed, [...deciding(deps, asked, 'denied'), requiringSession(deps, person)])
   const refusal = { reason: 'access_denied', message: 'an administrator of the person must approve this first' } as const
@@ -125,8 +148,15 @@ export async function askAdministrators(deps: AdminApprovalDeps, asked: Asked, {
 /** The note about the approval on the consent page. */
 export function AdminApprovalNote({ approval }: { readonly approval: AdminApproval | undefined }) {
   if (!approval) return null
-  const { needed, requested } = approval
+  const { needed, requested, scopes, isOfNewAgent } = approval
   const [newest] = requested
+  if (isOfNewAgent)
+    return (
+      <p class="note">
+        Your organisation requires an administrator for some of these rights. Leave them out, or let an administrator connect the device:{' '}
+        <Foreign text={formatScope(scopes)} />
+      </p>
+    )
   if (newest?.state === 'approved' && isForConsent(newest.request))
     return (
       <p class="note">

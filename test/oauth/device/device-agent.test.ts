@@ -180,6 +180,37 @@ test('a person approves neither a request of the agent on its device, nor one of
   }
 })
 
+test('the rules about clients hold for a new program: `none` lets nobody connect one, `admitted` only members', async () => {
+  const mine = await personWorld(registry)
+  const { code } = await mine.admin.mutate<{ code: string }>('members.invite', { orgId: mine.admin.orgId, role: 'person' })
+  const pia = { browser: await signedIn(registry, await registry.join(code, 'Pia')) }
+  const pageFor = async ({ browser }: Pick<PersonWorld, 'browser'>) => consentPage(browser, (await ask()).user_code)
+  await mine.admin.mutate('clients.setRules', { externalClients: 'none' })
+  for (const by of [mine, pia]) {
+    const { status, text } = await pageFor(by)
+    expect([status, text.includes('lets its people connect no new program')]).toEqual([400, true])
+  }
+  await mine.admin.mutate('clients.setRules', { externalClients: 'admitted' })
+  expect((await pageFor(pia)).text).toContain('only members and administrators connect a new program')
+  await connected({}, mine)
+  await mine.admin.mutate('clients.setRules', { externalClients: 'any' })
+  await connected({}, pia)
+})
+
+test('a scope of administrators is left out by others, who are asked for no approval; an administrator gives it', async () => {
+  const mine = await personWorld(registry)
+  await mine.admin.mutate('clients.setRules', { adminScopes: ['tasks:write'] })
+  const asked = await ask({ scope: 'tasks:write discovery:read' })
+  expect((await consentPage(mine.browser, asked.user_code)).text).toContain('Leave them out, or let an administrator connect the device')
+  const refused = await answer(registry, mine, asked.user_code)
+  expect([refused.status, refused.text.includes('requires an administrator for tasks:write')]).toEqual([400, true])
+  expect((await mine.admin.query<{ items: object[] }>('approvals.list', { state: 'all' })).items).toEqual([])
+  expect(await answer(registry, mine, asked.user_code, { right: ['0 discovery:read'] })).toMatchObject({ status: 200 })
+  expect(await poll(registry, device, asked.device_code)).toMatchObject({ status: 200, body: { scope: 'discovery:read' } })
+  const byAdmin = { browser: await signedIn(registry, mine.admin) }
+  expect((await connected({ scope: 'tasks:write' }, byAdmin)).body.scope).toBe('tasks:write')
+})
+
 /** Starts `connectDevice` and returns its code. The device waits for the clock. */
 async function connecting(options: Partial<ConnectDeviceOptions> = {}) {
   let connected: Promise<DeviceConnected> = Promise.reject(new Error('not started'))

@@ -33,7 +33,7 @@ export const CLIENT_PROCEDURES: Readonly<Record<string, { readonly summary: stri
   },
   'clients.setRules': {
     summary:
-      'Set to which external clients people may consent (`none`, `admitted`, `any`), and for which scopes an administrator must approve a consent.',
+      'Set to which external clients people may consent (`none`, `admitted`, `any`), and for which scopes an administrator must approve a consent. With `none` nobody connects a new program on a device, with `admitted` only members and administrators.',
     caller: 'administrators',
   },
   'clients.revoke': {

@@ -55,8 +55,7 @@ export const approvalsSection =
     return (
       <section aria-labelledby="approvals">
         <h2 id="approvals">Pending requests</h2>
-        {items.length === 0 && <p>There are no pending requests.</p>}
-        <Approvals items={await describedAll(deps, items)} />
+        <Approvals items={await describedAll(deps, items)} hasMore={cursor !== undefined} />
         {cursor !== undefined && (
           <p>
             <a href={APPROVALS}>All pending requests</a>
@@ -66,7 +65,9 @@ export const approvalsSection =
     )
   }
 
-function Approvals({ items }: { readonly items: readonly DescribedApproval[] }) {
+function Approvals({ items, hasMore }: { readonly items: readonly DescribedApproval[]; readonly hasMore: boolean }) {
+  if (items.length === 0)
+    return <p>{hasMore ? 'The newest requests were all decided or ended. Older ones may wait.' : 'No request waits.'}</p>
   return (
     <ul class="items">
       {items.map(({ view, requester, target }) => (
@@ -97,8 +98,7 @@ export const approvalPages = (deps: SignInDeps & ApprovalPagesDeps): Route[] => 
     return page(
       { title: 'Pending requests', viewer: person },
       <>
-        {items.length === 0 && <p>There are no pending requests.</p>}
-        <Approvals items={await describedAll(deps, items)} />
+        <Approvals items={await describedAll(deps, items)} hasMore={cursor !== undefined} />
         <More path={APPROVALS} cursor={cursor}>
           Older requests
         </More>

@@ -21,10 +21,15 @@ interface ListInput extends PageInput {
 
 type Item = Approval | Introduction | Ask | CapabilityRequest
 
-/** Pages that are read at most for one response. */
+/** Pages that are read at most for one response, and the size of each after the first. */
 const MAX_PAGES = 20
+const PAGE = 100
 
-/** Lists approvals and requested introductions, newest first. A member sees those of the whole organisation, an agent also those to the resources that it operates. */
+/**
+ * Lists approvals and requested introductions, newest first. A response without items but with a cursor says that more requests were read than one response
+ * may read, none of them pending. A member sees those of the whole organisation, an agent also those to the resources
+ * that it operates.
+ */
 export const listApprovals = (
   deps: ApprovalDeps,
   caller: Caller,
@@ -34,11 +39,12 @@ export const listApprovals = (
     const views: ApprovalView[] = []
     let after = cursorOf(paging).after
     for (let pages = 0; pages < MAX_PAGES; pages++) {
-      const { items, next } = await readPage(deps, caller, role, { limit: paging.limit, ...(after && { after }) })
+      const { items, next } = await readPage(deps, caller, role, { limit: pages === 0 ? paging.limit : PAGE, ...(after && { after }) })
       for (const item of items) {
         // Older requests have expired
         if (state === 'pending' && item.createdAt <= now - PENDING_SECONDS) return { items: views }
         after = cursorOfItem(item)
+        if (state === 'pending' && item.state !== 'pending') continue
         if ('digest' in item && !(await isSeen(deps, caller, item))) continue
         const view = await viewOfItem(deps, caller, item, now)
         if (state === 'all' || view.state === 'pending') views.push(view)

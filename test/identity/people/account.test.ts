@@ -1,9 +1,10 @@
 // The pages below /you: consents, approvals and tasks, over HTTP and without scripts.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { approvalsStore } from '../../../src/delegation/approvals/store.js'
 import { CONSENTS } from '../../../src/delegation/consents/store.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { newHandle } from '../../../src/protocol/handles.js'
-import { ConsentId, newId } from '../../../src/protocol/ids.js'
+import { type ApprovalId, ConsentId, newId } from '../../../src/protocol/ids.js'
 import { codeFor, type PersonWorld, personWorld, redeem } from '../../oauth/authorize/person-world.js'
 import { exchangeForm, type OAuthResponse, tokenRequest } from '../../oauth/requests.js'
 import { type Registry, startRegistry } from '../../registry.js'
@@ -220,6 +221,28 @@ describe('an approval', () => {
     expect(shown.text).toContain('The target approves each introduction.')
     expect(await browser.submit(shown, `${path}/approve`, { scope: 'a' })).toMatchObject({ status: 303 })
     expect(await planner.query('introductions.get', { introductionId })).toMatchObject({ state: 'granted', bounds: { scopes: ['a'] } })
+  })
+
+  test('cannot be hidden by newer requests that were cancelled: a page without one says that older ones may wait', async () => {
+    const { admin, client, browser } = world
+    const path = `/you/approvals/${(await ask()).approvalId}`
+    registry.clock.advance(1)
+    const { approvalId } = await ask()
+    await client.mutate('approvals.cancel', { approvalId })
+    const approvals = approvalsStore(registry)
+    const one = await approvals.get(approvalId as ApprovalId)
+    if (!one) throw new Error('no approval')
+    const flood = (count: number) =>
+      registry.storage.commit(Array.from({ length: count }, () => approvals.inserting({ ...one, id: newId(systemRandom, 'apr') })))
+    expect(await flood(300)).toEqual({ ok: true })
+    expect(pathsIn(await browser.get('/you'), 'approvals')).toContain(path)
+    for (let i = 0; i < 4; i++) await flood(500)
+    const shown = await browser.get('/you')
+    expect(shown.text).not.toContain('No request waits.')
+    expect(shown.text).toContain('Older ones may wait.')
+    const first = await (await signedIn(registry, admin)).get('/you/approvals')
+    const older = /<a href="(\/you\/approvals\?cursor=[^"]+)">Older requests/.exec(first.text)?.[1] ?? ''
+    expect(pathsIn(await browser.get(older), 'approvals')).toContain(path)
   })
 
   test('waits for nobody in the role person, nor for another organisation', async () => {

@@ -1380,8 +1380,8 @@ export const MUTANTS = [
   [
     'scopes of administrators need an approval',
     'src/oauth/authorize/admin-approval.tsx',
-    'intersectNames<Scope>(adminScopes, scopes).length > 0',
-    'false',
+    'intersectNames<Scope>(adminScopes, wanted)',
+    '[]',
     CLIENT_RULES,
   ],
   [

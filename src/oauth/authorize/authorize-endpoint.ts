@@ -16,7 +16,7 @@ import { type AdminApprovalDeps, adminApprovalFor, askAdministrators, givenAppro
 import type { Asked } from './asked.js'
 import { type AuthorizationClient, requesterOf, requireAuthorizationClient, requireRedirectUri } from './client.js'
 import { allow, consentsCovering, type DecisionDeps, rightsOf } from './decision.js'
-import { allowedIn, DECISION_PATH, DECISION_PURPOSE } from './decision-form.js'
+import { allowedIn, BOXES, DECISION_PATH, DECISION_PURPOSE } from './decision-form.js'
 import { deny } from './deny.js'
 import { type Offer, type OfferDeps, offersFor, requireTaskOf } from './offer.js'
 import { type ShowConsentDeps, showConsent } from './pages/show-consent.js'
@@ -35,9 +35,6 @@ export type AuthorizeDeps = SignInDeps &
     /** Stores a client that was only known by the URL of its metadata. */
     readonly saveClientDocument: (uri: ClientUri, orgId: OrgId) => Promise<ExternalClient | undefined>
   }
-
-/** The boxes of the form. */
-const BOXES = ['right', 'introduce']
 
 /** The page on which a person decides about the request of a client, and its form. */
 export const authorizeEndpoints = (deps: AuthorizeDeps): Route[] => [

@@ -7,6 +7,8 @@ import type { Offer } from './offer.js'
 
 export const DECISION_PATH = '/oauth/authorize/decision'
 export const DECISION_PURPOSE = 'oauth.authorize'
+/** The fields of the form that may be repeated. */
+export const BOXES = ['right', 'introduce'] as const
 
 const DAY_SECONDS = 86_400
 const ONCE_SECONDS = 900

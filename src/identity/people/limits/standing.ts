@@ -36,7 +36,7 @@ async function standing<D extends Doc & { readonly handle: Handle }>(
 ): Promise<readonly D[]> {
   const found: D[] = []
   for (let after: Cursor | undefined; ; ) {
-    const { items, next } = await collection.find(index, { where, limit: 500, ...(after && { after }) })
+    const { items, next } = await collection.find(index, { where, limit: 100, ...(after && { after }) })
     found.push(...items.filter(({ handle }) => !trustLog.ended.has(handle)))
     if (next === undefined) return found
     after = next

@@ -5,7 +5,7 @@ import { COLLECTIONS } from '../../../src/operations/collections.js'
 import { allSchemas } from '../../../src/storage/mongo/admin/shard-commands.js'
 import { SCHEMA_VERSION } from '../../../src/storage/mongo/schema-version.js'
 
-const PINNED = { version: 6, digest: 'GF_eR6WN1yEpy09m7NGeeaK0aHEui8qlcj2tfcO7zAs' }
+const PINNED = { version: 6, digest: 'VgMZzNBiHp9xssf00sy_IHhSqI7ZeNOw_L03wvUUgCY' }
 
 const digestOf = (schemas: object): string => createHash('sha256').update(JSON.stringify(schemas)).digest('base64url')
 

@@ -16,7 +16,7 @@ import { claimsOf } from '../../claims-of.js'
 import { signedIn } from '../../identity/people/browser.js'
 import { aCard, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
-import { type PersonWorld, personWorld, codeFor, REDIRECT, redeem } from '../authorize/person-world.js'
+import { codeFor, type PersonWorld, personWorld, REDIRECT, redeem } from '../authorize/person-world.js'
 import { newEs256Signer, postForm } from '../requests.js'
 import { answer, askFor, consentPage, DEVICE_ENDPOINT, type Device, poll } from './device.js'
 

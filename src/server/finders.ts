@@ -1,4 +1,4 @@
-import { type Consented, consentsGrantedBy, endingsOfPeople, findConsent } from '../delegation/consents/find.js'
+import { type Consented, endingsOfConsentsSince, endingsOfPeople, findConsent } from '../delegation/consents/find.js'
 import { endWithConsents } from '../delegation/consents/revoke.js'
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
@@ -15,7 +15,7 @@ import { membersGrantedBy } from '../identity/members/find.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
 import { signInsGrantedBy } from '../identity/people/granted.js'
 import type { EndingOfPeople, People } from '../identity/people/people.js'
-import { endingsOfFamilies, endingsOfFamiliesBy, familiesGrantedBy } from '../oauth/families/end.js'
+import { endingsOfFamilies, endingsOfFamiliesBy, endingsOfFamiliesSince } from '../oauth/families/end.js'
 import type { Handle } from '../protocol/handles.js'
 import {
   type AgentId,
@@ -62,8 +62,8 @@ export const newFinders = (stores: Stores) => ({
         agentsGrantedBy(stores, handle, since),
         tasksGrantedBy(stores, handle, since),
         introductionsGrantedBy(stores, handle, since),
-        consentsGrantedBy(stores, handle, since),
-        familiesGrantedBy(stores, handle, since),
+        endingsOfConsentsSince(stores, handle, since),
+        endingsOfFamiliesSince(stores, handle, since),
         resourcesGrantedBy(stores, handle, since),
       ])
     ).flat(),

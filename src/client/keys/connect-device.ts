@@ -115,7 +115,7 @@ export async function connectDevice(options: ConnectDeviceOptions): Promise<Devi
     if (polled === 'slow_down') interval += SLOWER_SECONDS
     else if (polled !== 'authorization_pending') return connected({ ...deps, issuer }, polled)
   }
-  return refuse('expired_token', 'the code has expired before a person has typed it: begin again')
+  return refuse('expired_token', 'no person allowed the device before its code expired: start again')
 }
 
 type Parameter = readonly [string, string]

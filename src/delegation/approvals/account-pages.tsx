@@ -16,7 +16,7 @@ import { AgentId, ApprovalId, IntroductionId } from '../../protocol/ids.js'
 import { BOUNDS_FIELDS, BoundsBoxes, BoundsText, narrowingIn } from '../pages/bounds-form.js'
 import { type AudienceParty, describeAudience, describeClient, describeTarget, type PartiesDeps } from '../pages/parties.js'
 import { approve, deny } from './decide.js'
-import { type DescribedApproval, Facts, PartyName } from './facts.js'
+import { ClientName, type DescribedApproval, Facts } from './facts.js'
 import { getApproval } from './get.js'
 import { listApprovals } from './list.js'
 import type { ApprovalDeps } from './request.js'
@@ -72,7 +72,7 @@ function Approvals({ items, hasMore }: { readonly items: readonly DescribedAppro
     <ul class="items">
       {items.map(({ view, requester, target }) => (
         <li key={view.approvalId}>
-          <PartyName {...requester} />{' '}
+          <ClientName {...requester} />{' '}
           {target && (
             <>
               to <Foreign text={target.name} />

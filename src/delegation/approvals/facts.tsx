@@ -5,6 +5,7 @@ import type { Audience } from '../../protocol/ids.js'
 import type { Scope } from '../../protocol/rights.js'
 import { BoundsText } from '../pages/bounds-form.js'
 import type { AudienceParty, ClientParty } from '../pages/parties.js'
+import { PartyName } from '../pages/party-name.js'
 import type { ApprovalView } from './view.js'
 
 export interface DescribedApproval {
@@ -14,13 +15,13 @@ export interface DescribedApproval {
   readonly target: AudienceParty | undefined
 }
 
-/** The facts of a request that waits: the parties, the purpose and the reasons. */
+/** The facts of a request: the parties, the purpose, and why it needs an approval. */
 export function Facts({ view, requester, target }: DescribedApproval) {
   return (
     <dl>
       <dt>Requester</dt>
       <dd>
-        {view.kind === 'consent' ? 'A person of your organisation' : <PartyName {...requester} />} <code>{view.from}</code>
+        {view.kind === 'consent' ? 'A person of your organisation' : <ClientName {...requester} />} <code>{view.from}</code>
       </dd>
       {view.kind === 'consent' ? <ConsentFacts view={view} client={requester} /> : <TargetFacts view={view} target={target} />}
       <dt>Purpose</dt>
@@ -61,24 +62,12 @@ export function Facts({ view, requester, target }: DescribedApproval) {
   )
 }
 
-/** A client under the name that it gives itself, with what vouches for it: an organisation, or the host of its metadata. */
-export function PartyName({ name, organisation, host }: ClientParty) {
+/** A client, with a note if no organisation vouches for its name. */
+export function ClientName(client: ClientParty) {
   return (
     <>
-      <Foreign text={name} />
-      {organisation !== undefined && (
-        <>
-          {' '}
-          of <Foreign text={organisation} />
-        </>
-      )}
-      {host !== undefined && (
-        <>
-          {' '}
-          at <code>{host}</code>
-        </>
-      )}
-      {organisation === undefined && ' (not registered by an organisation here; the name is its own claim)'}
+      <PartyName {...client} />
+      {client.organisation === undefined && ' (not registered by an organisation here; the name is its own claim)'}
     </>
   )
 }
@@ -126,7 +115,7 @@ function ConsentFacts({ view, client }: { readonly view: ConsentView; readonly c
     <>
       <dt>For the application</dt>
       <dd>
-        <PartyName {...client} /> <code>{view.client}</code>
+        <ClientName {...client} /> <code>{view.client}</code>
       </dd>
       {view.rights.map(({ audience, bounds }) => (
         <Fragment key={audience}>

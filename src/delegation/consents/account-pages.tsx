@@ -15,6 +15,7 @@ import { ConsentId } from '../../protocol/ids.js'
 import type { Bounds } from '../../protocol/rights.js'
 import { BOUNDS_FIELDS, BoundsBoxes, BoundsText, narrowingIn } from '../pages/bounds-form.js'
 import { type AudienceParty, type ClientParty, describeAudience, describeClient, type PartiesDeps } from '../pages/parties.js'
+import { PartyName } from '../pages/party-name.js'
 import { narrowConsent } from './narrow.js'
 import { getConsent, listConsents } from './read.js'
 import { revokeConsent } from './revoke.js'
@@ -176,23 +177,11 @@ function Facts({ view, client, audience }: Described) {
     <dl>
       <dt>Application</dt>
       <dd>
-        <Foreign text={client.name} />{' '}
-        {client.organisation !== undefined && (
-          <>
-            of <Foreign text={client.organisation} />
-          </>
-        )}{' '}
-        {client.host !== undefined && <code>{client.host}</code>}
+        <PartyName {...client} />
       </dd>
       <dt>May act at</dt>
       <dd>
-        <Foreign text={audience.name} />{' '}
-        {audience.organisation !== undefined && (
-          <>
-            of <Foreign text={audience.organisation} />
-          </>
-        )}{' '}
-        <code>{view.audience}</code>
+        <PartyName {...audience} /> <code>{view.audience}</code>
       </dd>
       {view.taskId && (
         <>

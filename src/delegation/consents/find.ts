@@ -80,7 +80,7 @@ export const endingsOfPeople = ({ consents, trustLog }: FindConsentDeps, people:
   standingEndings(trustLog, consents, 'memberId' in people ? 'member' : 'orgId' in people ? 'organisation' : 'grantedBy', people)
 
 /** Endings of the consents that were granted in sessions that `granter` opened, at or after `since` (epoch seconds). */
-export const consentsGrantedBy = (
+export const endingsOfConsentsSince = (
   { consents }: Pick<FindConsentDeps, 'consents'>,
   granter: Handle,
   since: number,

@@ -10,7 +10,7 @@ export const DECISION_PURPOSE = 'oauth.authorize'
 /** The fields of the form that may be repeated. */
 export const BOXES = ['right', 'introduce'] as const
 
-const DAY_SECONDS = 86_400
+export const DAY_SECONDS = 86_400
 const ONCE_SECONDS = 900
 export const MAX_DAYS = 366
 export const DEFAULT_DAYS = 30

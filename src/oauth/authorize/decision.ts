@@ -4,6 +4,7 @@ import { takingConsentApproval } from '../../delegation/approvals/for-consent.js
 import type { ApprovalsStore } from '../../delegation/approvals/store.js'
 import { type FindConsentDeps, findConsent } from '../../delegation/consents/find.js'
 import { type ConsentDecision, covers, prepareConsent } from '../../delegation/consents/grant.js'
+import { otherSide } from '../../delegation/consents/revoke.js'
 import type { Consent, GrantedConsent } from '../../delegation/consents/store.js'
 import { type PreparedGrant, prepareGrant } from '../../delegation/introductions/decide/grant.js'
 import { newIntroduction } from '../../delegation/introductions/decide/new-introduction.js'
@@ -11,7 +12,7 @@ import type { IntroductionDeps } from '../../delegation/introductions/introducti
 import { refuse } from '../../errors.js'
 import { isMemberOf } from '../../http/caller.js'
 import type { CountedCommit } from '../../identity/limits/quota.js'
-import { type PersonCaller, requiringSession, type SessionDeps } from '../../identity/people/session.js'
+import { requiringSession, type SessionDeps } from '../../identity/people/session.js'
 import type { Random } from '../../lib/random.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import type { Ending } from '../../protocol/log/entry.js'
@@ -25,7 +26,6 @@ import type { DevicesStore } from '../device/store.js'
 import { endingsOfFamilies, endingsOfOldest } from '../families/end.js'
 import type { FamiliesStore } from '../families/store.js'
 import type { Allowed, Asked } from './asked.js'
-import type { AuthorizationClient } from './client.js'
 import { newFamily } from './new-family.js'
 import type { Offer } from './offer.js'
 import type { AuthorizationRequest, AuthorizationsStore } from './store.js'
@@ -122,7 +122,11 @@ async function tryAllow(
   const consents = prepared.map(({ audience, bounds, consent }) => ({ audience, bounds, consent }))
   const { family, code } = newFamily(deps, asked, consents, { isOffline, until })
   const facts = { scope: formatScope([...new Set(rights.flatMap(({ bounds }) => bounds.scopes))]).slice(0, 512), until, offline: isOffline }
-  const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id, facts })
+  const draft = auditDraft(person, 'oauth.authorize', {
+    ...otherSide(person, { orgId: person.orgId, clientOrg: client.orgId }),
+    subject: client.id,
+    facts,
+  })
   const operations: Operation[] = [
     ...deciding(deps, asked, 'allowed'),
     requiringSession(deps, person),
@@ -209,9 +213,6 @@ function decisionOf({ client, person, task, now }: Asked, expiresAt: number): Co
     expiresAt,
   }
 }
-
-export const withClient = (person: PersonCaller, client: AuthorizationClient) =>
-  client.orgId === undefined || client.orgId === person.orgId ? {} : { otherOrgId: client.orgId }
 
 export type DecidingDeps = Pick<DecisionDeps, 'authorizations' | 'devices'>
 

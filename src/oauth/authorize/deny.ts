@@ -1,7 +1,8 @@
 import { auditDraft } from '../../audit/audit-draft.js'
+import { otherSide } from '../../delegation/consents/revoke.js'
 import type { Operation } from '../../storage/storage.js'
 import type { Asked } from './asked.js'
-import { type DecidingDeps, type DecisionDeps, deciding, requireUndecided, withClient } from './decision.js'
+import { type DecidingDeps, type DecisionDeps, deciding, requireUndecided } from './decision.js'
 
 /** Commits a denial: the request is decided, and the audit log has a row. */
 export async function deny(
@@ -12,7 +13,10 @@ export async function deny(
   asked: Asked,
 ): Promise<void> {
   const { client, person } = asked
-  const draft = auditDraft(person, 'oauth.authorize', { ...withClient(person, client), subject: client.id.slice(0, 128) })
+  const draft = auditDraft(person, 'oauth.authorize', {
+    ...otherSide(person, { orgId: person.orgId, clientOrg: client.orgId }),
+    subject: client.id.slice(0, 128),
+  })
   const { ok } = await deps.storage.commit([
     ...deciding(deps, asked, 'denied'),
     deps.audit.recording({ ...draft, outcome: 'refused', reason: 'access_denied' }),

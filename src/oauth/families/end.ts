@@ -32,7 +32,7 @@ export const endingsOfFamiliesBy = ({ families, trustLog }: EndFamiliesDeps, gra
   standingEndings(trustLog, families, 'grantedBy', { grantedBy: granter })
 
 /** Endings of the families that were created in sessions that `granter` opened, at or after `since` (epoch seconds). */
-export const familiesGrantedBy = (
+export const endingsOfFamiliesSince = (
   { families }: Pick<EndFamiliesDeps, 'families'>,
   granter: Handle,
   since: number,

@@ -6,6 +6,7 @@
 // only the client that holds the used one can get it again.
 import type { Audit } from '../../audit/audit.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
+import { otherSide } from '../../delegation/consents/revoke.js'
 import { refuse } from '../../errors.js'
 import type { Client, ExternalClient } from '../../identity/clients/client.js'
 import { isRegisteredRedirectUri } from '../../identity/clients/metadata/redirect-uris.js'
@@ -187,6 +188,6 @@ const rowOf = (family: Family, { id, orgId = family.orgId }: Client | ExternalCl
   orgId,
   actor: ActorId.parse(id),
   outcome: 'done' as const,
-  ...(family.orgId !== orgId && { otherOrgId: family.orgId }),
+  ...otherSide({ orgId }, family),
   subject: family.id,
 })

@@ -5,7 +5,7 @@ import { isLoopback } from '../../../lib/hosts/loopback.js'
 import { formatScope, type Scope } from '../../../protocol/rights.js'
 import { type AdminApproval, AdminApprovalNote } from '../admin-approval.js'
 import type { Asked } from '../asked.js'
-import { DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, MAX_DAYS, rightValue } from '../decision-form.js'
+import { DAY_SECONDS, DECISION_PATH, DECISION_PURPOSE, DEFAULT_DAYS, MAX_DAYS, rightValue } from '../decision-form.js'
 import type { Offer, OfferedScope } from '../offer.js'
 import { hostOf } from '../redirect.js'
 import type { ClientDescription } from './describe-client.js'
@@ -161,8 +161,8 @@ export function ConsentForm({ asked, offers, requestUri, description, approval, 
               type="date"
               name="until"
               min={dayOf(now)}
-              max={dayOf(now + (MAX_DAYS - 1) * 86_400)}
-              value={dayOf(now + DEFAULT_DAYS * 86_400)}
+              max={dayOf(now + (MAX_DAYS - 1) * DAY_SECONDS)}
+              value={dayOf(now + DEFAULT_DAYS * DAY_SECONDS)}
             />
           </>
         )}

@@ -67,7 +67,7 @@ export const approvalsSection =
 
 function Approvals({ items, hasMore }: { readonly items: readonly DescribedApproval[]; readonly hasMore: boolean }) {
   if (items.length === 0)
-    return <p>{hasMore ? 'The newest requests were all decided or ended. Older ones may wait.' : 'There are no pending requests.'}</p>
+    return <p>{hasMore ? 'The newest requests are all decided or ended. Older ones may be pending.' : 'There are no pending requests.'}</p>
   return (
     <ul class="items">
       {items.map(({ view, requester, target }) => (

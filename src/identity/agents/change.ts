@@ -45,7 +45,7 @@ export async function changeAgent(
   if (nextCeiling && agent.memberId !== undefined)
     refuse(
       'bad_input',
-      'ceiling: what the person of the device has consented to is the ceiling; narrow the consent, or connect the device again',
+      'ceiling: the consents of the person are the ceiling of an agent on their device; narrow a consent, or connect the device again',
     )
   if (nextCeiling) await requireMayWiden(deps, caller, agent, nextCeiling)
   const bound = await nextLevelOf(deps, caller, agent, maxScopeLevel)

@@ -92,5 +92,5 @@ async function confirm(deps: SignInPagesDeps, request: HttpRequest): Promise<Htt
 async function requireOffered(deps: SignInPagesDeps, grant: SignInGrant) {
   const client = await findGranted(deps, grant)
   const [member, organisation] = await Promise.all([deps.members.get(grant.memberId), client && deps.organisations.get(client.orgId)])
-  return member && organisation ? { member, organisation } : refuse('code_invalid', 'the sign-in is no longer valid; begin again')
+  return member && organisation ? { member, organisation } : refuse('code_invalid', 'the sign-in is no longer valid; start again')
 }

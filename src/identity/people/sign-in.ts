@@ -108,7 +108,7 @@ export async function signIn(
   { returnTo, consuming }: { readonly returnTo?: string | undefined; readonly consuming?: string },
 ): Promise<HttpResponse> {
   const barrier = await deps.trustLog.readBarrier()
-  const client = (await findGranted(deps, grant)) ?? refuse('code_invalid', 'the sign-in is no longer valid; begin again')
+  const client = (await findGranted(deps, grant)) ?? refuse('code_invalid', 'the sign-in is no longer valid; start again')
   const secret = deps.random.token(SECRET_BYTES)
   const { now } = barrier
   const session: Session = {

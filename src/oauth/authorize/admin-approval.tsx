@@ -62,9 +62,9 @@ export async function requireMayAskPerson(
   if (client.kind === 'agent' && !client.isNew) return
   const { externalClients } = await findRules(deps, person.orgId)
   if (client.kind === 'agent') {
-    if (externalClients === 'none') refuse('access_denied', 'your organisation lets its people connect no new program')
+    if (externalClients === 'none') refuse('access_denied', 'your organisation does not let its people connect new programs')
     if (externalClients === 'admitted' && !isMemberOf(person, person.orgId))
-      refuse('access_denied', 'in your organisation only members and administrators connect a new program; ask one of them')
+      refuse('access_denied', 'only members and administrators of your organisation may connect a new program; ask one of them')
     return
   }
   if (externalClients === 'none') refuse('access_denied', 'your organisation does not let external applications act for its people')

@@ -64,7 +64,7 @@ export async function requirePending(
     ? pending
     : refuse(
         'invalid_request_uri',
-        'the request is unknown, expired, answered, or from another client; go back to the application and begin again',
+        'the request is unknown, expired, already decided, or from another client; go back to the application and start again',
       )
 }
 

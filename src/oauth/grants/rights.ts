@@ -97,7 +97,7 @@ function requireInCeiling(
 }
 
 const beyondConsent = (scopes: readonly Scope[]): string =>
-  `the person of this device has not consented to ${scopes.join(' ')} for this audience; connect the device again and ask for more: credence agent connect`
+  `the person has not consented to ${scopes.join(' ')} for this audience; connect the device again and request more: credence agent connect`
 
 /** Names of the grants for the step of a token, in this order. */
 const GRANTED = ['the introduction', 'the consent', 'the authorization of the person'] as const

@@ -223,7 +223,7 @@ describe('an approval', () => {
     expect(await planner.query('introductions.get', { introductionId })).toMatchObject({ state: 'granted', bounds: { scopes: ['a'] } })
   })
 
-  test('cannot be hidden by newer requests that were cancelled: a page without one says that older ones may wait', async () => {
+  test('cannot be hidden by newer requests that were cancelled: a page without one says that older ones may be pending', async () => {
     const { admin, client, browser } = world
     const path = `/you/approvals/${(await ask()).approvalId}`
     registry.clock.advance(1)
@@ -239,7 +239,7 @@ describe('an approval', () => {
     for (let i = 0; i < 4; i++) await flood(500)
     const shown = await browser.get('/you')
     expect(shown.text).not.toContain('No request waits.')
-    expect(shown.text).toContain('Older ones may wait.')
+    expect(shown.text).toContain('Older ones may be pending.')
     const first = await (await signedIn(registry, admin)).get('/you/approvals')
     const older = /<a href="(\/you\/approvals\?cursor=[^"]+)">Older requests/.exec(first.text)?.[1] ?? ''
     expect(pathsIn(await browser.get(older), 'approvals')).toContain(path)

@@ -108,4 +108,4 @@ function parseCredential<T>(schema: z.ZodType<T>, text = ''): T {
 }
 
 /** The same refusal for every fault of a passkey. */
-export const deny = (): never => refuse('code_invalid', 'the passkey was not accepted, or the page was open for too long; begin again')
+export const deny = (): never => refuse('code_invalid', 'the passkey was not accepted, or the page was open for too long; start again')

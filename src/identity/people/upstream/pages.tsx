@@ -96,9 +96,9 @@ async function callback(deps: UpstreamDeps, request: HttpRequest): Promise<HttpR
   const { signIn: begun } = await visitorOf(deps, request)
   const upstream = begun?.upstream
   const taken = upstream?.issuerId === issuer.id ? await deps.people.signIns.take(begun?.id ?? '', {}) : undefined
-  if (!upstream || !taken) return refuse('code_invalid', 'no sign-in with this provider has begun in this browser; begin again')
+  if (!upstream || !taken) return refuse('code_invalid', 'no sign-in with this provider was started in this browser; start again')
   const person = upstream.linkTo === undefined ? undefined : await findSession(deps, request)
-  if (person?.id !== upstream.linkTo) return refuse('code_invalid', 'you are no longer signed in; begin again')
+  if (person?.id !== upstream.linkTo) return refuse('code_invalid', 'you are no longer signed in; start again')
   return attempt(deps, request, async () => {
     const url = new URL(`${callbackOf(deps.issuer, issuer.id)}?${request.query}`)
     const grant = await proveByProvider(deps, issuer, url, upstream, person?.identities)

@@ -97,7 +97,7 @@ export async function claimsOf(
 ): Promise<Readonly<Record<string, unknown>> & { readonly sub: string }> {
   const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true }
   const tokens = await authorizationCodeGrant(provider, callback, checks).catch((error: unknown) =>
-    failed(error, 'code_invalid', 'the sign-in at the provider was not accepted; begin again'),
+    failed(error, 'code_invalid', 'the sign-in at the provider was not accepted; start again'),
   )
   return tokens.claims() ?? refuse('code_invalid', 'the provider sent no ID token')
 }

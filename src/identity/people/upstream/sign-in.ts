@@ -119,7 +119,7 @@ async function join(deps: UpstreamDeps, issuer: ForeignIssuer, joining: Joining)
   // A new member has no other account
   const { outcome } = await (joining.upstream.linkTo === undefined ? commit([]) : deps.commitLink(fields, commit))
   if (outcome === 'committed') return { ...fields, subjectHash }
-  return (await findLink(deps, subjectHash)) ?? refuse('code_invalid', 'the sign-in is no longer valid; begin again')
+  return (await findLink(deps, subjectHash)) ?? refuse('code_invalid', 'the sign-in is no longer valid; start again')
 }
 
 /** The member to whom an account is linked, and the further contents of the commit. */

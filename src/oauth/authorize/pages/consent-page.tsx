@@ -258,7 +258,10 @@ function EarlierConsents({ earlier }: Pick<ConsentPage, 'earlier'>) {
           </li>
         ))}
       </ul>
-      <p>If you now allow more there, or for longer, this replaces it: what the application got by it ends.</p>
+      <p>
+        If you allow more at an audience now, or for longer, the new consent replaces the earlier one, and the tokens that the application
+        got by it end.
+      </p>
     </div>
   )
 }

@@ -1,7 +1,7 @@
 import { proveDpop } from '../credentials/jose/sign.js'
 import { CredenceError } from '../errors.js'
 import { isJsonObject } from '../lib/json.js'
-import { errorOf, requestJson, withOneRetry } from './http.js'
+import { errorOf, type HttpDeps, requestJson, withOneRetry } from './http.js'
 import type { TokenDeps, Tokens } from './tokens.js'
 
 export interface Calls {
@@ -12,7 +12,10 @@ export interface Calls {
 }
 
 /** Calls tRPC procedures with a root token and a new proof for each call. */
-export function newCalls(deps: TokenDeps, tokens: Tokens): Calls {
+export function newCalls(
+  deps: HttpDeps & Pick<TokenDeps, 'issuer' | 'signer' | 'clock' | 'random'>,
+  tokens: Pick<Tokens, 'root' | 'discardRootTokens'>,
+): Calls {
   const callOnce = async <T>(method: 'GET' | 'POST', path: string, input: object): Promise<T> => {
     const url = `${deps.issuer}/trpc/${path}`
     const { accessToken } = await tokens.root()

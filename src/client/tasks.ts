@@ -14,6 +14,8 @@ export interface Ended extends Partial<RevocationReason> {
   readonly endedAt?: number
   /** Agent id or member id. */
   readonly endedBy?: string
+  /** The handles that it depends on: it has changed once the revocation feed names one of them. */
+  readonly handles: readonly string[]
 }
 
 export interface Task extends Ended {

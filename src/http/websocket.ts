@@ -185,8 +185,9 @@ async function authorise(
 ): Promise<{ handler: UpgradeHandler; request: HttpRequest; caller: TokenCaller }> {
   const handler = deps.handlers.find(({ path }) => path === request.path) ?? refuse('not_found', 'no endpoint has this path')
   const { origin } = raw.headers
-  // RFC 6455 §10.2: browsers send the origin of the script; other clients send none
-  if (origin !== undefined && !deps.origins.includes(origin)) refuse('origin_not_allowed', 'browsers may not connect from this origin')
+  // RFC 6455 §10.2: browsers send the origin of the script; other clients send none. The console is a page of the registry itself
+  if (origin !== undefined && origin !== deps.issuer && !deps.origins.includes(origin))
+    refuse('origin_not_allowed', 'browsers may not connect from this origin')
   if (['access_token', 'token', 'ticket', 'authorization'].some((name) => request.query.has(name)))
     refuse('invalid_request', 'send credentials in a header or as a ticket, not in the URL')
   if (request.query.has('connectionParams'))

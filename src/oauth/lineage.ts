@@ -155,6 +155,7 @@ export async function nodeOf({ trustLog }: LineageDeps, now: number, record: Tok
     usedCalls,
     usedUnits,
     revoked: wasRevoked || ending !== undefined,
+    handles: dependsOn,
     ...ending,
   }
 }

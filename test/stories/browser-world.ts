@@ -34,9 +34,9 @@ export const foreign = (text: string, max: number): string => (TAKES_PICTURES ? 
 const stub: unknown = new Proxy(() => stub, {
   get: (_, name) => (name === 'issuer' ? 'http://localhost:1' : name === Symbol.iterator ? [][Symbol.iterator] : stub),
 })
-/** The paths of all pages, from the table of routes. */
+/** The paths of all pages, from the table of routes. The console has tests of its own (test/console). */
 export const PAGES = servedRoutes({ storage: stub, issuer: 'http://localhost:1' } as never, stub as never)
-  .filter(({ method, errorBody, path }) => method === 'GET' && (errorBody === errorPage || path === '/'))
+  .filter(({ method, errorBody, path }) => method === 'GET' && (errorBody === errorPage || path === '/') && !path.startsWith('/console'))
   .map(({ path }) => path)
   .sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
 

@@ -90,6 +90,7 @@ const AGENTS: ListView<AgentView> = {
     registeredAt: true,
     clientUri: true,
     redirectUris: true,
+    handles: true,
     endedAt: true,
     endedBy: true,
     reason: true,

@@ -73,6 +73,7 @@ const INTRODUCTIONS: ListView<ListedIntroduction> = {
     expiresAt: true,
     needsApproval: true,
     pendingBecause: true,
+    handles: true,
     endedAt: true,
     endedBy: true,
     reason: true,

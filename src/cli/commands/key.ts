@@ -50,6 +50,7 @@ const KEYS: ListView<Key> = {
     registeredBy: true,
     retiresAt: true,
     state: true,
+    handles: true,
     endedAt: true,
     endedBy: true,
     reason: true,

@@ -46,6 +46,7 @@ const TASKS: ListView<ListedTask> = {
     createdAt: true,
     budget: true,
     state: true,
+    handles: true,
     endedAt: true,
     endedBy: true,
     reason: true,

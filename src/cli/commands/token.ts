@@ -79,6 +79,7 @@ const TOKENS: ListView<LineageNode> = {
     usedCalls: true,
     usedUnits: true,
     revoked: true,
+    handles: true,
     endedAt: true,
     endedBy: true,
     reason: true,

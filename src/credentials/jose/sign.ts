@@ -49,6 +49,12 @@ export async function newEs256Signer(): Promise<Signer> {
   return signerOf(privateKey, await exportJWK(publicKey), 'ES256')
 }
 
+/** Like `newEs256Signer`, for a page of a browser: no script can read the private key. */
+export async function newPageSigner(): Promise<Signer> {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: false })
+  return signerOf(privateKey, await exportJWK(publicKey), 'ES256')
+}
+
 /** Makes a signer for a private JWK. An RSA key works with two algorithms: its `alg` decides, and without `alg` it is PS256. */
 export async function signerFromJwk(privateJwk: Readonly<Record<string, unknown>> | JsonWebKey): Promise<Signer> {
   const jwk: JsonWebKey = { ...privateJwk }

@@ -33,6 +33,7 @@ export async function viewOf(deps: ConsentDeps, caller: Caller, consent: Consent
     until: expiresAt,
     uses,
     lastUsedAt,
+    handles: [handle, ...dependsOn],
     ...ending,
   }
 }

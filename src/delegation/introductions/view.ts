@@ -47,6 +47,8 @@ export async function viewOf(deps: SortDeps, introduction: Introduction, now: nu
     requestedAt: createdAt,
     grantedAt,
     expiresAt: expiresAt ?? pendingUntil,
+    /** The introduction changes when one of them ends (revocation feed). */
+    handles: [handle, boundsVersion, ...dependsOn],
     ...ending,
     note: ending?.note ?? note,
   }

@@ -1,3 +1,4 @@
+import type { Handle } from '../../protocol/handles.js'
 import { type ResourceMetadata, resourceMetadata, resourceMetadataUrl } from '../../protocol/resources/metadata.js'
 import type { ResourceDeps } from './authority.js'
 import type { Resource } from './store.js'
@@ -10,6 +11,7 @@ export interface ResourceView extends Omit<Resource, 'id' | 'handle' | 'ver' | '
   /** The URL at which its server must serve `document`. */
   readonly wellKnownUrl: string
   readonly document: ResourceMetadata
+  readonly handles: readonly Handle[]
 }
 
 export function viewOf({ trustLog, issuer }: Pick<ResourceDeps, 'trustLog' | 'issuer'>, resource: Resource): ResourceView {
@@ -21,6 +23,7 @@ export function viewOf({ trustLog, issuer }: Pick<ResourceDeps, 'trustLog' | 'is
     state: trustLog.ended.has(handle) ? 'revoked' : isFrozen ? 'frozen' : resource.provedAt === undefined ? 'unproved' : 'proved',
     wellKnownUrl: resourceMetadataUrl(resource.uri),
     document: documentOf(issuer, resource),
+    handles: [handle, ver],
   }
 }
 

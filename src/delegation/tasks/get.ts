@@ -1,5 +1,6 @@
 import type { FindHistory, HistoryView } from '../../audit/history.js'
 import type { Caller } from '../../http/caller.js'
+import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, TaskId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Budget } from '../budgets/budget.js'
@@ -21,6 +22,7 @@ export interface TaskView extends Partial<HistoryView> {
   readonly budget?: ({ readonly limit: Budget } & Partial<BudgetUse>) | undefined
   /** `paused`: it or a parent is paused. */
   readonly state: 'active' | 'paused' | 'expired' | 'ended'
+  readonly handles: readonly Handle[]
 }
 
 /** Returns a task to its owner and to members of the owner's organisation. */
@@ -56,6 +58,7 @@ export async function viewOf(
     createdAt,
     ...(budget && { budget: { limit: budget } }),
     state,
+    handles,
     ...ending,
   }
 }

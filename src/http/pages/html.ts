@@ -4,7 +4,7 @@ import type { HttpResponse } from '../route.js'
  * An HTML response with the security headers of every page. `formAction` lists further origins to which its forms may lead: browsers apply
  * `form-action` to redirects, too.
  *
- * A page cannot be framed, runs only scripts of this registry, and is not cached. `Referrer-Policy: no-referrer` would make browsers send
+ * A page cannot be framed, runs only scripts of this registry, which make no markup from text (Trusted Types), and is not cached. `Referrer-Policy: no-referrer` would make browsers send
  * `Origin: null` with a form. There is no Cross-Origin-Opener-Policy, because OAuth clients open the registry in popups.
  */
 export const html = (
@@ -26,6 +26,8 @@ export const html = (
       ["form-action 'self'", ...formAction].join(' '),
       "frame-ancestors 'none'",
       "base-uri 'none'",
+      "require-trusted-types-for 'script'",
+      "trusted-types 'none'",
     ].join('; '),
     'x-frame-options': 'DENY',
     'referrer-policy': 'same-origin',

@@ -1,6 +1,7 @@
 import type { FindHistory, HistoryView } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { Handle } from '../../protocol/handles.js'
 import { type AgentId, type Audience, audienceOf, type ClientUri, type MemberId, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Ceiling, Restrictions } from '../../protocol/rights.js'
@@ -35,6 +36,7 @@ export interface AgentView extends Partial<HistoryView> {
   readonly redirectUris?: readonly string[] | undefined
   /** The `client_id`, if it is the URL of the agent's metadata. */
   readonly clientUri?: ClientUri | undefined
+  readonly handles: readonly Handle[]
 }
 
 /** An agent by its id, or by its name in an organisation (default: that of the caller). */
@@ -86,6 +88,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
     registeredAt: createdAt,
     ...(clientUri && { clientUri }),
     ...(redirectUris && { redirectUris }),
+    handles: [agent.handle],
     ...(deps.trustLog.ended.has(agent.handle) && (await findHistory([agent.handle]))),
   }
 }

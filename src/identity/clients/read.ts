@@ -21,6 +21,7 @@ export interface ClientView {
   readonly clientUri?: ClientUri
   /** `registered`: it has not proved its key yet. */
   readonly state: 'registered' | 'active' | 'revoked'
+  readonly handles: readonly Handle[]
   /** The name that it gives itself. */
   readonly name?: string | undefined
   readonly authMethod: ClientMetadata['token_endpoint_auth_method']
@@ -92,6 +93,7 @@ export async function viewOf(deps: ReadClientsDeps, caller: Caller, { kind, clie
     clientId: id,
     ...(kind === 'document' && { clientUri: client.uri }),
     state: deps.trustLog.ended.has(handle) ? 'revoked' : isConfirmed ? 'active' : 'registered',
+    handles: [handle],
     name: metadata.client_name,
     authMethod: metadata.token_endpoint_auth_method,
     grantTypes: metadata.grant_types,

@@ -1,5 +1,6 @@
 import type { HistoryView } from '../../audit/history.js'
 import type { Caller } from '../../http/caller.js'
+import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, Jkt, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
@@ -20,6 +21,7 @@ interface RegisteredKeyView extends Partial<HistoryView> {
   readonly retiresAt?: number | undefined
   /** A retired key becomes `revoked` once no token that it authenticated can be valid. */
   readonly state: 'active' | 'retired' | 'revoked'
+  readonly handles: readonly Handle[]
 }
 
 export interface RegisteredKeyList {
@@ -48,7 +50,7 @@ export async function listRegisteredKeys(
     const hasEnded = deps.trustLog.ended.has(handle)
     const state = hasEnded ? 'revoked' : retiresAt === undefined ? 'active' : 'retired'
     const ending = hasEnded ? await findHistory([handle]) : undefined
-    return { keyId: id, owner, use, jkt, alg, registeredAt, registeredBy, retiresAt, state, ...ending }
+    return { keyId: id, owner, use, jkt, alg, registeredAt, registeredBy, retiresAt, state, handles: [handle], ...ending }
   }
   return { items: await Promise.all(distinct.map(viewOf)) }
 }

@@ -2,6 +2,7 @@ import type { HistoryView } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import { type Caller, mayOversee } from '../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
+import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, MemberId, OrgId } from '../../protocol/ids.js'
 import type { ManageMemberDeps } from './authority.js'
 import type { Member, MemberRole } from './store.js'
@@ -15,6 +16,7 @@ interface MemberView extends Partial<HistoryView> {
   /** The member whose invitation this member redeemed; absent for the first code of the registry. */
   readonly invitedBy?: ClientId | undefined
   readonly state: 'active' | 'revoked'
+  readonly handles: readonly Handle[]
 }
 
 export interface MemberList {
@@ -34,7 +36,7 @@ export async function listMembers(
   const viewOf = async ({ id, name, role, createdAt, invitedBy, handle }: Member): Promise<MemberView> => {
     const ending = trustLog.ended.has(handle) ? await findHistory([handle]) : undefined
     const state = trustLog.ended.has(handle) ? 'revoked' : 'active'
-    return { memberId: id, name, role, joinedAt: createdAt, invitedBy, state, ...ending }
+    return { memberId: id, name, role, joinedAt: createdAt, invitedBy, state, handles: [handle], ...ending }
   }
   return pageOf({ ...page, items: await Promise.all(page.items.map(viewOf)) }, (view) => view)
 }

@@ -2,6 +2,7 @@ import type { Audit } from '../../audit/audit.js'
 import type { FindHistory, HistoryView } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { Handle } from '../../protocol/handles.js'
 import type { OrgId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Organisation, OrganisationsStore } from './store.js'
@@ -18,6 +19,7 @@ export interface OrganisationView extends Partial<HistoryView> {
   readonly name: string
   readonly state: 'active' | 'revoked'
   readonly createdAt: number
+  readonly handles: readonly Handle[]
 }
 
 /** Returns the caller's own organisation, and any organisation to the operator. Every other id gets `not_found`. */
@@ -33,5 +35,5 @@ export async function viewOf(
 ): Promise<OrganisationView> {
   const hasEnded = trustLog.ended.has(handle)
   const ending = hasEnded ? await findHistory([handle]) : undefined
-  return { orgId: id, name, state: hasEnded ? 'revoked' : 'active', createdAt, ...ending }
+  return { orgId: id, name, state: hasEnded ? 'revoked' : 'active', createdAt, handles: [handle], ...ending }
 }

@@ -86,6 +86,7 @@ async function viewOf(deps: ManageFamiliesDeps, caller: Caller, family: Family, 
     createdAt,
     until: expiresAt,
     lastUsedAt: lastUse?.usedAt,
+    handles: [handle, ...dependsOn],
     ...ending,
   } as const
 }

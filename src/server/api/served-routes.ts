@@ -8,6 +8,7 @@ import { accountForms } from '../../identity/people/account-sections.js'
 import { signInPages } from '../../identity/people/sign-in-pages.js'
 import { youPage } from '../../identity/people/you-page.js'
 import { oauthEndpoints } from '../../oauth/endpoints.js'
+import { consolePages } from '../../oauth/session/console-page.js'
 import { ardEndpoints } from '../../registry/ard/endpoints.js'
 import { cardEndpoints } from '../../registry/cards/endpoints.js'
 import { jwksEndpoint } from '../../signing-keys/jwks-endpoint.js'
@@ -33,6 +34,7 @@ export const servedRoutes = (deps: RouteDeps, services: Services): Route[] => [
   ...taskForms(services),
   ...consentPages(services),
   ...approvalPages(services),
+  ...consolePages(services),
   ...oauthEndpoints(services),
   jwksEndpoint(services),
   ...cardEndpoints(services),

@@ -33,6 +33,7 @@ const CLIENTS: ListView<ClientView> = {
     clientId: true,
     clientUri: true,
     state: true,
+    handles: true,
     name: true,
     authMethod: true,
     grantTypes: true,

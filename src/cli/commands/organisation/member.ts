@@ -24,6 +24,7 @@ const MEMBERS: ListView<MemberList['items'][number]> = {
     joinedAt: true,
     invitedBy: true,
     state: true,
+    handles: true,
     endedAt: true,
     endedBy: true,
     reason: true,

@@ -17,7 +17,7 @@ const ORGANISATIONS: ListView<OrganisationView> = {
     { name: 'ended', value: ({ endedAt }) => endedAt, kind: 'time' },
     { name: 'reason', value: ({ reason }) => reason },
   ],
-  fields: { orgId: true, name: true, state: true, createdAt: true, endedAt: true, endedBy: true, reason: true, note: true },
+  fields: { orgId: true, name: true, state: true, createdAt: true, handles: true, endedAt: true, endedBy: true, reason: true, note: true },
 }
 
 /** `credence organisation …`. */

@@ -57,6 +57,7 @@ const RESOURCES: ListView<ResourceView> = {
     revokedAt: true,
     wellKnownUrl: true,
     document: true,
+    handles: true,
   },
 }
 

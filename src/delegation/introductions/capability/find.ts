@@ -76,6 +76,7 @@ export async function requestViewOf(
     requestedAt: createdAt,
     grantedAt: undefined,
     expiresAt: pendingUntil,
+    handles: [request.handle],
     ...ending,
     note: ending?.note,
   }

@@ -1,0 +1,92 @@
+import type { ComponentType } from 'preact'
+import { useEffect, useReducer } from 'preact/hooks'
+import { LocationProvider, Route, Router, useLocation } from 'preact-iso'
+import { type Console, ConsoleContext, useConsole } from './api/console.js'
+import { Overview } from './pages/overview/overview.js'
+import { ROUTES } from './routes.js'
+import { Page } from './ui/page.js'
+
+interface Place {
+  readonly path: string
+  readonly label: string
+  /** Absent: for everybody. */
+  readonly roles?: readonly string[]
+}
+
+const STAFF = ['member', 'administrator', 'operator']
+const ADMINISTRATORS = ['administrator', 'operator']
+
+/** The pages in the navigation. Others are reached from these. */
+const PLACES: readonly Place[] = [
+  { path: '/console', label: 'Overview' },
+  { path: '/console/inbox', label: 'Inbox' },
+  { path: '/console/reach', label: 'Who can call whom' },
+  { path: '/console/agents', label: 'Agents' },
+  { path: '/console/find', label: 'Find' },
+  { path: '/console/tasks', label: 'Tasks' },
+  { path: '/console/consents', label: 'Consents' },
+  { path: '/console/clients', label: 'Clients', roles: STAFF },
+  { path: '/console/resources', label: 'Resources', roles: STAFF },
+  { path: '/console/members', label: 'Members', roles: ADMINISTRATORS },
+  { path: '/console/providers', label: 'Sign-in providers', roles: STAFF },
+  { path: '/console/namespaces', label: 'Namespaces', roles: STAFF },
+  { path: '/console/audit', label: 'Audit', roles: ADMINISTRATORS },
+  { path: '/console/log', label: 'Log' },
+  { path: '/console/limits', label: 'Limits', roles: ADMINISTRATORS },
+  { path: '/console/organisations', label: 'Organisations', roles: ['operator'] },
+  { path: '/console/signing-keys', label: 'Signing keys', roles: ['operator'] },
+]
+
+const NotFound = () => <Page title="There is no such page">Choose one in the navigation.</Page>
+
+/** The console: the navigation, and the page that the address names. */
+export function App({ console }: { readonly console: Console }) {
+  return (
+    <ConsoleContext.Provider value={console}>
+      <LocationProvider scope="/console">
+        <div class="console">
+          <Navigation />
+          <Router>
+            <Route path="/console" component={Overview} />
+            {Object.entries(ROUTES).map(([path, component]) => (
+              <Route key={path} path={path} component={component as ComponentType} />
+            ))}
+            <Route default component={NotFound} />
+          </Router>
+        </div>
+      </LocationProvider>
+    </ConsoleContext.Provider>
+  )
+}
+
+function Navigation() {
+  const { viewer } = useConsole()
+  const { path } = useLocation()
+  const isCurrent = (place: string) => (place === '/console' ? path === place : path === place || path.startsWith(`${place}/`))
+  return (
+    <nav aria-label="Console" class="places">
+      <ul>
+        {PLACES.filter(({ roles }) => !roles || roles.includes(viewer.role)).map(({ path: place, label }) => (
+          <li key={place}>
+            <a href={place} aria-current={isCurrent(place) ? 'page' : undefined}>
+              {label}
+            </a>
+          </li>
+        ))}
+      </ul>
+      <ConnectionState />
+    </nav>
+  )
+}
+
+/** Whether revocations reach this page. */
+function ConnectionState() {
+  const { connection } = useConsole()
+  const [, render] = useReducer((count: number) => count + 1, 0)
+  useEffect(() => {
+    const onChange = () => render(undefined)
+    connection.addEventListener('change', onChange)
+    return () => connection.removeEventListener('change', onChange)
+  }, [connection])
+  return <output class="hint">{connection.isLive ? 'Live: revocations appear at once' : 'Connecting to the revocation feed…'}</output>
+}

@@ -1,0 +1,5 @@
+import { Page } from '../../ui/page.js'
+
+export function AgentPage() {
+  return <Page title="AgentPage">…</Page>
+}

@@ -1,0 +1,5 @@
+import { Page } from '../../ui/page.js'
+
+export function RegisterAgent() {
+  return <Page title="RegisterAgent">…</Page>
+}

@@ -1,0 +1,5 @@
+import { Page } from '../../ui/page.js'
+
+export function Find() {
+  return <Page title="Find">…</Page>
+}

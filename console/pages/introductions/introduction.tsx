@@ -1,0 +1,5 @@
+import { Page } from '../../ui/page.js'
+
+export function IntroductionPage() {
+  return <Page title="IntroductionPage">…</Page>
+}

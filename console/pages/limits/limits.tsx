@@ -1,0 +1,5 @@
+import { Page } from '../../ui/page.js'
+
+export function Limits() {
+  return <Page title="Limits">…</Page>
+}

@@ -1,0 +1,5 @@
+import { Page } from '../../ui/page.js'
+
+export function Log() {
+  return <Page title="Log">…</Page>
+}

@@ -1,0 +1,5 @@
+import { Page } from '../../ui/page.js'
+
+export function Members() {
+  return <Page title="Members">…</Page>
+}

@@ -1,0 +1,5 @@
+import { Page } from '../../ui/page.js'
+
+export function Providers() {
+  return <Page title="Providers">…</Page>
+}

@@ -1,0 +1,5 @@
+import { Page } from '../../ui/page.js'
+
+export function Tasks() {
+  return <Page title="Tasks">…</Page>
+}

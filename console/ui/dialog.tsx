@@ -1,0 +1,73 @@
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { ErrorNote } from './notes.js'
+
+/** A dialogue of the browser: it takes the focus, Escape closes it, and the focus returns. */
+export function Dialog({
+  title,
+  onClose,
+  children,
+}: {
+  readonly title: string
+  readonly onClose: () => void
+  readonly children: ComponentChildren
+}) {
+  const element = useRef<HTMLDialogElement>(null)
+  useEffect(() => {
+    const dialog = element.current
+    dialog?.showModal()
+    return () => dialog?.close()
+  }, [])
+  return (
+    <dialog ref={element} aria-labelledby="dialog-title" onClose={onClose}>
+      <h2 id="dialog-title">{title}</h2>
+      {children}
+    </dialog>
+  )
+}
+
+interface RevokeDialogProps {
+  /** What happens, such as `Revoke the introduction`. */
+  readonly title: string
+  /** The word on the button. */
+  readonly verb: string
+  /** The person types this before the button works. */
+  readonly name: string
+  readonly error?: unknown
+  readonly isRunning: boolean
+  /** Undefined after a refusal: the dialogue stays open and shows `error`. */
+  readonly onConfirm: () => Promise<unknown>
+  readonly onClose: () => void
+  /** What ends with it. */
+  readonly children: ComponentChildren
+}
+
+/** Asks for the name of what is revoked, because nothing undoes a revocation. */
+export function RevokeDialog({ title, verb, name, error, isRunning, onConfirm, onClose, children }: RevokeDialogProps) {
+  const [typed, setTyped] = useState('')
+  const confirm = async (event: Event) => {
+    event.preventDefault()
+    if ((await onConfirm()) !== undefined) onClose()
+  }
+  return (
+    <Dialog title={title} onClose={onClose}>
+      {children}
+      <p>
+        <strong>This cannot be undone.</strong>
+      </p>
+      <form onSubmit={confirm}>
+        <label for="confirm-name">
+          Type <code>{name}</code> to confirm
+        </label>
+        <input id="confirm-name" value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />
+        <ErrorNote error={error} />
+        <button type="submit" class="danger" disabled={typed !== name || isRunning}>
+          {verb}
+        </button>
+        <button type="button" class="quiet" onClick={onClose}>
+          Cancel
+        </button>
+      </form>
+    </Dialog>
+  )
+}

@@ -1,0 +1,47 @@
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+
+/** A page of the console: the heading gets the focus, so that a screen reader announces the page. */
+export function Page({
+  title,
+  actions,
+  children,
+}: {
+  readonly title: string
+  readonly actions?: ComponentChildren
+  readonly children: ComponentChildren
+}) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    document.title = `${title} – Credence`
+    heading.current?.focus()
+  }, [title])
+  return (
+    <main id="content">
+      <div class="heading">
+        <h1 tabIndex={-1} ref={heading}>
+          {title}
+        </h1>
+        <div class="actions">{actions}</div>
+      </div>
+      {children}
+    </main>
+  )
+}
+
+/** The properties of a thing. Absent ones are left out. */
+export const Facts = ({ of }: { readonly of: Readonly<Record<string, ComponentChildren>> }) => (
+  <dl>
+    {Object.entries(of)
+      .filter(([, value]) => value !== undefined && value !== null && value !== '')
+      .map(([name, value]) => [<dt key={name}>{name}</dt>, <dd key={`${name} value`}>{value}</dd>])}
+  </dl>
+)
+
+/** A part of a page with a heading. */
+export const Section = ({ title, children }: { readonly title: string; readonly children: ComponentChildren }) => (
+  <section aria-label={title}>
+    <h2>{title}</h2>
+    {children}
+  </section>
+)

@@ -1,0 +1,73 @@
+import type { ComponentChildren } from 'preact'
+import { Foreign } from '../../src/http/pages/foreign.js'
+import { useConsole } from '../api/console.js'
+import { useQuery } from '../api/use-query.js'
+
+const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+
+/** A time in epoch seconds, in the zone of the viewer. */
+export function Time({ at }: { readonly at: number | undefined }) {
+  if (at === undefined) return <>–</>
+  const date = new Date(at * 1000)
+  return (
+    <time dateTime={date.toISOString()} title={date.toISOString()}>
+      {FORMAT.format(date)}
+    </time>
+  )
+}
+
+/** A state, such as `active`. Its colour only repeats the word. */
+export function State({ state }: { readonly state: string }) {
+  return <span class={`state ${CLASSES[state] ?? ''}`}>{state}</span>
+}
+
+const CLASSES: Readonly<Record<string, string>> = {
+  active: 'good',
+  valid: 'good',
+  granted: 'good',
+  proved: 'good',
+  pending: 'waiting',
+  needsApproval: 'waiting',
+  paused: 'waiting',
+  suspended: 'waiting',
+  registered: 'waiting',
+  retired: 'waiting',
+  revoked: 'ended',
+  ended: 'ended',
+  denied: 'ended',
+  expired: 'ended',
+}
+
+/** An id, or another text of the registry itself. */
+export const Code = ({ children }: { readonly children: ComponentChildren }) => <code>{children}</code>
+
+/** A command for the command line. */
+export const Command = ({ text }: { readonly text: string }) => (
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: a long command scrolls, also by keyboard
+  <pre class="command" tabIndex={0}>
+    <code>{text}</code>
+  </pre>
+)
+
+const AGENT_IN_AUDIENCE = /\/agents\/(agt_[A-Za-z0-9_-]+)$/
+
+/** The name of an agent, member, client or audience, as far as the viewer may know it; otherwise its id. Names are texts of others. */
+export function Name({ id, link = true }: { readonly id: string; readonly link?: boolean }) {
+  const { viewer } = useConsole()
+  const agentId = /^agt_/.test(id) ? id : AGENT_IN_AUDIENCE.exec(id)?.[1]
+  if (id === viewer.id) return <>you</>
+  if (id === viewer.issuer) return <>this registry</>
+  if (agentId === undefined) return <code>{id}</code>
+  const name = <AgentName agentId={agentId} />
+  return link ? <a href={`/console/agents/${agentId}`}>{name}</a> : name
+}
+
+function AgentName({ agentId }: { readonly agentId: string }) {
+  const own = useQuery('agents.get', { agentId }, { isLive: false })
+  const card = useQuery('cards.get', own.error === undefined ? undefined : { agentId }, { isLive: false })
+  const claims = card.data?.claims as { readonly name?: unknown } | undefined
+  const name = own.data?.name ?? (typeof claims?.name === 'string' ? claims.name : undefined)
+  return name === undefined ? <code>{agentId}</code> : <Foreign text={name} />
+}
+
+export { Foreign }

@@ -75,6 +75,37 @@ describe('layout', () => {
   })
 })
 
+describe('console', () => {
+  const CONSOLE = join(ROOT, 'console')
+  const views = readdirSync(CONSOLE, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file))
+  const textOfView = (file: string): string => readFileSync(join(CONSOLE, file), 'utf8')
+
+  test('its files and folders have the limits of src', () => {
+    expect(views.length).toBeGreaterThan(30)
+    expect(views.filter((file) => textOfView(file).split('\n').length > MAX_LINES + 1)).toEqual([])
+    expect(views.filter((file) => views.filter((other) => dirname(other) === dirname(file)).length > MAX_FILES_PER_FOLDER)).toEqual([])
+  })
+
+  test('no view makes markup from a text, or keeps anything in a store of the browser', () => {
+    const forbidden = /dangerouslySetInnerHTML|innerHTML|insertAdjacentHTML|document\.write|localStorage|indexedDB|document\.cookie/
+    expect(views.filter((file) => forbidden.test(textOfView(file)))).toEqual([])
+  })
+
+  test('of the program it takes what runs in a browser, and types', () => {
+    const taken = views.flatMap((file) =>
+      [...textOfView(file).matchAll(/^import\s+(type\s+)?[^'"]*?from\s+'(?:\.\.\/)+src\/([^']+)'/gm)].map((match) => ({
+        file,
+        target: match[2] ?? '',
+        typeOnly: match[1] !== undefined,
+      })),
+    )
+    expect(taken.length).toBeGreaterThan(5)
+    const isAllowed = ({ target, typeOnly }: (typeof taken)[number]) =>
+      typeOnly || /^(lib|protocol|credentials|client|verifier)\//.test(target) || ['errors.js', 'http/pages/foreign.js'].includes(target)
+    expect(taken.filter((one) => !isAllowed(one))).toEqual([])
+  })
+})
+
 describe('imports', () => {
   test('every relative import ends in .js and names a file', () => {
     expect(described(local.filter(({ name, target }) => !name.endsWith('.js') || !existsSync(join(SRC, target))))).toEqual([])
@@ -209,8 +240,8 @@ describe('exports', () => {
       return (PLATFORM[module] ?? [file]).flatMap((target) => namesIn(match[1] ?? '').map((name) => `${target} ${name}`))
     })
 
-  test('every exported name has an importer in src, test, bench or examples', () => {
-    const users = ['src', 'test', 'bench', 'examples']
+  test('every exported name has an importer in src, console, test, bench or examples', () => {
+    const users = ['src', 'console', 'test', 'bench', 'examples']
       .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(ROOT, folder, file)))
       .filter((file) => /\.(tsx?|js|mjs)$/.test(file) && !file.includes('node_modules'))
     const imported = new Set(users.flatMap((file) => importedIn(file, readFileSync(file, 'utf8'))))

@@ -23,6 +23,7 @@ interface Query {
 const MAX_IDLE = 100
 /** Endings that arrive together cause one read. */
 const BATCH_MS = 30
+const FORGET_MS = 1000
 /** While the log grows, live queries are read this often. */
 const ADVANCE_MS = 4000
 
@@ -33,6 +34,7 @@ export class QueryCache {
   readonly #ended = new Set<string>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #advanceTimer: ReturnType<typeof setTimeout> | undefined
+  #idleTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(calls: Calls) {
     this.#calls = calls
@@ -45,7 +47,8 @@ export class QueryCache {
     query.isLive ||= isLive
     return () => {
       query.listeners.delete(listener)
-      this.#forgetIdle()
+      // Later, because a view that changes stops and starts its subscriptions
+      this.#idleTimer ??= setTimeout(() => this.#forgetIdle(), FORGET_MS)
     }
   }
 
@@ -117,6 +120,7 @@ export class QueryCache {
   }
 
   #forgetIdle(): void {
+    this.#idleTimer = undefined
     const idle = [...this.#queries].filter(([, { listeners }]) => listeners.size === 0)
     for (const [key] of idle.slice(0, Math.max(0, idle.length - MAX_IDLE))) this.#queries.delete(key)
   }

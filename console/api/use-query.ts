@@ -13,11 +13,14 @@ export function useQuery<P extends Path>(path: P, input: Input<P> | undefined, {
   const { cache } = useConsole()
   const [, render] = useReducer((count: number) => count + 1, 0)
   const key = JSON.stringify(input)
-  useEffect(
-    () => (input === undefined ? undefined : cache.subscribe(path, input as object, () => render(undefined), isLive)),
-    [cache, path, key, isLive],
-  )
-  return (input === undefined ? { isLoading: false } : cache.show(path, input as object)) as Shown<Output<P>>
+  const shown = input === undefined ? { isLoading: false } : cache.show(path, input as object)
+  useEffect(() => {
+    if (input === undefined) return undefined
+    // The result may have come between the rendering and this effect
+    if (cache.show(path, input as object) !== shown) render(undefined)
+    return cache.subscribe(path, input as object, () => render(undefined), isLive)
+  }, [cache, path, key, isLive])
+  return shown as Shown<Output<P>>
 }
 
 export interface List<T> {
@@ -42,15 +45,19 @@ export function useList<P extends ListPath>(path: P, input: Input<P> | undefined
   if (state.current.key !== key) state.current = { key, cursors: [undefined], old: [] }
   const { cursors } = state.current
   const inputOf = (cursor: string | undefined) => ({ ...(input as object), limit: PAGE_ITEMS, ...(cursor !== undefined && { cursor }) })
+  const pages =
+    input === undefined
+      ? []
+      : cursors.map((cursor) => cache.show(path, inputOf(cursor)) as Shown<{ items: readonly Item<P>[]; cursor?: string }>)
   useEffect(() => {
     if (input === undefined) return undefined
+    if (cursors.some((cursor, i) => cache.show(path, inputOf(cursor)) !== pages[i])) render(undefined)
     const ends = cursors.map((cursor, i) => cache.subscribe(path, inputOf(cursor), () => render(undefined), i === 0))
     return () => {
       for (const end of ends) end()
     }
   }, [cache, key, cursors.length])
   if (input === undefined) return { items: [], isLoading: false, hasMore: false, readMore: () => undefined }
-  const pages = cursors.map((cursor) => cache.show(path, inputOf(cursor)) as Shown<{ items: readonly Item<P>[]; cursor?: string }>)
   const [first] = pages
   // A first page that new items were added to ends earlier than before: its former items stay until the list is read anew
   const items = [
@@ -74,6 +81,11 @@ export function useList<P extends ListPath>(path: P, input: Input<P> | undefined
   }
 }
 
-const distinct = <T>(items: readonly T[], idOf: (item: T) => string): readonly T[] => [
-  ...new Map(items.map((item) => [idOf(item), item])).values(),
-]
+/** Of items with the same id the first. */
+function distinct<T>(items: readonly T[], idOf: (item: T) => string): readonly T[] {
+  const seen = new Set<string>()
+  return items.filter((item) => {
+    const id = idOf(item)
+    return seen.has(id) ? false : seen.add(id)
+  })
+}

@@ -31,6 +31,7 @@ export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys = {} }: Ro
   const [selected, select] = useState(-1)
   const virtualizer = useVirtualizer(list.items.length, scroller)
   const shown = virtualizer?.getVirtualItems() ?? []
+  const height = virtualizer?.getTotalSize() ?? 0
   const lastShown = shown.at(-1)?.index ?? -1
   useEffect(() => {
     if (list.hasMore && lastShown >= list.items.length - PREFETCH_ROWS) list.readMore()
@@ -58,15 +59,15 @@ export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys = {} }: Ro
     <>
       <ErrorNote error={list.error} />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by keyboard */}
-      <section class="rows" ref={scroller} tabIndex={0} aria-label={label}>
-        <ul style={{ height: `${virtualizer?.getTotalSize() ?? 0}px` }}>
+      <section class="rows" ref={scroller} tabIndex={0} aria-label={label} style={{ height: `min(65vh, ${height + 2}px)` }}>
+        <ul style={{ height: `${height}px` }}>
           {shown.map(({ index, start }) => {
             const item = list.items[index] as T // the virtualizer counts the items
             return (
               <li
                 key={idOf(item)}
                 data-index={index}
-                ref={(element) => virtualizer?.measureElement(element)}
+                ref={virtualizer?.measureElement}
                 aria-setsize={list.hasMore ? -1 : list.items.length}
                 aria-posinset={index + 1}
                 aria-current={index === selected ? 'true' : undefined}

@@ -30,8 +30,8 @@ export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys = {} }: Ro
   const scroller = useRef<HTMLElement>(null)
   const [selected, select] = useState(-1)
   const virtualizer = useVirtualizer(list.items.length, scroller)
-  const shown = virtualizer?.getVirtualItems() ?? []
-  const height = virtualizer?.getTotalSize() ?? 0
+  const shown = virtualizer.getVirtualItems()
+  const height = virtualizer.getTotalSize()
   const lastShown = shown.at(-1)?.index ?? -1
   useEffect(() => {
     if (list.hasMore && lastShown >= list.items.length - PREFETCH_ROWS) list.readMore()
@@ -39,7 +39,7 @@ export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys = {} }: Ro
   const move = (by: number) => {
     const next = Math.min(list.items.length - 1, Math.max(0, selected + by))
     select(next)
-    virtualizer?.scrollToIndex(next)
+    virtualizer.scrollToIndex(next)
   }
   const chosen = list.items[selected]
   useShortcuts({
@@ -67,7 +67,7 @@ export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys = {} }: Ro
               <li
                 key={idOf(item)}
                 data-index={index}
-                ref={virtualizer?.measureElement}
+                ref={virtualizer.measureElement}
                 aria-setsize={list.hasMore ? -1 : list.items.length}
                 aria-posinset={index + 1}
                 aria-current={index === selected ? 'true' : undefined}
@@ -87,10 +87,7 @@ export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys = {} }: Ro
   )
 }
 
-function useVirtualizer(
-  count: number,
-  scroller: { readonly current: HTMLElement | null },
-): Virtualizer<HTMLElement, HTMLElement> | undefined {
+function useVirtualizer(count: number, scroller: { readonly current: HTMLElement | null }): Virtualizer<HTMLElement, HTMLElement> {
   const [, render] = useReducer((times: number) => times + 1, 0)
   const instance = useRef<Virtualizer<HTMLElement, HTMLElement> | undefined>(undefined)
   const options = {

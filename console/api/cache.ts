@@ -48,7 +48,7 @@ export class QueryCache {
     return () => {
       query.listeners.delete(listener)
       // Later, because a view that changes stops and starts its subscriptions
-      this.#idleTimer ??= setTimeout(() => this.#forgetIdle(), FORGET_MS)
+      if (this.#idleTimer === undefined) this.#idleTimer = setTimeout(() => this.#forgetIdle(), FORGET_MS)
     }
   }
 
@@ -68,7 +68,8 @@ export class QueryCache {
 
   /** The log has grown: something that no handle announces may be new. */
   advance(): void {
-    this.#advanceTimer ??= setTimeout(() => {
+    if (this.#advanceTimer !== undefined) return
+    this.#advanceTimer = setTimeout(() => {
       this.#advanceTimer = undefined
       for (const [key, query] of this.#queries) if (query.isLive) this.#refresh(key, query)
     }, ADVANCE_MS)
@@ -77,7 +78,8 @@ export class QueryCache {
   /** Handles have ended: what names one of them is read again. */
   end(handles: Iterable<string>): void {
     for (const handle of handles) this.#ended.add(handle)
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== undefined) return
+    this.#timer = setTimeout(() => {
       this.#timer = undefined
       const ended = [...this.#ended]
       this.#ended.clear()

@@ -357,6 +357,11 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'introductions.approve':
     case 'introductions.deny':
       return { introductionId: (await aRequestTo(agent)).introductionId }
+    case 'introductions.narrow': {
+      const { introductionId } = await aRequestTo(agent)
+      await agent.introductions.approve(introductionId)
+      return { introductionId }
+    }
     case 'approvals.request':
       return aBinding(agent, await aCallee())
     case 'approvals.cancel': {

@@ -4,7 +4,7 @@ import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { untilRevoked } from '../../http/trpc/subscription.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
-import { IntroductionId, TargetId, TaskId } from '../../protocol/ids.js'
+import { AgentId, IntroductionId, TargetId, TaskId } from '../../protocol/ids.js'
 import { Delegation, Names, Scope } from '../../protocol/rights.js'
 import { CardInterface } from '../../registry/cards/reliance/reliance.js'
 import { newestPosition, type ReadInboxDeps } from '../inbox/read.js'
@@ -15,6 +15,7 @@ import { getIntroduction } from './get.js'
 import { readIntroductionsInbox, requireInbox } from './inbox.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import { listIntroductions } from './list.js'
+import { narrowIntroduction } from './narrow.js'
 import { requestIntroduction } from './request.js'
 import { revokeIntroduction } from './revoke.js'
 import { watchIntroductions } from './watch.js'
@@ -53,7 +54,13 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
       .input(ById)
       .query(({ ctx, input }) => getIntroduction(deps, ctx.caller, input.introductionId)),
     list: procedureFor('introductions:write', ACTING_ROLES)
-      .input(PageInput.extend({ role: z.enum(['from', 'to']).default('to') }).prefault({}))
+      .input(
+        PageInput.extend({
+          role: z.enum(['from', 'to']).default('to'),
+          agentId: AgentId.describe('Only those that this agent lists itself.').optional(),
+          state: z.enum(['all', 'pending', 'granted']).default('all').describe('`granted` has those that need another approval, too.'),
+        }).prefault({}),
+      )
       .query(({ ctx, input }) => listIntroductions(deps, ctx.caller, input)),
     approve: procedureFor('introductions:write')
       .input(
@@ -66,6 +73,17 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
         }),
       )
       .mutation(({ ctx, input: { introductionId, ...narrowing } }) => approveIntroduction(deps, ctx.caller, introductionId, narrowing)),
+    narrow: procedureFor('introductions:write')
+      .input(
+        ById.extend({
+          scopes: z.array(Scope).min(1).max(64).optional(),
+          tools: Names.optional(),
+          resources: Names.optional(),
+          delegation: Delegation.nullable().optional(),
+          until: z.int().min(0).describe('Epoch seconds.').optional(),
+        }),
+      )
+      .mutation(({ ctx, input: { introductionId, ...narrowing } }) => narrowIntroduction(deps, ctx.caller, introductionId, narrowing)),
     deny: procedureFor('introductions:write')
       .input(ById.extend({ note: z.string().max(512).optional() }))
       .mutation(({ ctx, input }) => denyIntroduction(deps, ctx.caller, input.introductionId, input.note)),

@@ -45,6 +45,8 @@ export async function viewOf(deps: SortDeps, introduction: Introduction, now: nu
     skills,
     taskId,
     requestedAt: createdAt,
+    /** The requested lifetime. */
+    requestedSeconds: introduction.seconds,
     grantedAt,
     expiresAt: expiresAt ?? pendingUntil,
     /** The introduction changes when one of them ends (revocation feed). */

@@ -196,11 +196,15 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'introductions.list': {
     summary:
-      'List the introductions that others requested of the caller (role `to`, the default) or that the caller requested (`from`), newest first.',
-    caller: 'agents see their own, members those of their organisation',
+      'List the introductions that others requested of the caller (role `to`, the default) or that the caller requested (`from`), newest first, with the number of tokens issued under each and the time of the last.',
+    caller: 'agents see their own, members those of their organisation or of one of its agents (`agentId`), operators those of any agent',
   },
   'introductions.approve': {
     summary: 'Grant a pending request, as requested or narrower, or approve again an introduction in state needsApproval.',
+    caller: 'the target agent, its organisation',
+  },
+  'introductions.narrow': {
+    summary: 'Narrow a granted introduction. Tokens that were issued under it end; the requester may get narrower ones.',
     caller: 'the target agent, its organisation',
   },
   'introductions.deny': { summary: 'Deny a pending request.', caller: 'the target agent, its organisation' },

@@ -74,6 +74,7 @@ export async function requestViewOf(
     skills: [],
     taskId,
     requestedAt: createdAt,
+    requestedSeconds: request.seconds,
     grantedAt: undefined,
     expiresAt: pendingUntil,
     handles: [request.handle],

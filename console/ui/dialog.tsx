@@ -13,13 +13,18 @@ export function Dialog({
   readonly children: ComponentChildren
 }) {
   const element = useRef<HTMLDialogElement>(null)
+  const isShown = useRef(true)
   useEffect(() => {
     const dialog = element.current
     dialog?.showModal()
-    return () => dialog?.close()
+    return () => {
+      // The browser reports the end of a dialogue that is no longer there, too
+      isShown.current = false
+      dialog?.close()
+    }
   }, [])
   return (
-    <dialog ref={element} aria-labelledby="dialog-title" onClose={onClose}>
+    <dialog ref={element} aria-labelledby="dialog-title" onClose={() => isShown.current && onClose()}>
       <h2 id="dialog-title">{title}</h2>
       {children}
     </dialog>

@@ -14,7 +14,7 @@ interface RowsProps<T> {
   readonly row: (item: T) => ComponentChildren
   /** Shown if there are no items. */
   readonly empty: ComponentChildren
-  /** Keys that act on the selected item, such as `a`. */
+  /** Keys that act on the selected item, such as `a`. With them, the first item is selected at first. */
   readonly keys?: Readonly<Record<string, (item: T) => void>>
 }
 
@@ -26,9 +26,9 @@ const PREFETCH_ROWS = 50
 /**
  * A list of any length: only the rows near the visible ones are elements. `j` and `k` select the next and the previous row, Enter opens it.
  */
-export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys = {} }: RowsProps<T>) {
+export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys }: RowsProps<T>) {
   const scroller = useRef<HTMLElement>(null)
-  const [selected, select] = useState(-1)
+  const { selected, select } = useSelection(list.items, idOf, keys ? 0 : -1)
   const virtualizer = useVirtualizer(list.items.length, scroller)
   const shown = virtualizer.getVirtualItems()
   const height = virtualizer.getTotalSize()
@@ -46,7 +46,7 @@ export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys = {} }: Ro
     j: () => move(1),
     k: () => move(-1),
     ...(chosen !== undefined && hrefOf && { Enter: () => scroller.current?.querySelector<HTMLElement>('[aria-current] a')?.click() }),
-    ...Object.fromEntries(Object.entries(keys).map(([key, act]) => [key, () => chosen !== undefined && act(chosen)])),
+    ...Object.fromEntries(Object.entries(keys ?? {}).map(([key, act]) => [key, () => chosen !== undefined && act(chosen)])),
   })
   if (list.items.length === 0)
     return (
@@ -85,6 +85,22 @@ export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys = {} }: Ro
       </output>
     </>
   )
+}
+
+/** The selected row stays selected while rows come and go above it. If it goes itself, the row that takes its place is selected. */
+function useSelection<T>(items: readonly T[], idOf: (item: T) => string, first: number) {
+  const [id, setId] = useState<string | undefined>(undefined)
+  const last = useRef(first)
+  const found = id === undefined ? -1 : items.findIndex((item) => idOf(item) === id)
+  if (found >= 0) last.current = found
+  return {
+    selected: Math.min(last.current, items.length - 1),
+    select: (index: number) => {
+      last.current = index
+      const item = items[index]
+      setId(item && idOf(item))
+    },
+  }
 }
 
 function useVirtualizer(count: number, scroller: { readonly current: HTMLElement | null }): Virtualizer<HTMLElement, HTMLElement> {

@@ -63,11 +63,17 @@ export function Name({ id, link = true }: { readonly id: string; readonly link?:
 }
 
 function AgentName({ agentId }: { readonly agentId: string }) {
-  const own = useQuery('agents.get', { agentId }, { isLive: false })
-  const card = useQuery('cards.get', own.error === undefined ? undefined : { agentId }, { isLive: false })
-  const claims = card.data?.claims as { readonly name?: unknown } | undefined
-  const name = own.data?.name ?? (typeof claims?.name === 'string' ? claims.name : undefined)
+  const name = useAgentName(agentId)
   return name === undefined ? <code>{agentId}</code> : <Foreign text={name} />
+}
+
+/** The name of an agent: that under which it is registered, or else that in its card. A text of others. */
+export function useAgentName(agentId: string | undefined): string | undefined {
+  const input = agentId === undefined ? undefined : { agentId }
+  const own = useQuery('agents.get', input, { isLive: false })
+  const card = useQuery('cards.get', own.error === undefined ? undefined : input, { isLive: false })
+  const claims = card.data?.claims as { readonly name?: unknown } | undefined
+  return own.data?.name ?? (typeof claims?.name === 'string' ? claims.name : undefined)
 }
 
 export { Foreign }

@@ -6,7 +6,6 @@ import type { Scope } from '../../protocol/rights.js'
 import { BoundsText } from '../pages/bounds-form.js'
 import type { AudienceParty, ClientParty } from '../pages/parties.js'
 import { PartyName } from '../pages/party-name.js'
-import { REASONS, RISKS } from './reasons.js'
 import type { ApprovalView } from './view.js'
 
 export interface DescribedApproval {
@@ -134,3 +133,21 @@ function ConsentFacts({ view, client }: { readonly view: ConsentView; readonly c
 
 const wordsIn = ({ words }: Pick<ConsentView, 'words'>, audience: Audience, scope: Scope): string | undefined =>
   words.find((one) => one.audience === audience && one.scope === scope)?.words
+
+const REASONS: Readonly<Record<ApprovalView['because'][number], string>> = {
+  scope: 'The resource requires a person to approve a scope.',
+  delegation: 'The token could be delegated to other agents.',
+  policy: 'The target approves each introduction.',
+  scopes: 'The request exceeds what the target grants without approval.',
+  capability: 'The request is for a capability, so its target must approve it.',
+  client: 'The organisation has not allowed the application.',
+  adminScope: 'The organisation requires an administrator to approve a scope.',
+}
+
+const RISKS: Readonly<Record<string, string>> = {
+  new_audience: 'The requester has not used this audience before.',
+  new_scope: 'The requester has not used this scope there before.',
+  rate: 'The requester requests more tokens than usual.',
+  deeper: 'The token passes through more agents than before.',
+  new_key: 'The key is less than a day old.',
+}

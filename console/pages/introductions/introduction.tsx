@@ -1,5 +1,182 @@
-import { Page } from '../../ui/page.js'
+import { useState } from 'preact/hooks'
+import { useConsole } from '../../api/console.js'
+import type { Output } from '../../api/procedures.js'
+import { useQuery } from '../../api/use-query.js'
+import { BoundsText } from '../../ui/bounds.js'
+import { Exact, Whole } from '../../ui/exact.js'
+import { Result } from '../../ui/notes.js'
+import { Facts, Page, Section } from '../../ui/page.js'
+import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
+import { DecisionDialog } from '../inbox/decision-dialog.js'
+import { REASONS } from '../inbox/reasons.js'
+import { CardVerdict } from '../inbox/request-facts.js'
+import { useInboxSignal } from '../inbox/use-inbox-signal.js'
+import { type Done, NarrowIntroduction, RevokeIntroduction } from './introduction-actions.js'
+import { LiveTokens, TokenList, useTokensOfIntroduction } from './live-tokens.js'
 
-export function IntroductionPage() {
-  return <Page title="IntroductionPage">…</Page>
+type Introduction = Output<'introductions.get'>
+type Verb = 'decide' | 'deny' | 'narrow' | 'revoke'
+
+/** Everything about one introduction, with what its state allows. */
+export function IntroductionPage({ introductionId }: { readonly introductionId: string }) {
+  const introduction = useQuery('introductions.get', { introductionId })
+  const isOfTarget = useIsOwn(introduction.data?.to)
+  const [verb, setVerb] = useState<Verb | undefined>(undefined)
+  const [done, setDone] = useState<Done | undefined>(undefined)
+  useInboxSignal()
+  const close = () => setVerb(undefined)
+  return (
+    <Page
+      title="Introduction"
+      actions={introduction.data && <Verbs introduction={introduction.data} isOfTarget={isOfTarget} onChoose={setVerb} />}
+    >
+      {done && <Outcome done={done} />}
+      <Result of={introduction}>
+        {(data) => (
+          <>
+            <About introduction={data} />
+            {(data.state === 'granted' || data.state === 'needsApproval') && <Tokens introduction={data} />}
+            {verb === 'narrow' && <NarrowIntroduction introduction={data} onDone={setDone} onClose={close} />}
+            {verb === 'revoke' && <RevokeIntroduction introduction={data} onDone={setDone} onClose={close} />}
+            {(verb === 'decide' || verb === 'deny') && (
+              <DecisionDialog
+                approvalId={data.introductionId}
+                verb={verb === 'deny' ? 'deny' : 'approve'}
+                mayDecide={isOfTarget}
+                onDecided={(text) => setDone({ text, tokens: [] })}
+                onClose={close}
+              />
+            )}
+          </>
+        )}
+      </Result>
+    </Page>
+  )
+}
+
+/** True if the target is an agent or a resource of the viewer's organisation, whose members decide. */
+function useIsOwn(id: Introduction['to']): boolean {
+  const { viewer } = useConsole()
+  const agent = useQuery('agents.get', id?.startsWith('agt_') ? { agentId: id } : undefined, { isLive: false })
+  const resource = useQuery('resources.get', id?.startsWith('res_') ? { resourceId: id } : undefined, {
+    isLive: false,
+  })
+  return (agent.data ?? resource.data)?.orgId === viewer.orgId
+}
+
+interface VerbsProps {
+  readonly introduction: Introduction
+  readonly isOfTarget: boolean
+  readonly onChoose: (verb: Verb) => void
+}
+
+function Verbs({ introduction: { state }, isOfTarget, onChoose }: VerbsProps) {
+  const button = (verb: Verb, label: string, className?: string) => (
+    <button type="button" {...(className && { class: className })} onClick={() => onChoose(verb)}>
+      {label}
+    </button>
+  )
+  if (state === 'pending')
+    return isOfTarget ? (
+      <>
+        {button('decide', 'Decide')}
+        {button('deny', 'Deny', 'quiet')}
+      </>
+    ) : (
+      button('revoke', 'Withdraw', 'danger')
+    )
+  if (state === 'granted' || state === 'needsApproval')
+    return (
+      <>
+        {isOfTarget && state === 'needsApproval' && button('decide', 'Approve again')}
+        {isOfTarget && state === 'granted' && button('narrow', 'Narrow')}
+        {button('revoke', 'Revoke', 'danger')}
+      </>
+    )
+  return null
+}
+
+/** What a revocation has ended. */
+export const Outcome = ({ done: { text, tokens } }: { readonly done: Done }) => (
+  <section class="note" aria-label="Outcome" aria-live="polite">
+    <p>{text}</p>
+    {tokens.length > 0 && (
+      <>
+        <p>Ended with it:</p>
+        <TokenList tokens={tokens} />
+      </>
+    )}
+  </section>
+)
+
+function Tokens({ introduction }: { readonly introduction: Introduction }) {
+  const tokens = useTokensOfIntroduction(introduction.introductionId)
+  return (
+    <Section title="Live tokens">
+      <LiveTokens of={tokens} />
+    </Section>
+  )
+}
+
+function About({ introduction }: { readonly introduction: Introduction }) {
+  const { introductionId, state, from, to, capability, purpose, requested, bounds, needsApproval, taskId, skills } = introduction
+  return (
+    <>
+      <Facts
+        of={{
+          State: <State state={state} />,
+          From: (
+            <>
+              <Name id={from} /> <Code>{from}</Code>
+            </>
+          ),
+          'Its card': <CardVerdict agentId={from} />,
+          To: to && (
+            <>
+              <Name id={to} /> <Code>{to}</Code>
+            </>
+          ),
+          Capability: capability && <Foreign text={capability} />,
+          Purpose: <Whole text={purpose} />,
+          'Needs a decision': introduction.pendingBecause?.map((reason) => REASONS[reason] ?? reason).join(' '),
+          Interface: introduction.interface && (
+            <>
+              <Foreign text={introduction.interface.protocolBinding} /> <Exact text={introduction.interface.url} />
+            </>
+          ),
+          Skills: skills.length > 0 && skills.map((skill, i) => [i > 0 && ', ', <Exact key={skill} text={skill} />]),
+          Task: taskId && <a href={`/console/tasks/${taskId}`}>{taskId}</a>,
+          Requested: <Time at={introduction.requestedAt} />,
+          Granted: introduction.grantedAt && <Time at={introduction.grantedAt} />,
+          Until: <Time at={introduction.expiresAt} />,
+          Uses: introduction.uses,
+          'Last used': introduction.lastUsedAt && <Time at={introduction.lastUsedAt} />,
+          Ended: introduction.endedAt && <Time at={introduction.endedAt} />,
+          'Ended by': introduction.endedBy && <Name id={introduction.endedBy} />,
+          Reason: introduction.reason,
+          Note: introduction.note && <Whole text={introduction.note} />,
+          Id: <Code>{introductionId}</Code>,
+        }}
+      />
+      {needsApproval && needsApproval.length > 0 && (
+        <Section title="What the card no longer has">
+          <ul>
+            {needsApproval.map(({ pointer, hint }) => (
+              <li key={pointer}>
+                <Exact text={pointer} /> <Foreign text={hint} />
+              </li>
+            ))}
+          </ul>
+        </Section>
+      )}
+      {bounds && (
+        <Section title="Granted">
+          <BoundsText bounds={bounds} />
+        </Section>
+      )}
+      <Section title="Requested">
+        {requested.scopes.length === 0 ? <p>The scopes of the card that the ceiling allows.</p> : <BoundsText bounds={requested} />}
+      </Section>
+    </>
+  )
 }

@@ -1,5 +1,163 @@
+import { useState } from 'preact/hooks'
+import { useLocation } from 'preact-iso'
+import { useConsole } from '../../api/console.js'
+import { BoundsText } from '../../ui/bounds.js'
+import { Choice } from '../../ui/fields.js'
+import { Empty } from '../../ui/notes.js'
 import { Page } from '../../ui/page.js'
+import { Rows } from '../../ui/rows.js'
+import { Command, Name, State, Time } from '../../ui/text.js'
+import { useInboxSignal } from '../inbox/use-inbox-signal.js'
+import { Outcome } from '../introductions/introduction.js'
+import type { Done } from '../introductions/introduction-actions.js'
+import { EdgeAction, type EdgeVerb, verbsOf } from './edge-action.js'
+import type { Edge } from './edges.js'
+import { Graph, NodeLink } from './graph.js'
+import { type EdgeFilter, useEdges } from './use-edges.js'
 
-export function Reach() {
-  return <Page title="Reach">…</Page>
+const STATES = [
+  ['granted', 'Can call now'],
+  ['pending', 'Requested'],
+  ['all', 'All, also ended'],
+] as const
+const DIRECTIONS = [
+  ['all', 'Both directions'],
+  ['in', 'Who can call'],
+  ['out', 'Who can be called'],
+] as const
+const SHOWN = [
+  ['both', 'Graph and list'],
+  ['list', 'List only'],
+] as const
+
+const chosen = <T extends string>(options: readonly (readonly [T, string])[], value: string | undefined, otherwise: T): T =>
+  options.find(([option]) => option === value)?.[0] ?? otherwise
+
+/** Who can call whom: for the organisation, or for one agent, person or resource. */
+export function Reach({ id }: { readonly id?: string }) {
+  const location = useLocation()
+  // Another party begins with another state
+  return <ReachOf key={id} id={id} {...location} />
 }
+
+interface ReachOfProps extends Pick<ReturnType<typeof useLocation>, 'path' | 'query' | 'route'> {
+  readonly id: string | undefined
+}
+
+function ReachOf({ id, path, query, route }: ReachOfProps) {
+  const { viewer } = useConsole()
+  useInboxSignal()
+  const filter: EdgeFilter = { id, state: chosen(STATES, query.state, 'granted'), direction: chosen(DIRECTIONS, query.direction, 'all') }
+  const shown = chosen(SHOWN, query.show, 'both')
+  const list = useEdges(filter)
+  const [action, setAction] = useState<{ readonly edge: Edge; readonly verb: EdgeVerb } | undefined>(undefined)
+  const [done, setDone] = useState<Done | undefined>(undefined)
+  const change = (name: string) => (value: string) => route(`${path}?${new URLSearchParams({ ...query, [name]: value })}`, true)
+  const focus = id ?? (viewer.role === 'person' ? viewer.id : undefined)
+  const revoke = (edge: Edge) => verbsOf(edge).includes('revoke') && setAction({ edge, verb: 'revoke' })
+  return (
+    <Page
+      title="Who can call whom"
+      actions={
+        id !== undefined && (
+          <a class="button" href="/console/reach">
+            The whole organisation
+          </a>
+        )
+      }
+    >
+      {id !== undefined && (
+        <p>
+          For <Name id={id} /> <code>{id}</code>
+        </p>
+      )}
+      <div class="columns">
+        <div>
+          <Choice label="State" name="state" options={STATES} value={filter.state} onChange={change('state')} />
+        </div>
+        <div>
+          <Choice label="Direction" name="direction" options={DIRECTIONS} value={filter.direction} onChange={change('direction')} />
+        </div>
+        <div>
+          <Choice label="Show" name="show" options={SHOWN} value={shown} onChange={change('show')} />
+        </div>
+      </div>
+      {done && <Outcome done={done} />}
+      {shown === 'both' && <Graph edges={list.items} focus={focus} hasMore={list.hasMore} />}
+      <p class="hint">
+        Keys: <kbd>j</kbd> next, <kbd>k</kbd> previous, <kbd>Enter</kbd> open, <kbd>r</kbd> revoke.
+      </p>
+      <Rows
+        label="Who can call whom"
+        list={list}
+        idOf={(edge) => edge.id}
+        hrefOf={hrefOf}
+        keys={{ r: revoke }}
+        row={(edge) => <EdgeRow edge={edge} onAct={(verb) => setAction({ edge, verb })} />}
+        empty={<NoEdges filter={filter} />}
+      />
+      {action && <EdgeAction {...action} onDone={setDone} onClose={() => setAction(undefined)} />}
+    </Page>
+  )
+}
+
+const hrefOf = ({ kind, id }: Edge): string => (kind === 'consent' ? `/console/consents/${id}` : `/console/introductions/${id}`)
+
+const DIRECTION_WORDS = { in: 'in', out: 'out', inside: 'inside' } as const
+
+function EdgeRow({ edge, onAct }: { readonly edge: Edge; readonly onAct: (verb: EdgeVerb) => void }) {
+  const { kind, from, to, state, direction, bounds, uses, lastUsedAt, expiresAt } = edge
+  return (
+    <>
+      <a href={hrefOf(edge)}>{kind === 'consent' ? 'Consent' : 'Introduction'}</a>
+      <span>
+        <NodeLink id={from} /> → {to === undefined ? 'any agent with the capability' : <NodeLink id={to} />}
+        {edge.kind === 'consent' && (
+          <>
+            {' '}
+            at <Name id={edge.row.audience} />
+          </>
+        )}
+      </span>
+      <State state={state} />
+      <span class="hint">{DIRECTION_WORDS[direction]}</span>
+      <span class="hint">
+        {uses} {uses === 1 ? 'use' : 'uses'}, last <Time at={lastUsedAt} />, until <Time at={expiresAt} />
+      </span>
+      <span class="edge-actions">
+        {verbsOf(edge).map((verb) => (
+          <button
+            key={verb}
+            type="button"
+            class={verb === 'revoke' ? 'danger' : 'quiet'}
+            aria-label={`${LABELS[verb]} ${edge.id}`}
+            onClick={() => onAct(verb)}
+          >
+            {LABELS[verb]}
+          </button>
+        ))}
+      </span>
+      <BoundsText bounds={bounds} />
+    </>
+  )
+}
+
+const LABELS: Readonly<Record<EdgeVerb, string>> = { revoke: 'Revoke', narrow: 'Narrow' }
+
+const NoEdges = ({ filter: { state, id } }: { readonly filter: EdgeFilter }) => (
+  <Empty>
+    {state === 'granted' ? (
+      <>
+        <p>
+          {id === undefined
+            ? 'Nobody can call an agent here, and no agent here can call another.'
+            : 'Nobody can call it, and it can call nobody.'}
+        </p>
+        <p>Find an agent and ask for an introduction, on the command line:</p>
+        <Command text="credence introduction request AGENT --scope SCOPE --purpose TEXT" />
+      </>
+    ) : (
+      <p>There is nothing in this state. Choose another above.</p>
+    )}
+  </Empty>
+)

@@ -69,6 +69,7 @@ const INTRODUCTIONS: ListView<ListedIntroduction> = {
     skills: true,
     taskId: true,
     requestedAt: true,
+    requestedSeconds: true,
     grantedAt: true,
     expiresAt: true,
     needsApproval: true,

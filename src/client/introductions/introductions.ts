@@ -58,10 +58,11 @@ export interface Introduction extends Ended {
   readonly taskId?: TaskId
   /** Times are in epoch seconds. */
   readonly requestedAt: number
+  readonly requestedSeconds: number
   readonly grantedAt?: number
   /** If the request is pending: the time at which it expires undecided. */
   readonly expiresAt: number
-  /** Only in `get`: tokens that were issued under it, and when the last one was. The last minute and a half may be missing. */
+  /** Of a granted one: tokens that were issued under it, and when the last one was. The last minute and a half may be missing. */
   readonly uses?: number
   readonly lastUsedAt?: number
 }

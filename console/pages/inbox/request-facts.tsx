@@ -1,0 +1,98 @@
+import type { Output } from '../../api/procedures.js'
+import { useQuery } from '../../api/use-query.js'
+import { Exact, Whole } from '../../ui/exact.js'
+import { Facts } from '../../ui/page.js'
+import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
+import { REASONS, RISKS } from './reasons.js'
+
+export type Request = Output<'approvals.get'>
+
+/** Who asks, for what and why: all that a person needs to decide, in full. */
+export function RequestFacts({ request }: { readonly request: Request }) {
+  const { from, purpose, because, requestedAt, expiresAt, state, taskId } = request
+  return (
+    <Facts
+      of={{
+        Requester:
+          request.kind === 'consent' ? (
+            'A person of your organisation'
+          ) : (
+            <>
+              <Name id={from} link={false} /> <Code>{from}</Code>
+            </>
+          ),
+        'Its card': request.kind === 'consent' ? undefined : <CardVerdict agentId={from} />,
+        ...(request.kind === 'consent' && {
+          'For the application': (
+            <>
+              <Whole text={request.clientName} /> (its own words) <Code>{request.client}</Code>
+            </>
+          ),
+        }),
+        ...(request.kind !== 'consent' && { For: <Target request={request} /> }),
+        ...(request.kind === 'token' && {
+          'On behalf of': request.subject === from ? undefined : <Code>{request.subject}</Code>,
+          'Passed on by': request.actors.length > 0 && <Code>{request.actors.join(' ')}</Code>,
+          Risk: `${request.risk.level}. ${request.risk.parts.map(({ code }) => RISKS[code] ?? code).join(' ')}`,
+          'New task': request.newTask && <Whole text={request.newTask.description} />,
+        }),
+        Purpose: <Whole text={purpose} />,
+        'Needs a decision': because.map((reason) => REASONS[reason] ?? reason).join(' '),
+        Task: taskId && <Code>{taskId}</Code>,
+        Requested: <Time at={requestedAt} />,
+        State: (
+          <>
+            <State state={state} /> until <Time at={expiresAt} />
+          </>
+        ),
+      }}
+    />
+  )
+}
+
+function Target({ request }: { readonly request: Exclude<Request, { kind: 'consent' }> }) {
+  const id = request.kind === 'token' ? request.audience : request.to
+  if (id === undefined) return <Exact text={'capability' in request ? (request.capability ?? '') : ''} />
+  return (
+    <>
+      <Name id={id} link={false} /> <Exact text={id} />
+    </>
+  )
+}
+
+const VERDICTS: Readonly<Record<string, string>> = {
+  unsigned: 'not signed',
+  invalid: 'its signature does not verify',
+  nonconformant: 'not a valid card',
+  unknown_key: 'signed by a key that is not registered',
+  signed: 'signed with a registered key',
+  verified: 'signed with a registered key, with a proved namespace',
+  stale: 'its credential has expired',
+  revoked: 'the key that signed it was revoked',
+}
+
+/** What the registry knows of an agent by its card: organisation, verdict, since when. */
+export function CardVerdict({ agentId }: { readonly agentId: string }) {
+  const { data, error, isLoading } = useQuery('cards.get', { agentId }, { isLive: false })
+  if (error !== undefined) return <>No card that you can see: nothing vouches for its name.</>
+  if (data === undefined) return isLoading ? <>…</> : null
+  const { facts, proof } = data
+  const { verdict } = facts
+  return (
+    <>
+      <State state={verdict.state} /> {VERDICTS[verdict.state]}
+      {verdict.namespace && (
+        <>
+          {' '}
+          <Foreign text={verdict.namespace.name} />
+        </>
+      )}
+      , of <Foreign text={facts.organisationName} />. Checked <Time at={verdict.checkedAt} />.{' '}
+      {proof && (
+        <>
+          Its key is known here since <Time at={proof.statement.registeredAt} />.
+        </>
+      )}
+    </>
+  )
+}

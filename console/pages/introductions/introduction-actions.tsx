@@ -1,0 +1,138 @@
+import { useState } from 'preact/hooks'
+import type { Input, Output } from '../../api/procedures.js'
+import { useAction } from '../../api/use-action.js'
+import { BoundsBoxes, useBoundsChoice } from '../../ui/bounds.js'
+import { Dialog, RevokeDialog } from '../../ui/dialog.js'
+import { Choice, Field } from '../../ui/fields.js'
+import { ErrorNote } from '../../ui/notes.js'
+import { Foreign, Name, useAgentName } from '../../ui/text.js'
+import { REVOCATION_REASONS } from '../inbox/reasons.js'
+import { LiveTokens, type Token, useTokensOfIntroduction } from './live-tokens.js'
+
+export type Introduction = Output<'introductions.list'>['items'][number]
+type Reason = NonNullable<Input<'introductions.revoke'>['reason']>
+
+/** What was revoked or narrowed, for the page. */
+export interface Done {
+  readonly text: string
+  readonly tokens: readonly Token[]
+}
+
+interface ActionProps {
+  readonly introduction: Introduction
+  readonly onDone: (done: Done) => void
+  readonly onClose: () => void
+}
+
+const CHANGES = ['introductions', 'approvals', 'tokens'] as const
+const TYPEABLE = /^[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?$/
+
+/** The name of an agent if a person can type it, otherwise its id. */
+export function useTypeableName(agentId: string): string {
+  const name = useAgentName(agentId)
+  return name !== undefined && TYPEABLE.test(name) && !name.includes('  ') ? name : agentId
+}
+
+/** Revokes a granted introduction, or withdraws a request. */
+export function RevokeIntroduction({ introduction, onDone, onClose }: ActionProps) {
+  const { introductionId, from, state } = introduction
+  const isRequest = state === 'pending'
+  const name = useTypeableName(from)
+  const tokens = useTokensOfIntroduction(isRequest ? undefined : introductionId)
+  const action = useAction('introductions.revoke', CHANGES)
+  const [reason, setReason] = useState<Reason>('no_longer_needed')
+  const confirm = async () => {
+    const ended = tokens.data?.items ?? []
+    const result = await action.run({ introductionId, reason })
+    if (result) onDone({ text: isRequest ? 'The request was withdrawn.' : 'The introduction was revoked.', tokens: ended })
+    return result
+  }
+  return (
+    <RevokeDialog
+      title={isRequest ? 'Withdraw the request' : 'Revoke the introduction'}
+      verb={isRequest ? 'Withdraw' : 'Revoke'}
+      name={name}
+      {...(action.error !== undefined && { error: action.error })}
+      isRunning={action.isRunning}
+      onConfirm={confirm}
+      onClose={onClose}
+    >
+      <p>
+        <Parties introduction={introduction} />
+      </p>
+      {!isRequest && (
+        <>
+          <p>
+            Every token under it ends at once, with the tokens that came from these, and refresh tokens that stand on it. To call again, the
+            agent needs a new introduction.
+          </p>
+          <LiveTokens of={tokens} />
+        </>
+      )}
+      <Choice
+        label="Reason"
+        name="reason"
+        options={REVOCATION_REASONS}
+        value={reason}
+        onChange={(value) => setReason(REVOCATION_REASONS.find(([one]) => one === value)?.[0] ?? 'unspecified')}
+      />
+    </RevokeDialog>
+  )
+}
+
+export const Parties = ({ introduction: { from, to, capability } }: { readonly introduction: Introduction }) => (
+  <>
+    <Name id={from} link={false} /> to {to === undefined ? <Foreign text={capability ?? ''} /> : <Name id={to} link={false} />}
+  </>
+)
+
+/** Narrows a granted introduction: what is unticked is no longer allowed. */
+export function NarrowIntroduction({ introduction, onDone, onClose }: ActionProps) {
+  const { introductionId, bounds, requested, expiresAt } = introduction
+  const choice = useBoundsChoice(bounds ?? requested)
+  const tokens = useTokensOfIntroduction(introductionId)
+  const action = useAction('introductions.narrow', CHANGES)
+  const [date, setDate] = useState('')
+  const isChanged = Object.keys(choice.kept).length > 0 || date !== ''
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    const ended = tokens.data?.items ?? []
+    const result = await action.run({ introductionId, ...choice.kept, ...(date !== '' && { until: endOfDay(date) }) })
+    if (!result) return
+    onDone({ text: `The introduction was narrowed. It allows: ${result.bounds?.scopes.join(' ')}`, tokens: ended })
+    onClose()
+  }
+  return (
+    <Dialog title="Narrow the introduction" onClose={onClose}>
+      <p>
+        <Parties introduction={introduction} />
+      </p>
+      <form onSubmit={submit}>
+        <BoundsBoxes choice={choice} />
+        <Field
+          label="Ends earlier, at the end of"
+          name="until"
+          type="date"
+          value={date}
+          onInput={setDate}
+          hint={`It ends ${new Date(expiresAt * 1000).toLocaleDateString()}, if you leave this empty.`}
+        />
+        <p>
+          These tokens end at once; the agent may get narrower ones. Nothing widens an introduction again: a wider one is a new request.
+        </p>
+        <LiveTokens of={tokens} />
+        {!choice.isValid && <p class="error">Leave at least one scope ticked. To allow nothing, revoke the introduction.</p>}
+        <ErrorNote error={action.error} />
+        <button type="submit" class="danger" disabled={!choice.isValid || !isChanged || action.isRunning}>
+          Narrow to what is ticked
+        </button>
+        <button type="button" class="quiet" onClick={onClose}>
+          Cancel
+        </button>
+      </form>
+    </Dialog>
+  )
+}
+
+/** The last second of a day in the zone of the viewer. */
+export const endOfDay = (date: string): number => Math.floor(new Date(`${date}T23:59:59`).getTime() / 1000)

@@ -1,0 +1,57 @@
+import type { Shown } from '../../api/cache.js'
+import type { Item, Output } from '../../api/procedures.js'
+import { useQuery } from '../../api/use-query.js'
+import { Exact } from '../../ui/exact.js'
+import { Result } from '../../ui/notes.js'
+import { Code, Name, Time } from '../../ui/text.js'
+
+export type Token = Item<'tokens.list'>
+
+/** Tokens that can be used now. At most the newest 100. */
+const LIVE = { alive: true, limit: 100 } as const
+
+export const useTokensOfIntroduction = (introduction: string | undefined): Shown<Output<'tokens.list'>> =>
+  useQuery('tokens.list', introduction === undefined ? undefined : { introduction, ...LIVE })
+
+/** A consent has no list of its own: its tokens are those of the client that name its handle. */
+export function useTokensOfConsent(
+  consent: { readonly client: string; readonly handles: readonly string[] } | undefined,
+): Shown<Output<'tokens.list'>> {
+  const tokens = useQuery('tokens.list', consent && { client: consent.client, ...LIVE })
+  const [handle = ''] = consent?.handles ?? []
+  const { data } = tokens
+  return data ? { ...tokens, data: { ...data, items: data.items.filter(({ handles }) => handles.some((one) => one === handle)) } } : tokens
+}
+
+/** What ends with an introduction or a consent: its live tokens, with their tasks. */
+export const LiveTokens = ({ of }: { readonly of: Shown<Output<'tokens.list'>> }) => (
+  <Result of={of}>{({ items, cursor }) => <TokenList tokens={items} hasMore={cursor !== undefined} />}</Result>
+)
+
+export function TokenList({ tokens, hasMore = false }: { readonly tokens: readonly Token[]; readonly hasMore?: boolean }) {
+  if (tokens.length === 0) return <p>No live token.</p>
+  const tasks = [...new Set(tokens.flatMap(({ taskId }) => taskId ?? []))]
+  return (
+    <>
+      <p>
+        {tokens.length}
+        {hasMore && ' or more'} live {tokens.length === 1 ? 'token' : 'tokens'}, for {tasks.length === 0 && 'no task'}
+        {tasks.map((task, i) => [
+          i > 0 && ', ',
+          <a key={task} href={`/console/tasks/${task}`}>
+            {task}
+          </a>,
+        ])}
+        :
+      </p>
+      <ul class="tokens">
+        {tokens.map(({ tokenId, clientId, audience, scope, expiresAt }) => (
+          <li key={tokenId}>
+            <Name id={clientId} link={false} /> at <Name id={audience} link={false} />: <Exact text={scope} /> until <Time at={expiresAt} />{' '}
+            <Code>{tokenId}</Code>
+          </li>
+        ))}
+      </ul>
+    </>
+  )
+}

@@ -1,0 +1,79 @@
+import { useState } from 'preact/hooks'
+import type { Input } from '../../api/procedures.js'
+import { useAction } from '../../api/use-action.js'
+import { RevokeDialog } from '../../ui/dialog.js'
+import { Choice } from '../../ui/fields.js'
+import { Name } from '../../ui/text.js'
+import { REVOCATION_REASONS } from '../inbox/reasons.js'
+import { type Done, NarrowIntroduction, RevokeIntroduction, useTypeableName } from '../introductions/introduction-actions.js'
+import { LiveTokens, useTokensOfConsent } from '../introductions/live-tokens.js'
+import type { ConsentRow, Edge } from './edges.js'
+
+export type EdgeVerb = 'narrow' | 'revoke'
+
+/** What may be done with an edge. The registry decides in any case. */
+export function verbsOf({ kind, state, direction }: Edge): readonly EdgeVerb[] {
+  if (kind === 'consent') return state === 'valid' ? ['revoke'] : []
+  if (state === 'pending') return direction === 'in' ? [] : ['revoke']
+  if (state !== 'granted' && state !== 'needsApproval') return []
+  // Only the side of the target narrows
+  return direction === 'out' ? ['revoke'] : ['narrow', 'revoke']
+}
+
+interface EdgeActionProps {
+  readonly edge: Edge
+  readonly verb: EdgeVerb
+  readonly onDone: (done: Done) => void
+  readonly onClose: () => void
+}
+
+export function EdgeAction({ edge, verb, ...rest }: EdgeActionProps) {
+  if (edge.kind === 'consent') return <RevokeConsent consent={edge.row} {...rest} />
+  return verb === 'narrow' ? (
+    <NarrowIntroduction introduction={edge.row} {...rest} />
+  ) : (
+    <RevokeIntroduction introduction={edge.row} {...rest} />
+  )
+}
+
+type Reason = NonNullable<Input<'consents.revoke'>['reason']>
+
+function RevokeConsent({ consent, onDone, onClose }: Omit<EdgeActionProps, 'edge' | 'verb'> & { readonly consent: ConsentRow }) {
+  const { consentId, client, audience } = consent
+  const name = useTypeableName(client)
+  const tokens = useTokensOfConsent(consent)
+  const action = useAction('consents.revoke', ['consents', 'families', 'tokens'])
+  const [reason, setReason] = useState<Reason>('user_request')
+  const confirm = async () => {
+    const ended = tokens.data?.items ?? []
+    const result = await action.run({ consentId, reason })
+    if (result) onDone({ text: 'The consent was revoked.', tokens: ended })
+    return result
+  }
+  return (
+    <RevokeDialog
+      title="Revoke the consent"
+      verb="Revoke"
+      name={name}
+      {...(action.error !== undefined && { error: action.error })}
+      isRunning={action.isRunning}
+      onConfirm={confirm}
+      onClose={onClose}
+    >
+      <p>
+        <Name id={client} link={false} /> at <Name id={audience} link={false} />
+      </p>
+      <p>
+        Every token under it ends at once, and every refresh token that stands on it. To act for the person again, the client must ask anew.
+      </p>
+      <LiveTokens of={tokens} />
+      <Choice
+        label="Reason"
+        name="reason"
+        options={REVOCATION_REASONS}
+        value={reason}
+        onChange={(value) => setReason(REVOCATION_REASONS.find(([one]) => one === value)?.[0] ?? 'unspecified')}
+      />
+    </RevokeDialog>
+  )
+}

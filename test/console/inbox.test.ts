@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hasChromium } from '../chromium.js'
+import type { Actor, AgentActor } from '../registry.js'
+import { aPublishedAgent } from '../stories/actors.js'
+import { type ConsoleWorld, expectGoodPage, startConsoleWorld } from './world.js'
+
+/** A Latin name with a Cyrillic letter, and prose with marks of direction, markup and an end beyond 256 characters. */
+const LOOKALIKE = 'sc\u0430n'
+const PURPOSE = `<img src=x onerror=alert(1)> \u202Egnp.exe ${'scan '.repeat(60)}THE END`
+
+describe.runIf(hasChromium('the inbox of the console'))('inbox', () => {
+  let world: ConsoleWorld
+  let acme: Actor
+  let ocr: AgentActor
+  let planner: AgentActor
+  const request = (more: object = {}) =>
+    planner.introductions.request({ to: ocr.agentId, purpose: 'Read invoices', scopes: ['ocr:read', 'ocr:admin'], ...more })
+
+  beforeAll(async () => {
+    world = await startConsoleWorld()
+    acme = await world.registry.organisation('Acme')
+    const globex = await world.registry.organisation('Globex')
+    ocr = await aPublishedAgent(world.registry, { registeredBy: acme })
+    const rights = ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: ocr.audience, scope }))
+    planner = await world.registry.agent({ registeredBy: globex, name: 'planner', ceiling: { rights, delegationDepth: 1 } })
+  }, 60_000)
+  afterAll(() => world?.[Symbol.asyncDispose]())
+
+  test('a request comes in by itself, and is approved narrower than asked with the keyboard alone', async () => {
+    const page = await world.open(acme, '/console/inbox')
+    await page.waitForSelector('text=credence approval list')
+    const { introductionId } = await request({ tools: ['scan', LOOKALIKE], purpose: PURPOSE })
+    await page.waitForSelector('.rows li >> text=ocr:admin')
+    await expectGoodPage(page)
+    await page.keyboard.press('a')
+    await page.waitForSelector('dialog >> text=THE END')
+    await page.waitForSelector('dialog >> text=\\u{430}')
+    await page.waitForSelector('dialog >> text=No card that you can see')
+    expect(await page.locator('dialog').innerText()).not.toContain('\u202E')
+    await expectGoodPage(page)
+    for (const name of ['ocr:admin', LOOKALIKE]) {
+      await page.locator('dialog label.choice', { hasText: name }).locator('input').focus()
+      await page.keyboard.press('Space')
+    }
+    await page.locator('dialog >> text=Approve what is ticked').focus()
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('text=Approved: ocr:read')
+    await page.waitForSelector('text=Nothing waits for a decision')
+    expect(await ocr.introductions.get(introductionId)).toMatchObject({
+      state: 'granted',
+      bounds: { scopes: ['ocr:read'], tools: ['scan'] },
+    })
+    expect(world.troubles).toEqual([])
+  })
+
+  test('after a decision the next request is selected, and a denial tells the requester why', async () => {
+    const older = await request({ purpose: 'the older one' })
+    const newer = await request({ purpose: 'the newer one', scopes: ['ocr:read'] })
+    const page = await world.open(acme, '/console/inbox')
+    await page.waitForSelector('.rows li >> nth=1')
+    const first = await page.locator('.rows li >> nth=0').innerText()
+    const [denied, left] = first.includes('newer') ? [newer, older] : [older, newer]
+    await page.keyboard.press('j')
+    await page.keyboard.press('k')
+    await page.keyboard.press('d')
+    await page.fill('dialog input[name=note]', 'not for invoices')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('text=Denied.')
+    expect(await planner.introductions.get(denied.introductionId)).toMatchObject({ state: 'denied', note: 'not for invoices' })
+    await page.waitForSelector('.rows li[aria-setsize="1"][aria-current="true"]')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('h1:has-text("Introduction")')
+    expect(page.url()).toContain(left.introductionId)
+    await expectGoodPage(page)
+    expect(world.troubles).toEqual([])
+  })
+
+  test('a person sees that nothing waits for them', async () => {
+    const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'person' })
+    const page = await world.open(await world.registry.join(code, 'Pia'), '/console/inbox')
+    await page.waitForSelector('text=Nothing waits for you')
+    await expectGoodPage(page)
+    expect(world.troubles).toEqual([])
+  })
+})

@@ -88,7 +88,7 @@ function newIntroductionFinders(stores: Stores) {
     ...finders,
     findOperated: (id: AgentId) => findOperated(stores, id),
     findGranted: (from: AgentId, to: TargetId) => findGranted(stores, from, to),
-    entitle: (caller: Caller, id: AgentId) => entitlementOf(deps, caller, id),
+    entitle: (caller: Pick<Caller, 'id'>, id: AgentId) => entitlementOf(deps, caller, id),
     introducedTo: (caller: Caller) => introducedTo(deps, caller),
     notifyOfChanges: (to: AgentId) => notifyOfChanges(deps, to),
     notifyOfRefusal: (affected: readonly { readonly id: IntroductionId }[]) => notifyOfRefusal(deps, affected),

@@ -350,7 +350,9 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'introductions.request': {
       const target = await registry.agent({ registeredBy: world.globex })
       await target.publish({ card: aCard(registry) })
-      return { to: target.agentId, purpose: 'x', scopes: ['x'] }
+      const ceiling = { ...agentCeiling, rights: [{ audience: target.audience, scope: 'ocr:read' }] }
+      await acme.mutate('agents.change', { agentId, ceiling })
+      return { to: target.agentId, purpose: 'x', scopes: ['ocr:read'], ...(note === 'for the agent' && { from: agentId }) }
     }
     case 'introductions.get':
     case 'introductions.revoke':

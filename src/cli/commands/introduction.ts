@@ -18,7 +18,7 @@ import { endingOfIntroduction } from '../endings/describe.js'
 import { refuseUsage } from '../errors.js'
 import { type ListView, printList, type Read, readOf } from '../lists/list.js'
 import { mapped, merged } from '../lists/merged.js'
-import { newNames, targetOf } from '../names.js'
+import { agentIdOf, newNames, targetOf } from '../names.js'
 
 const DECISIONS = {
   approve: 'grant a pending request as requested, or approve again an introduction that needs it',
@@ -27,6 +27,7 @@ const DECISIONS = {
 
 interface RequestFlags extends CommonFlags {
   readonly purpose: string
+  readonly from?: string
   readonly capability?: string
   readonly scope?: readonly string[]
 }
@@ -122,10 +123,12 @@ export function introductionCommands(program: Command, common: (command: Command
     )
     .option('--capability <name>', 'id of a skill or a tag, which need not be public, in place of an agent: those that have it are asked')
     .option('--scope <scope>', 'scope that its card lists or the resource has (repeatable); required with a target', collect)
+    .option('--from <agent>', 'for members: the agent of this organisation (id or name) that the introduction is for')
     .requiredOption('--purpose <text>', 'reason, shown to the approver')
-    .action(async (to: string | undefined, { capability, scope: scopes, ...flags }: RequestFlags) =>
+    .action(async (to: string | undefined, { from, capability, scope: scopes, ...flags }: RequestFlags) =>
       call(flags, 'mutate', 'introductions.request', {
         purpose: flags.purpose,
+        from: from === undefined ? undefined : await agentIdOf((await openAgent(flags)).agent, from),
         to: to === undefined ? undefined : await targetOf((await openAgent(flags)).agent, to),
         capability,
         scopes,

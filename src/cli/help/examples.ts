@@ -109,6 +109,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'introduction request agt_0123456789abcdefghijkl --scope ocr:read --purpose "read invoices"',
     'introduction request https://files.acme.com/mcp --scope files:read --purpose "read invoices"',
     'introduction request --capability ocr --purpose "read invoices"',
+    'introduction request agt_0123456789abcdefghijkl --from planner --scope ocr:read --purpose "read invoices"',
   ],
   'introduction list': ['introduction list', 'introduction list --role to --all --json id,state,from'],
   'introduction show': ['introduction show int_0123456789abcdefghijkl'],

@@ -76,6 +76,8 @@ const LIST_OPTIONS: OptionNames<IntroductionListOptions> = { ...PAGE_OPTIONS, ro
 
 /** Names either an agent (`to`) or a `capability`. */
 export interface IntroduceOptions {
+  /** For members only: the agent of their organisation that the introduction is for. Its ceiling and its quotas apply. */
+  readonly from?: string
   readonly to?: string
   /**
    * Id of a skill or a tag, which need not be public. The agents that have it are asked, and the first that approves is the one that the introduction names;
@@ -101,6 +103,7 @@ interface IntroduceAndWaitOptions extends IntroduceOptions {
 }
 
 const REQUEST_OPTIONS: OptionNames<IntroduceOptions> = {
+  from: true,
   to: true,
   capability: true,
   purpose: true,

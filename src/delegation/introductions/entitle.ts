@@ -15,7 +15,7 @@ export interface Entitlement {
 }
 
 /** An introduction whose reliance on the card holds entitles the caller to the `introduced` tier. */
-export async function entitlementOf(deps: EntitleDeps, caller: Caller, agentId: AgentId): Promise<Entitlement> {
+export async function entitlementOf(deps: EntitleDeps, caller: Pick<Caller, 'id'>, agentId: AgentId): Promise<Entitlement> {
   const from = AgentId.safeParse(caller.id)
   const granted = from.success ? await findGranted(deps, from.data, agentId) : []
   const dependencies = await entitling(deps, agentId, granted)

@@ -43,5 +43,5 @@ export interface IntroductionDeps extends SideDeps {
   readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
   /** The resources that the agent operates, by their current settings. */
   readonly findOperated: (agentId: AgentId) => Promise<readonly ResourceId[]>
-  readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
+  readonly entitle: (caller: Pick<Caller, 'id'>, agentId: AgentId) => Promise<Entitlement>
 }

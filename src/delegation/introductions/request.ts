@@ -3,7 +3,7 @@ import type { Caller } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { unreachable } from '../../lib/unreachable.js'
 import type { Handle } from '../../protocol/handles.js'
-import { AgentId, isResourceId, TargetId } from '../../protocol/ids.js'
+import { type AgentId, isResourceId, TargetId } from '../../protocol/ids.js'
 import type { Scope } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
@@ -16,23 +16,27 @@ import { newIntroduction } from './decide/new-introduction.js'
 import { auditDraftOf } from './decide/pending.js'
 import { requireFreeSlot, reservingSlot } from './decide/quota-slots.js'
 import { type IntroductionInput, requireRequestable } from './decide/requestable.js'
+import { type IntroductionRequester, requireRequester } from './decide/requester.js'
 import { policyDecision } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, notifying, viewOf } from './view.js'
 
 interface Input extends Omit<IntroductionInput, 'to' | 'scopes'> {
+  /** The agent that a member of its organisation requests for. Absent: the calling agent. */
+  readonly from?: AgentId | undefined
   /** The id of an agent or a resource, or the URI of a resource. */
   readonly to?: string | undefined
   readonly capability?: string | undefined
   readonly scopes?: readonly Scope[] | undefined
 }
 
-/** Requests an introduction to an agent or a resource, or to any agent with a capability. */
+/** Requests an introduction to an agent or a resource, or to any agent with a capability. Callers: agents, and members of their organisation for them. */
 export async function requestIntroduction(deps: IntroductionDeps, caller: Caller, input: Input): Promise<IntroductionView> {
-  const { to, capability, scopes, ...rest } = input
+  const { from, to, capability, scopes, ...rest } = input
+  const requester = await requireRequester(deps, caller, from)
   if (to !== undefined && capability === undefined)
-    return requestTarget(deps, caller, {
+    return requestTarget(deps, caller, requester, {
       ...rest,
       to: await requireTargetId(deps, to),
       scopes: scopes ?? refuseFaults({ '/scopes': 'required, because `to` names an agent' }),
@@ -43,7 +47,7 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
   const unseen = (['interface', 'skills'] as const).filter((name) => rest[name] !== undefined)
   if (unseen.length > 0)
     refuseFaults(Object.fromEntries(unseen.map((name) => [`/${name}`, 'leave it out: with a capability, no card is known yet'])))
-  return requestCapability(deps, caller, { ...bounds, capability, ...(scopes && { scopes }) })
+  return requestCapability(deps, caller, requester, { ...bounds, capability, ...(scopes && { scopes }) })
 }
 
 async function requireTargetId({ findResource }: IntroductionDeps, to: string): Promise<TargetId> {
@@ -57,28 +61,32 @@ const refuseFaults = (hints: Readonly<Record<string, string>>): never =>
   })
 
 /** Requests an introduction. The target's introduction policy grants it, leaves it pending for approval, or refuses it. */
-async function requestTarget(deps: IntroductionDeps, caller: Caller, input: IntroductionInput): Promise<IntroductionView> {
+async function requestTarget(
+  deps: IntroductionDeps,
+  caller: Caller,
+  requester: IntroductionRequester,
+  input: IntroductionInput,
+): Promise<IntroductionView> {
   const { now } = caller.barrier
-  const from = AgentId.safeParse(caller.id)
-  if (!from.success) return refuse('forbidden', 'only an agent can request an introduction')
-  const { target, card, reliesOn } = await requireTarget(deps, from.data, input.to)
-  const { tier } = isResourceId(input.to) ? {} : await deps.entitle(caller, input.to)
+  const { id: from, orgId: fromOrg } = requester
+  const { target, card, reliesOn } = await requireTarget(deps, from, input.to)
+  const { tier } = isResourceId(input.to) ? {} : await deps.entitle(requester, input.to)
   const requestable = (await deps.findReliance(input.to, tier)) ?? refuse('not_found', 'no such agent')
-  await requireRequestable(deps, { from: from.data, input, orgId: target.orgId, card: requestable })
-  const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
+  await requireRequestable(deps, { from, input, orgId: target.orgId, card: requestable })
+  const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, requester, input.taskId)
   if (task) requireStanding(deps, task, now)
-  const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: target.orgId, input, now })
-  const byPolicy = policyDecision(target, caller.orgId, introduction.requested)
+  const introduction = newIntroduction(deps, { from, fromOrg, toOrg: target.orgId, input, now })
+  const byPolicy = policyDecision(target, fromOrg, introduction.requested)
   const asks = byPolicy.outcome === 'open' && (await mustAsk(deps, introduction.pair))
   const decision = asks ? ({ outcome: 'ask', because: ['policy'] } as const) : byPolicy
   switch (decision.outcome) {
     case 'closed':
       return refuse('forbidden', 'it accepts no introductions from your organisation')
     case 'open':
-      return withNotifications(deps, () => grantByPolicy(deps, caller, introduction, { target, card, task, now }))
+      return withNotifications(deps, () => grantByPolicy(deps, caller, introduction, { target, card, task, now }, requester.grantedBy))
     case 'ask': {
       const pending = await createPending(deps, caller, { ...introduction, pendingBecause: [...decision.because] }, now)
-      await deps.trustLog.requireStillStanding(caller.barrier, [...caller.dependencies.handles, ...reliesOn])
+      await deps.trustLog.requireStillStanding(caller.barrier, [...requester.dependsOn, ...reliesOn])
       return pending
     }
     default:

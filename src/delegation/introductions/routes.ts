@@ -33,6 +33,7 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
     request: creationFor('introductions:write')
       .input(
         z.strictObject({
+          from: AgentId.describe('For members: the agent of their organisation that the introduction is for.').optional(),
           to: z
             .union([TargetId, z.url().max(512)])
             .optional()

@@ -63,7 +63,7 @@ export const Introduction = z.strictObject({
   notifiedAt: z.int().optional(),
   /** Identities of both sides at the time of the grant, and the handles that the task depends on. */
   dependsOn: z.array(Handle).max(128).optional(),
-  /** Handles of the approver. If one is revoked as compromised, the introduction is revoked too. */
+  /** Handles of the approver, or of the member whose request the policy granted. If one is revoked as compromised, the introduction is revoked too. */
   grantedBy: z.array(Handle).max(16).optional(),
   grantedAt: z.int().optional(),
   expiresAt: z.int().optional(),

@@ -12,7 +12,7 @@ import { EndNote, REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { PublishDeps } from './authority.js'
 import { checkFreshness, type FreshnessDeps } from './freshness/check.js'
-import { type GetCardDeps, getCard } from './get.js'
+import { type GetCardDeps, getCard, PREVIEWED } from './get.js'
 import type { CardSource } from './import/card-text.js'
 import { type CardImported, type ImportDeps, importCard } from './import/import.js'
 import { type CardDeprecated, deprecateCard, undeprecateCard } from './life/deprecate.js'
@@ -26,6 +26,7 @@ import { renewCard } from './renew.js'
 import { unpublishCard } from './unpublish.js'
 
 const ById = z.strictObject({ agentId: AgentId })
+const AsTier = z.enum(PREVIEWED).describe('See the card as such a caller does. No caller gets a higher tier than its own.')
 const PUBLIC_NOTE = 'Shown to everyone who reads the card or its history, and kept in the audit row: it must not contain personal data.'
 const Version = z.int().min(1)
 const SdJwt = z.string().min(1).max(MAX_SD_JWT_BYTES)
@@ -83,7 +84,9 @@ export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps & RateD
     checkFreshness: procedureFor('cards:write')
       .input(ById)
       .mutation(({ ctx, input }): Promise<Freshness> => checkFreshness(deps, ctx.caller, input.agentId)),
-    get: publicProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
+    get: publicProcedure
+      .input(ById.extend({ as: AsTier.optional() }))
+      .query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId, input.as)),
     history: publicProcedure
       .input(PageInput.extend(ById.shape))
       .query(async ({ ctx, input }): Promise<CardHistory> => cardHistory(deps, await ctx.findCaller(), input)),

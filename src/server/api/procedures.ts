@@ -151,7 +151,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
       'Compare the published card with the one that the agent serves itself, and ask its endpoint. A version is checked once a day; earlier calls return the last result.',
     caller: 'the agent, its organisation',
   },
-  'cards.get': { summary: 'Return the parts of a card that the caller may see.', caller: 'anyone; a token shows more' },
+  'cards.get': {
+    summary:
+      'Return the parts of a card that the caller may see, or those that callers of a lower tier see (`as`). The agent and members of its organisation may preview every tier.',
+    caller: 'anyone; a token shows more',
+  },
   'cards.history': {
     summary: 'List the versions of a public card, newest first: the current one and at most 100 earlier ones.',
     caller: 'anyone; without a published card the agent, its organisation, operators',
@@ -186,8 +190,8 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'introductions.request': {
     summary:
-      'Request an introduction to an agent (`to`, `scopes`), or to any agent with a `capability`, which may be non-public. Such a request has the same response whether or not any agent has the capability; the agents that have it are asked later.',
-    caller: 'agents',
+      'Request an introduction to an agent (`to`, `scopes`), or to any agent with a `capability`, which may be non-public. Such a request has the same response whether or not any agent has the capability; the agents that have it are asked later. A member names an agent of its organisation as `from`: its ceiling, quotas and policies apply as if it had asked.',
+    caller: 'agents; members with `from`',
   },
   'introductions.get': {
     summary:

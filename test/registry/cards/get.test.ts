@@ -62,6 +62,38 @@ describe('card views', () => {
     expect(skillsOf(await reader.cardView(target.agentId))).toEqual(authenticated)
   })
 
+  test('a caller sees the card as callers of a lower tier do, never as those of a higher one', async () => {
+    const as = (actor: Actor, tier: string) => actor.query<CardView>('cards.get', { agentId: target.agentId, as: tier })
+    const withoutPosition = ({ facts: { asOf: _, ...facts }, ...view }: CardView) => ({ ...view, facts })
+    const anonymous = withoutPosition(await anonymousView(target.agentId))
+    // Members of the agent's own organisation preview every tier
+    const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
+    for (const own of [target, acme, await registry.join(code, 'Mia')]) {
+      expect(withoutPosition(await as(own, 'anonymous'))).toEqual(anonymous)
+      expect(skillsOf(await as(own, 'authenticated'))).toEqual(['authenticated', 'public'])
+      expect(skillsOf(await as(own, 'introduced'))).toEqual(['authenticated', 'introduced', 'public'])
+    }
+    const { code: ofPerson } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'person' })
+    for (const foreign of [reader, globex, registry.operator, await registry.join(ofPerson, 'Pia')]) {
+      expect(await reasonOf(as(foreign, 'introduced'))).toBe('forbidden')
+      expect(await as(foreign, 'authenticated')).toMatchObject({ tier: 'authenticated' })
+      expect(withoutPosition(await as(foreign, 'anonymous'))).toEqual(anonymous)
+    }
+    await introduce(reader, target)
+    expect(skillsOf(await as(reader, 'introduced'))).toEqual(['authenticated', 'introduced', 'public'])
+    const lower = await as(reader, 'authenticated')
+    expect(skillsOf(lower)).toEqual(['authenticated', 'public'])
+    expect(JSON.stringify(lower)).not.toContain('int:')
+    for (const [tier, status] of [
+      ['anonymous', 200],
+      ['authenticated', 401],
+      ['introduced', 401],
+    ] as const) {
+      const input = encodeURIComponent(JSON.stringify({ agentId: target.agentId, as: tier }))
+      expect((await registry.fetch(`/trpc/cards.get?input=${input}`)).status).toBe(status)
+    }
+  })
+
   test('a signed view names its caller, expires after 300 s and lists the handles that it depends on', async () => {
     const id = await introduce(reader, target)
     const view = await reader.cardView(target.agentId)

@@ -1,12 +1,12 @@
 import { auditDraft } from '../../../audit/audit-draft.js'
-import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import { newHandle } from '../../../protocol/handles.js'
-import { AgentId, newId } from '../../../protocol/ids.js'
+import { newId } from '../../../protocol/ids.js'
 import { withNotifications } from '../../inbox/post.js'
 import { requireStanding, requireTaskToWorkUnder } from '../../tasks/authority.js'
 import { requireFreeSlot, reservingSlot } from '../decide/quota-slots.js'
 import { type CapabilityInput, requireWithinCeiling } from '../decide/requestable.js'
+import type { IntroductionRequester } from '../decide/requester.js'
 import { DEFAULT_SECONDS, PENDING_SECONDS, RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { IntroductionView } from '../view.js'
@@ -24,18 +24,21 @@ const NEWEST = 50
  * Requests an introduction to any agent with a capability, which may be non-public. Nothing here reads a card: the writes and the response are
  * the same whether or not any agent has the capability (`match.ts` looks for them later).
  */
-export async function requestCapability(deps: IntroductionDeps, caller: Caller, input: CapabilityInput): Promise<IntroductionView> {
+export async function requestCapability(
+  deps: IntroductionDeps,
+  caller: Caller,
+  requester: IntroductionRequester,
+  input: CapabilityInput,
+): Promise<IntroductionView> {
   const { now } = caller.barrier
-  const from = AgentId.safeParse(caller.id)
-  if (!from.success) return refuse('forbidden', 'only an agent can request an introduction')
-  await requireWithinCeiling(deps, from.data, input)
-  const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
+  await requireWithinCeiling(deps, requester.id, input)
+  const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, requester, input.taskId)
   if (task) requireStanding(deps, task, now)
   const { scopes, tools, resources, delegation } = input
   const request: Draft = {
     id: newId(deps.random, 'int'),
-    from: from.data,
-    fromOrg: caller.orgId,
+    from: requester.id,
+    fromOrg: requester.orgId,
     capability: input.capability,
     purpose: input.purpose,
     ...(scopes && { scopes: [...scopes] }),
@@ -51,7 +54,7 @@ export async function requestCapability(deps: IntroductionDeps, caller: Caller, 
     purgeAt: now + PENDING_SECONDS + RETENTION_SECONDS,
   }
   const created = await withNotifications(deps, () => create(deps, caller, request))
-  await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
+  await deps.trustLog.requireStillStanding(caller.barrier, requester.dependsOn)
   return requestViewOf(deps, created, now, deps.audit.history(caller))
 }
 
@@ -78,7 +81,12 @@ async function create(
     requests.inserting(request),
     reservingSlot(introductions, request, request.slot),
     jobs.inserting(newJob(request, 'match', Math.floor(matchAt / 1000))),
-    audit.recording(auditDraft(caller, 'introductions.request', { subject: request.id })),
+    audit.recording(
+      auditDraft(caller, 'introductions.request', {
+        subject: request.id,
+        ...(caller.id !== request.from && { facts: { from: request.from } }),
+      }),
+    ),
   ])
   return ok ? request : 'retry'
 }

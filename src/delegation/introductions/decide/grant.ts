@@ -31,14 +31,15 @@ interface GrantContext {
   readonly now: number
 }
 
-/** Creates an introduction as granted, because the target's policy allows it. */
+/** Creates an introduction as granted, because the target's policy allows it. `grantedBy` names the member that requested it for its agent. */
 export async function grantByPolicy(
   deps: IntroductionDeps,
   caller: Caller,
   pending: Introduction,
   context: GrantContext,
+  grantedBy: readonly Handle[],
 ): Promise<IntroductionView | 'retry'> {
-  const granted: Introduction = { ...pending, ...(await grantedFieldsOf(deps, pending, context, {}, [])) }
+  const granted: Introduction = { ...pending, ...(await grantedFieldsOf(deps, pending, context, {}, grantedBy)) }
   const saving = [deps.introductions.inserting(granted)]
   return viewGranted(deps, caller, granted, { context, action: 'introductions.request', saving })
 }

@@ -91,10 +91,12 @@ export const auditDraftOf = (
   action: string,
   facts?: AuditDraft['facts'],
 ): AuditDraft => {
-  const { id, fromOrg, toOrg } = introduction
+  const { id, from, fromOrg, toOrg } = introduction
+  // The agent that a member requested for
+  const all = { ...facts, ...(action === 'introductions.request' && actor.id !== from && { from }) }
   return auditDraft(actor, action, {
     ...(!isAsk(introduction) && { otherOrgId: actor.orgId === toOrg ? fromOrg : toOrg }),
     subject: id,
-    ...(facts && { facts }),
+    ...(Object.keys(all).length > 0 && { facts: all }),
   })
 }

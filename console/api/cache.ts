@@ -1,4 +1,6 @@
 import type { Calls } from '../../src/client/call.js'
+import { decodeUtf8, fromBase64url } from '../../src/lib/bytes.js'
+import { isJsonObject, readJson } from '../../src/lib/json.js'
 
 /** What a view shows of a query. `data` stays while it is read again. */
 export interface Shown<T> {
@@ -134,7 +136,17 @@ export function handlesIn(data: unknown, found = new Set<string>()): Set<string>
   else if (typeof data === 'object' && data !== null)
     for (const [name, value] of Object.entries(data)) {
       if (name === 'handles' && Array.isArray(value)) for (const handle of value) found.add(String(handle))
+      else if (name === 'view' && typeof value === 'string') for (const handle of handlesOfCardView(value)) found.add(handle)
       else handlesIn(value, found)
     }
   return found
+}
+
+/** The handles in the signed statement of `cards.get`, which is not verified here: they only decide when the card is read again. */
+function handlesOfCardView(jwt: string): readonly string[] {
+  const bytes = fromBase64url(jwt.split('.')[1] ?? '')
+  const read = readJson((bytes && decodeUtf8(bytes)) ?? '')
+  const standing = 'value' in read && isJsonObject(read.value) ? read.value.standing : undefined
+  const handles = isJsonObject(standing) ? standing.dependsOn : undefined
+  return Array.isArray(handles) ? handles.map(String) : []
 }

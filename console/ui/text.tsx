@@ -26,6 +26,11 @@ const CLASSES: Readonly<Record<string, string>> = {
   valid: 'good',
   granted: 'good',
   proved: 'good',
+  signed: 'good',
+  verified: 'good',
+  current: 'good',
+  same: 'good',
+  reachable: 'good',
   pending: 'waiting',
   needsApproval: 'waiting',
   paused: 'waiting',
@@ -36,6 +41,9 @@ const CLASSES: Readonly<Record<string, string>> = {
   ended: 'ended',
   denied: 'ended',
   expired: 'ended',
+  yanked: 'ended',
+  unpublished: 'ended',
+  invalid: 'ended',
 }
 
 /** An id, or another text of the registry itself. */

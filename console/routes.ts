@@ -8,6 +8,7 @@ export const ROUTES: Readonly<Record<string, ComponentType<never>>> = {
   '/console/agents/register': lazy(() => import('./pages/agents/register-agent.js').then(({ RegisterAgent }) => RegisterAgent)),
   '/console/agents/:agentId': lazy(() => import('./pages/agents/agent.js').then(({ AgentPage }) => AgentPage)),
   '/console/cards/:agentId': lazy(() => import('./pages/cards/card.js').then(({ CardPage }) => CardPage)),
+  '/console/cards/:agentId/request': lazy(() => import('./pages/find/request-introduction.js').then(({ RequestIntroduction }) => RequestIntroduction)),
   '/console/find': lazy(() => import('./pages/find/find.js').then(({ Find }) => Find)),
   '/console/reach': lazy(() => import('./pages/reach/reach.js').then(({ Reach }) => Reach)),
   '/console/reach/:id': lazy(() => import('./pages/reach/reach.js').then(({ Reach }) => Reach)),

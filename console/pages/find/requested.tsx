@@ -1,0 +1,56 @@
+import { useEffect, useRef } from 'preact/hooks'
+import type { Output } from '../../api/procedures.js'
+import { useQuery } from '../../api/use-query.js'
+import { Facts } from '../../ui/page.js'
+import { Foreign, Name, State, Time } from '../../ui/text.js'
+
+type Introduction = Output<'introductions.request'>
+
+const BECAUSE: Readonly<Record<NonNullable<Introduction['pendingBecause']>[number], string>> = {
+  policy: 'its policy asks for every request',
+  scopes: 'the request exceeds the scopes that its policy grants without asking',
+  delegation: 'the request includes delegation',
+  capability: 'the request names a capability',
+}
+
+/** What became of a request, live: a decision appears here. */
+export function Requested({ introduction, onAgain }: { readonly introduction: Introduction; readonly onAgain: () => void }) {
+  const { introductionId } = introduction
+  const current = useQuery('introductions.get', { introductionId })
+  const shown = current.data ?? introduction
+  const { state, from, bounds, requested, pendingBecause = [], expiresAt } = shown
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => heading.current?.focus(), [])
+  return (
+    <section aria-label="The request">
+      <h2 tabIndex={-1} ref={heading}>
+        {state === 'granted' ? 'The introduction is granted' : state === 'pending' ? 'The request waits for a decision' : 'The request'}
+      </h2>
+      <p aria-live="polite">
+        <State state={state} />{' '}
+        {state === 'pending' &&
+          `The agent or its organisation decides, because ${pendingBecause.map((reason) => BECAUSE[reason]).join(', and ')}.`}
+        {state === 'granted' && 'The agent can request tokens now.'}
+      </p>
+      <Facts
+        of={{
+          For: <Name id={from} />,
+          [bounds ? 'Granted scopes' : 'Requested scopes']: (bounds ?? requested).scopes.map((scope) => [
+            <Foreign key={scope} text={scope} />,
+            ' ',
+          ]),
+          Tools: (bounds ?? requested).tools?.map((tool) => [<Foreign key={tool} text={tool} />, ' ']),
+          [state === 'pending' ? 'Undecided, it expires' : 'Expires']: <Time at={expiresAt} />,
+        }}
+      />
+      <p>
+        <a class="button" href={`/console/introductions/${introductionId}`}>
+          Show the introduction
+        </a>
+        <button type="button" class="quiet" onClick={onAgain}>
+          Request another one
+        </button>
+      </p>
+    </section>
+  )
+}

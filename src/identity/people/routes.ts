@@ -6,6 +6,7 @@ import { IssuerId, LinkId, MemberId, OrgId, RegisteredKeyId, SessionId } from '.
 import { listPasskeys, type PasskeyDeps, type PasskeyView, revokePasskey } from './passkeys/passkeys.js'
 import type { ConsentsOfPeople } from './people.js'
 import { endAllSessions, endSession, listSessions, type SessionsDeps } from './sessions.js'
+import { TicketReturnTo } from './store.js'
 import { issueTicket, type TicketDeps, type TicketIssued } from './ticket.js'
 import {
   type IssuersDeps,
@@ -27,7 +28,9 @@ const OfMember = z.strictObject({ memberId: MemberId.optional() }).prefault({})
 
 export const sessionsRoutes = (deps: TicketDeps & SessionsDeps) =>
   router({
-    ticket: credentialFor('any', PEOPLE).mutation(({ ctx }): Promise<TicketIssued> => issueTicket(deps, ctx.caller)),
+    ticket: credentialFor('any', PEOPLE)
+      .input(z.strictObject({ returnTo: TicketReturnTo.optional() }).prefault({}))
+      .mutation(({ ctx, input }): Promise<TicketIssued> => issueTicket(deps, ctx.caller, input)),
     list: procedureFor('any', PEOPLE)
       .input(OfMember)
       .query(({ ctx, input }) => listSessions(deps, ctx.caller, input.memberId)),

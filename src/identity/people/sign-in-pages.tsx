@@ -57,10 +57,13 @@ async function receiveTicket(deps: SignInPagesDeps, request: HttpRequest): Promi
   const form = requireForm(request, deps.issuer, { formKey, purpose: 'sign-in.ticket' })
   return attempt(deps, request, async () => {
     const { now } = await deps.trustLog.readBarrier()
-    const offered = await redeemTicket(deps, form.get('ticket') ?? '', now)
-    if (!offered || !(await findGranted(deps, offered)))
+    const redeemed = await redeemTicket(deps, form.get('ticket') ?? '', now)
+    if (!redeemed || !(await findGranted(deps, redeemed.offered)))
       return refuse('code_invalid', 'the ticket is wrong, used or expired; run "credence console" again')
-    return seeOther('/sign-in/confirm', [await saveSignIn(deps, request, { returnTo: earlier?.returnTo, offered }, now)])
+    const { offered } = redeemed
+    // A page that sent the browser here comes first: an application may wait for it
+    const returnTo = earlier?.returnTo ?? redeemed.returnTo
+    return seeOther('/sign-in/confirm', [await saveSignIn(deps, request, { returnTo, offered }, now)])
   })
 }
 

@@ -127,8 +127,12 @@ export const SignIn = z.strictObject({
 })
 export type SignIn = z.infer<typeof SignIn>
 
+/** The pages to which a sign-in by a ticket may lead, besides the account. The list is closed, so a ticket redirects nobody elsewhere. */
+export const TicketReturnTo = z.literal('/console')
+export type TicketReturnTo = z.infer<typeof TicketReturnTo>
+
 /** A one-time ticket with which a client of the command line opens a session in a browser. `id` is the digest of its text. */
-const SignInTicket = SignInGrant.extend({ id: z.string().length(43), expiresAt: z.int() })
+const SignInTicket = SignInGrant.extend({ id: z.string().length(43), returnTo: TicketReturnTo.optional(), expiresAt: z.int() })
 type SignInTicket = z.infer<typeof SignInTicket>
 
 export const SESSIONS: OwnedSpec<Session> = {

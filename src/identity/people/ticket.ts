@@ -8,7 +8,7 @@ import { MemberId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { SessionDeps } from './session.js'
-import type { PeopleStore, SignInGrant } from './store.js'
+import type { PeopleStore, SignInGrant, TicketReturnTo } from './store.js'
 
 export interface TicketDeps extends Pick<SessionDeps, 'findClient'> {
   readonly people: PeopleStore
@@ -30,9 +30,13 @@ export interface TicketIssued {
 
 /**
  * Issues a ticket with which the calling member signs in with a browser, once. The session may do all that the member may, so the caller's token needs
- * all of the member's scopes. The session ends with the key of the token.
+ * all of the member's scopes. The session ends with the key of the token. The sign-in leads to `returnTo`, by default to the account.
  */
-export async function issueTicket(deps: TicketDeps, caller: Caller): Promise<TicketIssued> {
+export async function issueTicket(
+  deps: TicketDeps,
+  caller: Caller,
+  { returnTo }: { readonly returnTo?: TicketReturnTo | undefined },
+): Promise<TicketIssued> {
   const client = await deps.findClient(MemberId.parse(caller.id))
   if (!client?.ceiling.rights.every(({ scope }) => caller.scopes.includes(scope)))
     refuse(
@@ -42,8 +46,9 @@ export async function issueTicket(deps: TicketDeps, caller: Caller): Promise<Tic
   const ticket = deps.random.token(16)
   const expiresAt = caller.barrier.now + TICKET_SECONDS
   const dependsOn = [...caller.identities, deps.trustLog.epoch]
+  const grant: SignInGrant = { memberId: MemberId.parse(caller.id), amr: ['pop'], dependsOn }
   const committed = await deps.storage.commit([
-    deps.people.tickets.inserting({ id: digestOfText(ticket), memberId: MemberId.parse(caller.id), amr: ['pop'], dependsOn, expiresAt }),
+    deps.people.tickets.inserting({ ...grant, id: digestOfText(ticket), ...(returnTo && { returnTo }), expiresAt }),
     deps.audit.recording(auditDraft(caller, 'sessions.ticket', {})),
   ])
   if (!committed.ok) refuse('conflict', 'the ticket could not be saved; try again')
@@ -52,9 +57,13 @@ export async function issueTicket(deps: TicketDeps, caller: Caller): Promise<Tic
 }
 
 /** Redeems a ticket, once. */
-export async function redeemTicket({ people }: Pick<TicketDeps, 'people'>, ticket: string, now: number): Promise<SignInGrant | undefined> {
+export async function redeemTicket(
+  { people }: Pick<TicketDeps, 'people'>,
+  ticket: string,
+  now: number,
+): Promise<{ readonly offered: SignInGrant; readonly returnTo: TicketReturnTo | undefined } | undefined> {
   const redeemed = ticket.length > 64 ? undefined : await people.tickets.take(digestOfText(ticket), {})
   if (!redeemed || redeemed.expiresAt <= now) return undefined
-  const { id: _, expiresAt: __, ...grant } = redeemed
-  return grant
+  const { id: _, expiresAt: __, returnTo, ...offered } = redeemed
+  return { offered, returnTo }
 }

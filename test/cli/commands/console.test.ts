@@ -24,14 +24,15 @@ afterAll(async () => {
   await registry[Symbol.asyncDispose]()
 })
 
-test('console prints an address that signs a browser in once; session lists the browser and signs it out', async () => {
+test('console prints an address that signs a browser in once and leads to the console; session lists the browser and signs it out', async () => {
   const { url } = await line.json('console')
   const { pathname, hash } = new URL(url)
   expect(pathname).toBe('/sign-in')
   const browser = newBrowser(registry.issuer)
   const ticket = hash.slice(1)
   const offered = await browser.submit(await browser.get(pathname), '/sign-in/ticket', { ticket })
-  await browser.submit(await browser.follow(offered), '/sign-in/confirm')
+  const done = await browser.submit(await browser.follow(offered), '/sign-in/confirm')
+  expect(done).toMatchObject({ status: 303, location: '/console' })
   expect((await browser.get('/you')).status).toBe(200)
   const again = newBrowser(registry.issuer)
   expect((await again.submit(await again.get(pathname), '/sign-in/ticket', { ticket })).status).toBe(400)

@@ -82,6 +82,18 @@ describe('sign-in by a ticket', () => {
     expect([refused.status, refused.text.includes('wrong, used or expired')]).toEqual([400, true])
   })
 
+  test('a ticket leads to the console, to no other page, and after the page that sent the browser to the sign-in', async () => {
+    const forConsole = async () => (await mia.mutate<{ ticket: string }>('sessions.ticket', { returnTo: '/console' })).ticket
+    const leadsTo = async (browser: Browser, ticket: string) =>
+      (await browser.submit(await browser.follow(await offer(browser, ticket)), '/sign-in/confirm')).location
+    expect(await leadsTo(newBrowser(registry.issuer), await forConsole())).toBe('/console')
+    for (const returnTo of ['/you', '//evil.example', 'https://evil.example/console', '/console/../you'])
+      expect(await reasonOf(mia.mutate('sessions.ticket', { returnTo }))).toBe('bad_input')
+    const sent = newBrowser(registry.issuer)
+    await sent.get('/you/consents')
+    expect(await leadsTo(sent, await forConsole())).toBe('/you/consents')
+  })
+
   test('an agent gets no ticket', async () => {
     const agent = await registry.agent({ registeredBy: acme })
     expect(await reasonOf(agent.mutate('sessions.ticket', undefined))).toBe('forbidden')

@@ -12,12 +12,12 @@ interface ConsoleFlags extends CommonFlags {
 export function consoleCommand(program: Command, common: (command: Command) => Command): void {
   common(program.command('console'))
     .description(
-      'sign in with a browser as this profile: prints the address of the sign-in page with a ticket (60 s, once), and opens it if standard output is a terminal',
+      'open the web console as this profile: prints the address of the sign-in page with a ticket (60 s, once), and opens it if standard output is a terminal',
     )
     .option('--no-open', 'only print the address')
     .action(async (flags: ConsoleFlags) => {
       const { agent } = await openAgent(flags)
-      const { url, expiresAt } = await agent.mutate<TicketIssued>('sessions.ticket', undefined)
+      const { url, expiresAt } = await agent.mutate<TicketIssued>('sessions.ticket', { returnTo: '/console' })
       if (flags.open && !flags.json && isTerminal()) openInBrowser(url)
       print(flags, { url, expiresAt })
     })

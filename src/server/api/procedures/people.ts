@@ -1,7 +1,8 @@
 /** Describes the procedures about sessions, issuers and accounts, for `PROCEDURES`. */
 export const PEOPLE_PROCEDURES = {
   'sessions.ticket': {
-    summary: 'Issue a ticket (60 s, once) with which the caller signs in with a browser; `url` opens the sign-in page with it.',
+    summary:
+      'Issue a ticket (60 s, once) with which the caller signs in with a browser; `url` opens the sign-in page with it. With `returnTo: "/console"` the sign-in leads to the console, otherwise to the account.',
     caller: 'members, for themselves',
   },
   'sessions.list': {

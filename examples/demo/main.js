@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { setTimeout as after } from 'node:timers/promises'
 import { createAgent, joinRegistry, newEs256Signer, proveDpop } from 'credence/client'
 import { importCards } from './cards.js'
+import { fillConsole, openInBrowser } from './console.js'
 import { callMcpServer } from './mcp.js'
 import { overMongodb } from './over-mongodb.js'
 import { actForPerson, serveTickets } from './person.js'
@@ -16,9 +17,9 @@ const stage = await newStage()
 let registry
 const started = performance.now()
 try {
-  const { issuer, operator, ocr, petra } = await play()
+  const cast = await play()
   console.log(`\n${claimed()} claims held, in ${((performance.now() - started) / 1000).toFixed(1)} s.`)
-  if (process.argv.includes('--stay')) await stay({ issuer, operator, ocr, petra })
+  if (process.argv.includes('--stay')) await stay(cast)
 } finally {
   await stage.close()
   await registry?.close()
@@ -228,7 +229,8 @@ async function play() {
     researchUrl,
     ocrAudience: ocrRegistration.audience,
   })
-  return { issuer, operator, ocr: ocrRegistration, petra }
+  const cast = { issuer, operator, globex, petra, planner, research: researchRegistration, researchUrl }
+  return { ...cast, ocr: ocrRegistration, ocrEndpoint: endpoint }
 }
 
 /** Kills one instance, then the primary of the database. Each time calls must succeed again, after 30 s at most. */
@@ -245,15 +247,20 @@ async function killInstanceAndPrimary(call) {
 }
 
 /** Keeps the registry and the agents running, so that users can try their own agent against them. */
-async function stay({ issuer, operator, ocr, petra }) {
+async function stay(cast) {
+  const { issuer, operator, globex, ocr, petra } = cast
+  await fillConsole({ ...cast, organisation: (name) => organisation(issuer, operator, name) })
   const { orgId } = await operator.mutate('organisations.create', { name: 'Newcomers' })
   const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
   chapter('Registry and agents run until Ctrl-C')
   console.log('  Paste this into a second terminal (registry, invitation, id and audience of the OCR agent):\n')
   console.log(`export REGISTRY=${issuer} CODE=${code} \\\n  OCR=${ocr.agentId} AUDIENCE=${ocr.audience}\n`)
   console.log('  To check the registry and the OCR agent from outside:\n\nnpx credence doctor --registry $REGISTRY --agent $OCR\n')
-  const tickets = await serveTickets(petra)
-  console.log(`  To sign in as Petra in a browser of this machine, open (each time it makes a new ticket):\n\n${tickets.url}\n`)
+  const tickets = await serveTickets({ '/': { member: petra }, '/console': { member: globex, returnTo: '/console' } })
+  console.log(`  To sign in as Petra in a browser of this machine, open (each time it makes a new ticket):\n\n${tickets.urlOf('/')}\n`)
+  const consoleUrl = tickets.urlOf('/console')
+  console.log(`  The web console as the administrator of Globex Planning:\n\n${consoleUrl}\n`)
+  openInBrowser(consoleUrl)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   tickets.close()
 }

@@ -4,7 +4,8 @@ import { createServer } from 'node:http'
 import { newBrowser, signIn, ticked } from './browser.js'
 import { chapter, claim, refusal, refusedWithin } from './stage.js'
 
-const REDIRECT = 'https://planner.example/callback'
+/** Where the planner asks to send people back to. */
+export const REDIRECT = 'https://planner.example/callback'
 /** The claims of a token, for the demo to print. Agents verify tokens. */
 const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))
 
@@ -71,12 +72,17 @@ export async function actForPerson({ issuer, petra, globex, planner, plannerId, 
   claim(/invalid_target/.test(await refusal(() => planner('exchange', { peer }))), 'the registry issues no further token for her')
 }
 
-/** Serves a URL that signs a browser in as the person. A ticket is good once and for 60 s, so each request gets a new one. */
-export async function serveTickets(person) {
-  const server = createServer(async (_, response) => {
-    const { url } = await person.mutate('sessions.ticket')
+/**
+ * Serves URLs that sign a browser in. `ways` maps a path to the member and to the page to which the sign-in leads (`returnTo`; default: the account).
+ * A ticket is good once and for 60 s, so each request gets a new one.
+ */
+export async function serveTickets(ways) {
+  const server = createServer(async (request, response) => {
+    const way = ways[request.url]
+    if (!way) return response.writeHead(404).end()
+    const { url } = await way.member.mutate('sessions.ticket', { ...(way.returnTo && { returnTo: way.returnTo }) })
     response.writeHead(302, { location: url, 'cache-control': 'no-store' }).end()
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
-  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() }
+  return { urlOf: (path) => `http://127.0.0.1:${server.address().port}${path}`, close: () => server.close() }
 }

@@ -14,8 +14,11 @@ export interface ConsoleWorld extends AsyncDisposable {
   open(actor: Actor, path?: string): Promise<Page>
 }
 
-export async function startConsoleWorld(): Promise<ConsoleWorld> {
-  const [registry, chromium] = await Promise.all([startRegistry({ localhost: true, clock: runningClock(), servers: 1 }), launchChromium()])
+export async function startConsoleWorld(options: Parameters<typeof startRegistry>[0] = {}): Promise<ConsoleWorld> {
+  const [registry, chromium] = await Promise.all([
+    startRegistry({ localhost: true, clock: runningClock(), servers: 1, ...options }),
+    launchChromium(),
+  ])
   const troubles: string[] = []
   return {
     registry,

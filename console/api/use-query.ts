@@ -72,7 +72,8 @@ export function useList<P extends ListPath>(path: P, input: Input<P> | undefined
     items: distinct(items, idOf),
     ...(pages.some(({ error }) => error !== undefined) && { error: pages.find(({ error }) => error !== undefined)?.error }),
     isLoading: pages.some(({ isLoading }) => isLoading),
-    hasMore: next !== undefined,
+    // Also while the next page is being read
+    hasMore: next !== undefined || (cursors.length > 1 && last?.isLoading === true),
     readMore: () => {
       if (next === undefined || last?.isLoading || cursors.includes(next)) return
       cursors.push(next)

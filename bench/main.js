@@ -1,4 +1,4 @@
-// npm run bench -- exchange refresh verify push catch-up log-verify search relevance growth trpc fair capability stores core speed sizes [--check] [--quick]
+// npm run bench -- exchange refresh verify push catch-up log-verify search relevance growth trpc fair capability console stores core speed sizes [--check] [--quick]
 // Without names, all run except stores and core, which need a mongod, speed, which repeats others, and sizes.
 // Every goal is a ratio of two medians. Both are measured in this run, in several interleaved rounds.
 import { finish, newReport } from './lib/report.js'
@@ -18,6 +18,7 @@ const BENCHES = [
   'trpc',
   'fair',
   'capability',
+  'console',
   ...NAMED_ONLY,
 ]
 const args = process.argv.slice(2)

@@ -62,7 +62,8 @@ export function App({ console }: { readonly console: Console }) {
 function Navigation() {
   const { viewer } = useConsole()
   const { path } = useLocation()
-  const isCurrent = (place: string) => (place === '/console' ? path === place : path === place || path.startsWith(`${place}/`))
+  const own = `/console/members/${viewer.id}`
+  const isCurrent = (place: string) => path === place || (place !== '/console' && path !== own && path.startsWith(`${place}/`))
   return (
     <nav aria-label="Console" class="places">
       <ul>
@@ -73,6 +74,11 @@ function Navigation() {
             </a>
           </li>
         ))}
+        <li>
+          <a href={own} aria-current={isCurrent(own) ? 'page' : undefined}>
+            You
+          </a>
+        </li>
       </ul>
       <ConnectionState />
     </nav>

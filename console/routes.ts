@@ -26,6 +26,7 @@ export const ROUTES: Readonly<Record<string, ComponentType<never>>> = {
   '/console/resources/:resourceId': lazy(() => import('./pages/resources/resource.js').then(({ ResourcePage }) => ResourcePage)),
   '/console/namespaces': lazy(() => import('./pages/namespaces/namespaces.js').then(({ Namespaces }) => Namespaces)),
   '/console/organisations': lazy(() => import('./pages/organisations/organisations.js').then(({ Organisations }) => Organisations)),
+  '/console/organisations/:orgId': lazy(() => import('./pages/organisations/organisation.js').then(({ OrganisationPage }) => OrganisationPage)),
   '/console/signing-keys': lazy(() => import('./pages/signing-keys/signing-keys.js').then(({ SigningKeys }) => SigningKeys)),
   '/console/audit': lazy(() => import('./pages/audit/audit.js').then(({ Audit }) => Audit)),
   '/console/log': lazy(() => import('./pages/log/log.js').then(({ Log }) => Log)),

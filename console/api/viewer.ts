@@ -7,6 +7,8 @@ export interface Viewer {
   readonly name: string
   readonly role: Role
   readonly issuer: string
+  /** The session of this browser. */
+  readonly sessionId: string
   /** Scopes at the registry. */
   readonly scopes: readonly string[]
 }

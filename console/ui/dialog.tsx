@@ -1,5 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { Foreign } from '../../src/http/pages/foreign.js'
+import { withoutUnprintable } from '../../src/lib/io/printable.js'
 import { ErrorNote } from './notes.js'
 
 /** A dialogue of the browser: it takes the focus, Escape closes it, and the focus returns. */
@@ -50,6 +52,7 @@ interface RevokeDialogProps {
 /** Asks for the name of what is revoked, because nothing undoes a revocation. */
 export function RevokeDialog({ title, verb, name, error, isRunning, onConfirm, onClose, children }: RevokeDialogProps) {
   const [typed, setTyped] = useState('')
+  const isTyped = typeable(typed) === typeable(name)
   const confirm = async (event: Event) => {
     event.preventDefault()
     if ((await onConfirm()) !== undefined) onClose()
@@ -62,11 +65,11 @@ export function RevokeDialog({ title, verb, name, error, isRunning, onConfirm, o
       </p>
       <form onSubmit={confirm}>
         <label for="confirm-name">
-          Type <code>{name}</code> to confirm
+          Type <Foreign text={name} /> to confirm
         </label>
         <input id="confirm-name" value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />
         <ErrorNote error={error} />
-        <button type="submit" class="danger" disabled={typed !== name || isRunning}>
+        <button type="submit" class="danger" disabled={!isTyped || isRunning}>
           {verb}
         </button>
         <button type="button" class="quiet" onClick={onClose}>
@@ -76,3 +79,6 @@ export function RevokeDialog({ title, verb, name, error, isRunning, onConfirm, o
     </Dialog>
   )
 }
+
+/** The part of a name that a person sees and can type: others choose names, and may put characters into them that nobody sees. */
+const typeable = (name: string): string => withoutUnprintable(name).replaceAll(/\s+/g, ' ').trim().slice(0, 256)

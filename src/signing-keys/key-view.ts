@@ -1,3 +1,4 @@
+import type { Handle } from '../protocol/handles.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { KeyUse, SigningKey } from './key-store.js'
 import { findSigningKey, type KeyVersions } from './key-versions.js'
@@ -14,6 +15,7 @@ export interface KeyView {
   readonly signsFrom: number
   /** When a retiring key ends. */
   readonly retiresAt?: number
+  readonly handles: readonly Handle[]
 }
 
 export interface KeyViewDeps {
@@ -35,8 +37,16 @@ export async function viewsOf({ keyVersions, trustLog }: KeyViewDeps, use: KeyUs
     return key.version > (signing?.version ?? 0) ? 'pending' : 'retiring'
   }
   return all.map((key) => {
-    const { kid, createdAt, signsFrom, retiresAt } = key
+    const { kid, createdAt, signsFrom, retiresAt, handle } = key
     const state = stateOf(key)
-    return { kid, use, state, createdAt, signsFrom, ...(state === 'retiring' && retiresAt !== undefined && { retiresAt }) }
+    return {
+      kid,
+      use,
+      state,
+      createdAt,
+      signsFrom,
+      handles: [handle],
+      ...(state === 'retiring' && retiresAt !== undefined && { retiresAt }),
+    }
   })
 }

@@ -188,11 +188,12 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
       return { organisation: orgId, limits: {} }
     case 'members.invite':
       return { orgId, role: note === 'a member' ? 'member' : 'administrator' }
+    case 'members.get':
     case 'members.changeRole':
     case 'members.revoke': {
       const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId, role: 'member' })
       const memberId = (await registry.join(code, 'Moe')).clientId
-      return path === 'members.revoke' ? { memberId } : { memberId, role: 'administrator' }
+      return path === 'members.changeRole' ? { memberId, role: 'administrator' } : { memberId }
     }
     case 'sessions.end': {
       const moe = await aMember('Moe')

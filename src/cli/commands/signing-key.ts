@@ -15,7 +15,7 @@ const SIGNING_KEYS: ListView<KeyView> = {
     { name: 'signsFrom', value: ({ signsFrom }) => signsFrom, kind: 'time' },
     { name: 'retires', value: ({ retiresAt }) => retiresAt, kind: 'time' },
   ],
-  fields: { kid: true, use: true, state: true, createdAt: true, signsFrom: true, retiresAt: true },
+  fields: { kid: true, use: true, state: true, createdAt: true, signsFrom: true, retiresAt: true, handles: true },
 }
 
 /** `credence signing-key …`: the registry's own keys, for its operators. */

@@ -3,7 +3,7 @@ import { ACTING_ROLES, type InviterDeps } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
-import { AgentId, AgentType, OrgId } from '../../protocol/ids.js'
+import { AgentId, AgentType, MemberId, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { CeilingRight, MAX_NAMES, Restrictions } from '../../protocol/rights.js'
 import type { Storage } from '../../storage/storage.js'
@@ -15,7 +15,7 @@ import { CeilingInput } from './agent.js'
 import { changeAgent } from './change.js'
 import { confirmAgent } from './confirm.js'
 import { getAgent } from './get.js'
-import { listAgents } from './list.js'
+import { type ListAgentsDeps, listAgents } from './list.js'
 import { type AgentRegistered, registerAgent } from './register.js'
 import { reinstateAgent } from './reinstate.js'
 import { revokeAgent } from './revoke.js'
@@ -36,7 +36,7 @@ const Name = z.string().trim().min(1).max(128)
 const RedirectUris = z.array(z.string().min(1).max(2048)).min(1).max(16)
 const Description = z.string().trim().min(1).max(1024)
 
-export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & InviterDeps & { readonly storage: Storage }) =>
+export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & InviterDeps & ListAgentsDeps & { readonly storage: Storage }) =>
   router({
     register: creationFor('agents:write', ACTING_ROLES)
       .input(
@@ -70,7 +70,7 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & InviterDeps & {
       .input(ByIdOrName)
       .query(({ ctx, input }) => getAgent(deps, ctx.caller, input)),
     list: procedureFor('agents:write')
-      .input(PageInput.extend({ orgId: OrgId.optional() }).prefault({}))
+      .input(PageInput.extend({ orgId: OrgId.optional(), memberId: MemberId.optional() }).prefault({}))
       .query(({ ctx, input }) => listAgents(deps, ctx.caller, input)),
     change: procedureFor('agents:write')
       .input(

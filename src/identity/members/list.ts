@@ -1,4 +1,4 @@
-import type { HistoryView } from '../../audit/history.js'
+import type { FindHistory, HistoryView } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import { type Caller, mayOversee } from '../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
@@ -7,8 +7,8 @@ import type { ClientId, MemberId, OrgId } from '../../protocol/ids.js'
 import type { ManageMemberDeps } from './authority.js'
 import type { Member, MemberRole } from './store.js'
 
-/** A member in the response of `members.list`. */
-interface MemberView extends Partial<HistoryView> {
+/** A member in the responses of `members.list` and `members.get`. */
+export interface MemberView extends Partial<HistoryView> {
   readonly memberId: MemberId
   readonly name: string
   readonly role: MemberRole
@@ -33,10 +33,16 @@ export async function listMembers(
   if (!mayOversee(caller, orgId)) return refuse('not_found', 'no such organisation')
   const page = await members.find('organisation', { where: { orgId }, ...cursorOf(paging) })
   const findHistory = audit.history(caller)
-  const viewOf = async ({ id, name, role, createdAt, invitedBy, handle }: Member): Promise<MemberView> => {
-    const ending = trustLog.ended.has(handle) ? await findHistory([handle]) : undefined
-    const state = trustLog.ended.has(handle) ? 'revoked' : 'active'
-    return { memberId: id, name, role, joinedAt: createdAt, invitedBy, state, handles: [handle], ...ending }
-  }
-  return pageOf({ ...page, items: await Promise.all(page.items.map(viewOf)) }, (view) => view)
+  const items = await Promise.all(page.items.map((member) => viewOf({ trustLog }, member, findHistory)))
+  return pageOf({ ...page, items }, (view) => view)
+}
+
+export async function viewOf(
+  { trustLog }: Pick<ManageMemberDeps, 'trustLog'>,
+  { id, name, role, createdAt, invitedBy, handle }: Member,
+  findHistory: FindHistory,
+): Promise<MemberView> {
+  const ending = trustLog.ended.has(handle) ? await findHistory([handle]) : undefined
+  const state = trustLog.ended.has(handle) ? 'revoked' : 'active'
+  return { memberId: id, name, role, joinedAt: createdAt, invitedBy, state, handles: [handle], ...ending }
 }

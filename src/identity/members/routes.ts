@@ -9,6 +9,7 @@ import { OfferedJwk, OfferedProof } from '../keys/routes.js'
 import type { ConsentsOfPeople } from '../people/people.js'
 import type { ManageMemberDeps } from './authority.js'
 import { changeRole } from './change-role.js'
+import { getMember } from './get.js'
 import { type InviteDeps, inviteMember } from './invite.js'
 import { joinOrganisation, type MemberJoined } from './join.js'
 import { listMembers, type MemberList } from './list.js'
@@ -30,6 +31,9 @@ export const membersRoutes = (deps: InviteDeps & RegisterKeyDeps & ManageMemberD
     list: procedureFor('admin')
       .input(PageInput.extend({ orgId: OrgId }))
       .query(({ ctx, input }): Promise<MemberList> => listMembers(deps, ctx.caller, input)),
+    get: procedureFor('admin')
+      .input(ById)
+      .query(({ ctx, input }) => getMember(deps, ctx.caller, input.memberId)),
     changeRole: procedureFor('admin')
       .input(ById.extend({ role: MemberRole }))
       .mutation(({ ctx, input }) => changeRole(deps, ctx.caller, input.memberId, input.role)),

@@ -1,3 +1,4 @@
+import type { Handle } from '../../protocol/handles.js'
 import type { MemberId, OrgId } from '../../protocol/ids.js'
 import { type RequiredProof, requiredProof } from './evidence.js'
 import { type FindNamespaceDeps, isProved } from './find.js'
@@ -27,6 +28,8 @@ export interface NamespaceView {
   /** The organisation that may take the namespace over. */
   readonly offeredTo?: OrgId | undefined
   readonly offeredUntil?: number | undefined
+  /** The version of the proof. Empty before the first proof. */
+  readonly handles: readonly Handle[]
 }
 
 export const claimView = (claim: NamespaceClaim): NamespaceView => ({
@@ -35,6 +38,7 @@ export const claimView = (claim: NamespaceClaim): NamespaceView => ({
   state: 'pending',
   proof: requiredProof(claim),
   expiresAt: claim.expiresAt,
+  handles: [],
 })
 
 /** `proof` is only for the organisation that published it. */
@@ -56,5 +60,6 @@ export function namespaceView(deps: Pick<FindNamespaceDeps, 'trustLog'>, namespa
     endedAt,
     offeredTo,
     offeredUntil,
+    handles: [namespace.ver],
   }
 }

@@ -1,6 +1,7 @@
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { Handle } from '../../protocol/handles.js'
 import { MemberId, type SessionId } from '../../protocol/ids.js'
 import { codeStands } from '../keys/one-time-code.js'
 import { type ManageMemberDeps, requireMember } from '../members/authority.js'
@@ -21,6 +22,8 @@ export interface SessionView {
   readonly amr: readonly string[]
   /** The `User-Agent` of the browser. */
   readonly browser: string
+  /** That of its tokens; empty before the first one. */
+  readonly handles: readonly Handle[]
 }
 
 /** Lists the sessions of the caller, or of another member for its administrators, newest first. A person has few (MAX_SESSIONS). */
@@ -35,13 +38,14 @@ export const listSessions = (
     return { items: items.filter(({ expiresAt, dependsOn }) => expiresAt > now && codeStands(deps.trustLog, dependsOn)).map(viewOf) }
   })
 
-const viewOf = ({ id, createdAt, usedAt, expiresAt, amr, browser }: Session): SessionView => ({
+const viewOf = ({ id, createdAt, usedAt, expiresAt, amr, browser, tokensHandle }: Session): SessionView => ({
   sessionId: id,
   signedInAt: createdAt,
   lastUsedAt: usedAt,
   expiresAt,
   amr,
   browser,
+  handles: tokensHandle === undefined ? [] : [tokensHandle],
 })
 
 /** Signs a browser out. An administrator may end the sessions of every member of its organisation. */

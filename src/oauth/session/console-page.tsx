@@ -35,8 +35,14 @@ export function consolePages(deps: SignInDeps): Route[] {
   const page = (path: string) =>
     personPage(deps, path, async (person) => {
       const { scripts, styles } = await read()
-      const { id, orgId, name, role, scopes } = person
-      return scriptPage({ id: 'console', viewer: person, scripts, styles, data: { id, orgId, name, role, scopes, issuer: deps.issuer } })
+      const { id, orgId, name, role, scopes, sessionId } = person
+      return scriptPage({
+        id: 'console',
+        viewer: person,
+        scripts,
+        styles,
+        data: { id, orgId, name, role, scopes, sessionId, issuer: deps.issuer },
+      })
     })
   return [
     page('/console'),

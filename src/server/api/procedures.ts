@@ -30,6 +30,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'members.join': { summary: 'Join with a one-time code and register the first key.', caller: 'anyone with the code' },
   'members.list': { summary: 'List the members of an organisation.', caller: 'administrators, operators' },
+  'members.get': { summary: 'Show one member.', caller: 'the member itself, administrators, operators' },
   'members.changeRole': { summary: 'Change the role of a member.', caller: 'administrators' },
   'members.revoke': {
     summary: "Revoke a membership; the member's keys and tokens are no longer accepted.",
@@ -82,7 +83,8 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'agents.list': {
     summary: 'List agents.',
-    caller: 'members see the agents of their organisation, agents those that they registered, operators those of any organisation',
+    caller:
+      'members see the agents of their organisation, agents those that they registered, operators those of any organisation; with `memberId` that member, administrators and operators see those that the member registered',
   },
   'agents.change': {
     summary: 'Change the name, ceiling or introduction policy of an agent.',

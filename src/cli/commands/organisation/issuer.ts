@@ -66,5 +66,6 @@ const ISSUERS: ListView<IssuerView> = {
     jwksUri: true,
     state: true,
     createdAt: true,
+    handles: true,
   },
 }

@@ -36,6 +36,7 @@ const NAMESPACES: ListView<NamespaceView> = {
     endedAt: true,
     offeredTo: true,
     offeredUntil: true,
+    handles: true,
   },
 }
 

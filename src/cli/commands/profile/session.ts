@@ -38,5 +38,5 @@ const SESSIONS: ListView<SessionView> = {
     { name: 'by', value: ({ amr }) => amr.join(' ') },
     { name: 'browser', value: ({ browser }) => browser },
   ],
-  fields: { sessionId: true, signedInAt: true, lastUsedAt: true, expiresAt: true, amr: true, browser: true },
+  fields: { sessionId: true, signedInAt: true, lastUsedAt: true, expiresAt: true, amr: true, browser: true, handles: true },
 }

@@ -17,7 +17,7 @@ const PASSKEYS: ListView<PasskeyView> = {
     { name: 'created', value: ({ createdAt }) => createdAt, kind: 'time' },
     { name: 'lastUsed', value: ({ usedAt }) => usedAt, kind: 'time' },
   ],
-  fields: { passkeyId: true, createdAt: true, usedAt: true },
+  fields: { passkeyId: true, createdAt: true, usedAt: true, handles: true },
 }
 
 const LINKS: ListView<LinkView> = {
@@ -27,7 +27,7 @@ const LINKS: ListView<LinkView> = {
     { name: 'issuer', value: ({ issuerId }) => issuerId },
     { name: 'linked', value: ({ linkedAt }) => linkedAt, kind: 'time' },
   ],
-  fields: { linkId: true, issuerId: true, linkedAt: true },
+  fields: { linkId: true, issuerId: true, linkedAt: true, handles: true },
 }
 
 /** `credence passkey …` and `credence link …`. */

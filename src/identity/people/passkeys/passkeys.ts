@@ -2,7 +2,7 @@ import { auditDraft } from '../../../audit/audit-draft.js'
 import { refuse } from '../../../errors.js'
 import { type Caller, type InviterDeps, mayOversee } from '../../../http/caller.js'
 import type { RevocationReason } from '../../../protocol/end-reason.js'
-import { identitiesOf, newHandle } from '../../../protocol/handles.js'
+import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
 import { type EntryId, MemberId, newId, type OrgId, type RegisteredKeyId } from '../../../protocol/ids.js'
 import type { Position } from '../../../protocol/log/entry.js'
 import { stands } from '../../../protocol/standing.js'
@@ -32,6 +32,7 @@ export interface PasskeyView {
   readonly passkeyId: RegisteredKeyId
   readonly createdAt: number
   readonly usedAt: number
+  readonly handles: readonly Handle[]
 }
 
 /** Lists the passkeys of the caller, or of another member for its administrators. */
@@ -43,7 +44,7 @@ export const listPasskeys = (
   deps.trustLog.afterBarrier(caller.barrier, async () => {
     await requireMember(deps, caller, memberId)
     const passkeys = await passkeysOf(deps, memberId)
-    return { items: passkeys.map(({ id, createdAt, usedAt }) => ({ passkeyId: id, createdAt, usedAt })) }
+    return { items: passkeys.map(({ id, createdAt, usedAt, handle }) => ({ passkeyId: id, createdAt, usedAt, handles: [handle] })) }
   })
 
 /** Redeems an invitation: one commit creates the member with a passkey. */

@@ -2,7 +2,7 @@ import { auditDraft } from '../../../audit/audit-draft.js'
 import { refuse } from '../../../errors.js'
 import { type Caller, isAdminOf, mayOversee, maySee } from '../../../http/caller.js'
 import type { RevocationReason } from '../../../protocol/end-reason.js'
-import { identitiesOf, newHandle } from '../../../protocol/handles.js'
+import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
 import { type IssuerId, type LinkId, MemberId, newId, type OrgId } from '../../../protocol/ids.js'
 import type { Position } from '../../../protocol/log/entry.js'
 import type { Committed } from '../../../trust-log/trust-log.js'
@@ -30,6 +30,7 @@ export interface IssuerView {
   readonly jwksUri: string
   readonly state: 'active' | 'revoked'
   readonly createdAt: number
+  readonly handles: readonly Handle[]
 }
 
 /** Registers an OpenID Provider of the caller's organisation. Its metadata are read, so a wrong URL is noticed. */
@@ -104,6 +105,7 @@ export interface LinkView {
   readonly linkId: LinkId
   readonly issuerId: IssuerId
   readonly linkedAt: number
+  readonly handles: readonly Handle[]
 }
 
 /** Lists the accounts of the caller, or of another member for its administrators, that have not been revoked. */
@@ -143,6 +145,12 @@ const viewOf = ({ trustLog, issuer }: IssuersDeps, { id, url, clientId, autoJoin
   jwksUri: `${issuer}/.well-known/jwks.json`,
   state: trustLog.ended.has(handle) ? 'revoked' : 'active',
   createdAt,
+  handles: [handle],
 })
 
-const viewOfLink = ({ id, issuerId, createdAt }: Link): LinkView => ({ linkId: id, issuerId, linkedAt: createdAt })
+const viewOfLink = ({ id, issuerId, createdAt, handle }: Link): LinkView => ({
+  linkId: id,
+  issuerId,
+  linkedAt: createdAt,
+  handles: [handle],
+})

@@ -19,6 +19,7 @@ interface RowsProps<T> {
 }
 
 const ROW_PX = 64
+const BORDERS_PX = 2
 const OVERSCAN = 10
 /** The next page is read when this few rows are left below. */
 const PREFETCH_ROWS = 50
@@ -59,7 +60,7 @@ export function Rows<T>({ label, list, idOf, hrefOf, row, empty, keys }: RowsPro
     <>
       <ErrorNote error={list.error} />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by keyboard */}
-      <section class="rows" ref={scroller} tabIndex={0} aria-label={label} style={{ height: `min(65vh, ${height + 2}px)` }}>
+      <section class="rows" ref={scroller} tabIndex={0} aria-label={label} style={{ height: `min(65vh, ${height + BORDERS_PX}px)` }}>
         <ul style={{ height: `${height}px` }}>
           {shown.map(({ index, start }) => {
             const item = list.items[index] as T // the virtualizer counts the items

@@ -16,7 +16,8 @@ type Of<Types, P extends Path> = P extends `${infer R}.${infer N}`
     : never
   : never
 
-export type Input<P extends Path> = Of<Inputs, P>
+/** A procedure without input takes `{}`. */
+export type Input<P extends Path> = [Of<Inputs, P>] extends [void | undefined] ? Readonly<Record<string, never>> : Of<Inputs, P>
 export type Output<P extends Path> = Of<Outputs, P>
 
 /** A procedure that returns a page of a list. */

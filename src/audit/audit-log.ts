@@ -124,7 +124,7 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     store,
     recording: (draft) => store.rows.inserting(newRow(draft)),
     recordingEnd: (draft, { ends, reason, note }) => {
-      if (ends.length === 0) return [store.rows.inserting(newRow(draft))]
+      if (ends.length === 0) return [store.rows.inserting({ ...newRow(draft), ...(note !== undefined && { note }) })]
       const handles = ends.map(({ handle }) => handle)
       const row = { ...newRow(draft), endReason: reason, endsDigest: digestOfJson(handles), ...(note !== undefined && { note }) }
       const endedHandles = { id: row.id, orgIds: row.orgIds, handles, createdAt: row.createdAt }

@@ -35,7 +35,7 @@ interface EndedHandles extends RevocationReason {
 export interface Audit {
   /** An operation that inserts the row. Put it into the commit of the action, so that neither exists without the other. */
   recording(draft: AuditDraft): Operation
-  /** The same for an action that ends handles: also records which, so that `history` finds the row. Without handles it is `recording`. */
+  /** The same for an action that ends handles: also records which, so that `history` finds the row. Without handles it records only the note. */
   recordingEnd(draft: AuditDraft, ended: EndedHandles): readonly Operation[]
   /** Inserts a row in a commit of its own, for a decision that writes nothing else (a refusal). */
   record(draft: AuditDraft): Promise<void>

@@ -68,7 +68,8 @@ export class FeedSubscriber {
     this.#caller = caller
     this.#unlisten = deps.hub.onBatch(
       (batch) => this.#onBatch(batch),
-      () => this.#sentSeq,
+      // A later token is of the same client
+      { clientId: caller.id, sentSeq: () => this.#sentSeq },
     )
   }
 

@@ -10,6 +10,7 @@
 // Limits. A position more than MAX_REPLAY_ENTRIES behind is not replayed: the subscriber gets the snapshot.
 import { base64url } from '../lib/bytes.js'
 import type { Handle } from '../protocol/handles.js'
+import type { ClientId } from '../protocol/ids.js'
 import type { Snapshot } from '../protocol/log/ended-set.js'
 import { type Ending, type Entry, parsePosition, positionOf } from '../protocol/log/entry.js'
 import { type FeedPosition, MAX_FRAME_BYTES, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/log/feed.js'
@@ -31,6 +32,17 @@ export interface Batch {
 /** `resumed`: the subscriber can continue from its position. Otherwise the reason why it cannot. */
 type ResumeDecision = 'resumed' | 'snapshot_required' | 'unknown_epoch' | 'other_history'
 
+interface Subscriber {
+  readonly clientId: ClientId
+  /** `seq` of the last entry that was sent; undefined before the first. */
+  readonly sentSeq: () => number | undefined
+}
+
+interface Lag {
+  readonly clientId: ClientId
+  readonly lag: number
+}
+
 export interface Hub {
   /** `seq` of the last entry that is in a batch. */
   readonly headSeq: number
@@ -42,10 +54,12 @@ export interface Hub {
   decideResume(from: FeedPosition): Promise<ResumeDecision>
   /** The ended set up to the entry `seq`, whose position is `asOf`. Callers at the same head share one. */
   snapshot(): { readonly snapshot: Snapshot; readonly asOf: FeedPosition; readonly seq: number }
-  /** `sentSeq` is given by subscribers of the feed. It returns the `seq` of the last entry that was sent; undefined before the first. */
-  onBatch(listener: (batch: Batch) => void, sentSeq?: () => number | undefined): () => void
+  /** `subscriber` is given by subscribers of the feed. */
+  onBatch(listener: (batch: Batch) => void, subscriber?: Subscriber): () => void
   /** The number of subscribers, and the entries that the one furthest behind has not been sent. */
   count(): { readonly subscribers: number; readonly lag: number }
+  /** For each subscriber of the feed its client, and the entries that it has not been sent. */
+  lags(): readonly Lag[]
   close(): void
 }
 
@@ -58,7 +72,7 @@ const ENDING_BYTES = 41
 const MAX_BATCH_BYTES = MAX_FRAME_BYTES - ENVELOPE_BYTES
 
 export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub {
-  const listeners = new Map<(batch: Batch) => void, (() => number | undefined) | undefined>()
+  const listeners = new Map<(batch: Batch) => void, Subscriber | undefined>()
   /** The newest batches by `prev`, oldest first. */
   const cached = new Map<number, Batch>()
   let headSeq = parsePosition(trustLog.position).seq
@@ -102,6 +116,8 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     if (unbatched.length === 0) queueMicrotask(flush)
     unbatched.push(...entries)
   })
+  const lags = (): readonly Lag[] =>
+    [...listeners.values()].flatMap((one) => (one ? [{ clientId: one.clientId, lag: headSeq - (one.sentSeq() ?? headSeq) }] : []))
   const headPosition = (): FeedPosition => ({ position: positionOf(trustLog.epoch, headSeq), hash: headHash })
   const replayAfter = async (seq: number): Promise<Batch | undefined> => {
     const entries = await trustLog.entries(seq + 1, REPLAY_PAGE)
@@ -137,14 +153,15 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
       newest ??= { snapshot: trustLog.snapshot(), asOf: headPosition(), seq: headSeq }
       return newest
     },
-    onBatch: (listener, sentSeq) => {
-      listeners.set(listener, sentSeq)
+    onBatch: (listener, subscriber) => {
+      listeners.set(listener, subscriber)
       return () => listeners.delete(listener)
     },
     count: () => {
-      const subscribers = [...listeners.values()].filter((sentSeq) => sentSeq !== undefined)
-      return { subscribers: subscribers.length, lag: Math.max(0, ...subscribers.map((sentSeq) => headSeq - (sentSeq() ?? headSeq))) }
+      const found = lags()
+      return { subscribers: found.length, lag: Math.max(0, ...found.map(({ lag }) => lag)) }
     },
+    lags,
     close: () => {
       unlisten()
       listeners.clear()

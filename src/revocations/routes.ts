@@ -3,6 +3,7 @@ import { refuse } from '../errors.js'
 import { procedureFor, publicProcedure, router } from '../http/trpc/procedures.js'
 import { untilRevoked } from '../http/trpc/subscription.js'
 import { FeedPosition } from '../protocol/log/feed.js'
+import { type StatusDeps, type SystemStatus, systemStatus } from './status.js'
 import type { Tickets } from './tickets.js'
 import { positionOfEventId, type WatchDeps, watchRevocations } from './watch.js'
 
@@ -17,16 +18,16 @@ export const revocationsRoutes = (deps: WatchDeps) =>
       }),
   })
 
-interface SystemDeps {
+interface SystemDeps extends StatusDeps {
   readonly tickets: Tickets
   readonly issuer: string
   readonly dev: boolean
-  readonly version: string
 }
 
-export const systemRoutes = ({ tickets, issuer, dev, version }: SystemDeps) =>
+export const systemRoutes = ({ tickets, issuer, dev, ...deps }: SystemDeps) =>
   router({
-    info: publicProcedure.query(() => ({ issuer, dev, version })),
+    info: publicProcedure.query(() => ({ issuer, dev, version: deps.version })),
+    status: procedureFor('any').query(({ ctx }): Promise<SystemStatus> => systemStatus(deps, ctx.caller)),
     ticket: publicProcedure.mutation(async ({ ctx }) => {
       const caller = await ctx.findCaller()
       return tickets.issue(caller ?? refuse('invalid_token', 'this call needs a root token'))

@@ -5,6 +5,7 @@ import { type Clock, repeat } from '../lib/clock.js'
 import type { Metrics } from '../lib/telemetry/metrics.js'
 import { parsePosition } from '../protocol/log/entry.js'
 import type { Hub } from '../revocations/hub.js'
+import type { InstanceState } from '../revocations/status.js'
 import type { Storage } from '../storage/storage.js'
 import type { CosignatureCollection } from '../trust-log/cosignatures/collect.js'
 import { findReadFailure } from '../trust-log/read-barrier.js'
@@ -28,6 +29,18 @@ export const whyNotReady = async ({ storage, trustLog, witnessState }: Readiness
 
 /** What an operator should know of an instance that is ready. */
 export const readinessWarnings = ({ cosignerState }: CosignerDeps): readonly string[] => cosignerState()?.warnings ?? []
+
+/** Why the instance is not ready, and its warnings, for operators. */
+export async function instanceState(deps: ReadinessDeps & CosignerDeps): Promise<InstanceState> {
+  const [fault, witness, cosigners, store] = [await whyNotReady(deps), deps.witnessState(), deps.cosignerState(), deps.storage.state?.()]
+  return {
+    warnings: [...(fault === undefined ? [] : [fault]), ...readinessWarnings(deps)],
+    witness: witness === undefined ? 'none' : witness.isReachable ? 'current' : 'failing',
+    cosigners: cosigners === undefined ? 'none' : cosigners.failing === 0 ? 'current' : 'failing',
+    ...(witness && { witnessBehind: witness.behind }),
+    ...(store && { disk: { freeBytes: store.freeBytes, reserveBytes: store.reserveBytes, room: store.room } }),
+  }
+}
 
 /** After this time a supervisor should restart the process, so that the rule for the start decides about the clock. */
 const MAX_IMPLAUSIBLE_MS = 60_000

@@ -31,6 +31,7 @@ import { type CosignatureCollection, collectCosignatures, newCosignedCheckpoints
 import { updateWitness, type WitnessUpdates } from '../trust-log/witness/witness.js'
 import { AUDIT_ACTIONS } from './api/procedures.js'
 import { newFinders } from './finders.js'
+import { instanceState } from './readiness.js'
 import { newBase, newStores, type ServiceDeps } from './stores.js'
 
 export type Services = Awaited<ReturnType<typeof startServices>>
@@ -94,6 +95,7 @@ export async function startServices(deps: ServiceDeps) {
     ...services,
     witnessState: () => updates?.state(),
     cosignerState: () => cosignatures?.state(),
+    instanceState: () => instanceState({ ...services, witnessState: () => updates?.state(), cosignerState: () => cosignatures?.state() }),
     cosigned: cosigners.length > 0 ? cosigned : undefined,
     authenticate: (request: HttpRequest) => authenticateRequest(services, request),
     auditActions: AUDIT_ACTIONS,

@@ -50,7 +50,7 @@ const table = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8'
     return paths.map((path) => ({ path, note, cells: cells.slice(0, COLUMNS.length) }))
   })
 
-const QUERIES = /\.(list|get|rules|export|getRetention|usage|lineage|inbox|next)$|^audit\.verify$/
+const QUERIES = /\.(list|get|rules|export|getRetention|usage|lineage|inbox|next|status)$|^audit\.verify$/
 /** What a caller without the right gets. The token of an agent has no scope `admin`. */
 const REFUSALS = ['forbidden', 'not_found', 'insufficient_scope', 'invalid_client', 'invalid_token']
 
@@ -449,6 +449,7 @@ describe('a member of the role person', () => {
     'agents.list',
     'tasks.create',
     'tasks.list',
+    'system.status',
     'system.ticket',
     'tokens.verify',
     'sessions.ticket',

@@ -10,6 +10,7 @@ import {
   keptKey,
   type ListFlags,
   listOptions,
+  NOTE,
   openAgent,
   profilesOf,
   registryOption,
@@ -54,6 +55,7 @@ interface ChangeFlags extends ProseFlags {
   readonly name?: string
   readonly addCall?: readonly string[]
   readonly removeCall?: readonly string[]
+  readonly note?: string
 }
 
 const AGENTS: ListView<AgentView> = {
@@ -91,6 +93,7 @@ const AGENTS: ListView<AgentView> = {
     clientUri: true,
     redirectUris: true,
     handles: true,
+    keysRetireAt: true,
     endedAt: true,
     endedBy: true,
     reason: true,
@@ -162,6 +165,7 @@ export function agentCommands(program: Command, common: (command: Command) => Co
       collect,
     )
     .option('--remove-call <agent=scope>', 'remove a right from the ceiling (repeatable)', collect)
+    .option('--note <text>', NOTE)
     .action(async (named: string, flags: CommonFlags & TermsFlags & ChangeFlags) => {
       const changes = { ...(await termsOf(flags)), ...(await changesOf(flags)) }
       return call(flags, 'mutate', 'agents.change', { agentId: await agentIdOf((await openAgent(flags)).agent, named), ...changes })
@@ -245,10 +249,12 @@ async function changesOf({
   maxScopeLevel,
   addCall,
   removeCall,
+  note,
   ...flags
 }: CommonFlags & ChangeFlags): Promise<object> {
   return {
     ...(name && { name }),
+    ...(note && { note }),
     // An empty text removes it
     ...(description !== undefined && { description: description || null }),
     ...(type !== undefined && { agentType: type || null }),

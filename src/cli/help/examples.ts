@@ -61,7 +61,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'agent change': [
     'agent change planner --add-call ocr=ocr:write',
     'agent change planner --add-call https://files.acme.com/mcp=files:read',
-    'agent change ocr --introduction-policy closed',
+    'agent change ocr --introduction-policy closed --note "moved to the archive"',
   ],
   'agent suspend': ['agent suspend planner --reason suspicious_task_pattern --yes'],
   'agent reinstate': ['agent reinstate planner'],

@@ -7,6 +7,7 @@ import { refuse } from '../../errors.js'
 import { base64url, decodeUtf8, fromBase64url, utf8 } from '../../lib/bytes.js'
 import { clientClock } from '../../lib/clock.js'
 import { readJson } from '../../lib/json.js'
+import type { Jkt } from '../../protocol/ids.js'
 import { Entry, epochStartedBy } from '../../protocol/log/entry.js'
 import { headOfEntryText } from '../../protocol/log/entry-text.js'
 import {
@@ -32,25 +33,32 @@ const Hashes = z.array(z.string().length(43)).max(64)
 const Inclusion = z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: Hashes })
 const Consistency = z.object({ from: z.int(), to: z.int(), hashes: Hashes })
 
+/** A checkpoint, and the thumbprint of the key that signed it. */
+type SignedCheckpoint = Checkpoint & { readonly jkt: Jkt }
+
 /** Reads the newest checkpoint, or the newest that a witness has cosigned. Throws unless one of the keys signed it. */
 export async function readCheckpoint(
   source: LogSource,
   { isCosigned = false }: { readonly isCosigned?: boolean } = {},
-): Promise<Checkpoint & { readonly note: string }> {
+): Promise<SignedCheckpoint & { readonly note: string }> {
   const note = await read(source, isCosigned ? '/log/checkpoint?cosigned=true' : '/log/checkpoint')
   return { ...(await parseCheckpoint(note, source)), note }
 }
 
 /** Parses a saved checkpoint and verifies its signature again. */
-export async function parseCheckpoint(note: string, source: Pick<LogSource, 'issuer' | 'keys'>): Promise<Checkpoint> {
+export async function parseCheckpoint(note: string, source: Pick<LogSource, 'issuer' | 'keys'>): Promise<SignedCheckpoint> {
   const checkpoint = await verifyCheckpoint(note, logOrigin(source.issuer), source.keys)
   return checkpoint ?? refuse('checkpoint_invalid', `no log key of ${source.issuer} has signed the checkpoint`)
 }
 
-/** Reads the whole log and computes its root. Throws unless the newest checkpoint signs that root. */
-export async function verifyWholeLog(source: LogSource): Promise<{ readonly checkpoint: Checkpoint; readonly entries: number }> {
+/** Reads the whole log and computes its root. Throws unless the newest checkpoint signs that root. Calls `onRead` after each entry, with their number. */
+export async function verifyWholeLog(
+  source: LogSource,
+  onRead: (entries: number) => void = () => undefined,
+): Promise<{ readonly checkpoint: Checkpoint; readonly entries: number }> {
   const checkpoint = await readCheckpoint(source)
-  await readUpTo(source, EMPTY_LOG, checkpoint, () => undefined)
+  let entries = 0
+  await readUpTo(source, EMPTY_LOG, checkpoint, () => onRead(++entries))
   return { checkpoint, entries: checkpoint.size }
 }
 
@@ -152,8 +160,8 @@ const PAGE_START = '{"entries":[\n'
 const PAGE_END = '\n],"asOf":'
 
 /** The RFC 8785 texts of a page of entries. The registry sends each on a line of its own. */
-async function readEntryTexts(source: LogSource, from: number): Promise<readonly string[]> {
-  const path = `/log/entries?from=${from}&limit=${PAGE}`
+export async function readEntryTexts(source: Omit<LogSource, 'keys'>, from: number, limit = PAGE): Promise<readonly string[]> {
+  const path = `/log/entries?from=${from}&limit=${limit}`
   const page = await read(source, path)
   const end = page.lastIndexOf(PAGE_END)
   if (page.startsWith(PAGE_START) && end >= PAGE_START.length) return page.slice(PAGE_START.length, end).split(',\n')
@@ -163,7 +171,7 @@ async function readEntryTexts(source: LogSource, from: number): Promise<readonly
 
 /** True if the log that the checkpoint signs contains the entry. */
 export async function isIncluded(source: LogSource, entry: Entry, checkpoint: Checkpoint): Promise<boolean> {
-  const proof = await readAs(source, `/log/inclusion?seq=${entry.seq}&size=${checkpoint.size}`, Inclusion)
+  const proof = await readInclusion(source, entry.seq, checkpoint.size)
   const leaf = hashLeaf(sha256, utf8(canonical(entry)))
   return verifyInclusion(sha256, {
     leaf,
@@ -172,6 +180,15 @@ export async function isIncluded(source: LogSource, entry: Entry, checkpoint: Ch
     root: bytes(checkpoint.root),
     proof: proof.hashes.map(bytes),
   })
+}
+
+/** The proof that the tree of `size` leaves contains the entry, unchecked. */
+export async function readInclusion(
+  source: LogSource,
+  seq: number,
+  size: number,
+): Promise<{ readonly index: number; readonly hashes: readonly string[] }> {
+  return readAs(source, `/log/inclusion?seq=${seq}&size=${size}`, Inclusion)
 }
 
 /** True if the log that `newer` signs begins with the log that `older` signs, so the registry has shown one history. */
@@ -201,7 +218,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-async function read({ issuer, fetch = globalThis.fetch }: LogSource, path: string): Promise<string> {
+async function read({ issuer, fetch = globalThis.fetch }: Omit<LogSource, 'keys'>, path: string): Promise<string> {
   const { response, bytes } = await send({ fetch, clock: clientClock }, issuer + path)
   if (!response.ok) refuse('unavailable', `${issuer}${path} responded with status ${response.status}`)
   return decodeUtf8(bytes) ?? refuse('unavailable', `the response of ${issuer}${path} is not UTF-8`)

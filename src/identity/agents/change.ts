@@ -14,6 +14,7 @@ import { requireLevel } from '../levels/find.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, type RightsChange, withRights } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
+import { factsOfChange } from './change-facts.js'
 import type { Agent } from './store.js'
 
 interface AgentChange extends RightsChange {
@@ -27,6 +28,8 @@ interface AgentChange extends RightsChange {
   readonly introductionPolicy?: IntroductionPolicy | undefined
   readonly understands?: Restrictions | undefined
   readonly redirectUris?: readonly string[] | null | undefined
+  /** Why, for the people who read the audit. */
+  readonly note?: string | undefined
 }
 
 /**
@@ -37,7 +40,19 @@ interface AgentChange extends RightsChange {
 export async function changeAgent(
   deps: AgentsDeps,
   caller: Caller,
-  { agentId, name, description, agentType, maxScopeLevel, ceiling, introductionPolicy, understands, redirectUris, ...rights }: AgentChange,
+  {
+    agentId,
+    name,
+    description,
+    agentType,
+    maxScopeLevel,
+    ceiling,
+    introductionPolicy,
+    understands,
+    redirectUris,
+    note,
+    ...rights
+  }: AgentChange,
 ): Promise<{ agentId: AgentId }> {
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
@@ -71,7 +86,8 @@ export async function changeAgent(
   const ends = [...(endsCeiling ? [{ handle: ceilingVer }] : []), ...(changesTarget ? [{ handle: introductionPolicyVer }] : [])]
   if (name !== undefined) requireReadableName(name)
   const namingOperations = name === undefined ? [] : await takingName(deps, agent.orgId, { ...agent, name })
-  const draft = auditDraft(caller, 'agents.change', { orgId: agent.orgId, subject: agentId })
+  const facts = factsOfChange(agent, { ...agent, ...next })
+  const draft = auditDraft(caller, 'agents.change', { orgId: agent.orgId, subject: agentId, facts })
   const { outcome } = await deps.trustLog.commit({
     type: 'record.changed',
     ends,
@@ -80,7 +96,7 @@ export async function changeAgent(
       deps.agents.changing(agentId, { handle, ceilingVer, introductionPolicyVer }, { ...next, ...changes }),
       ...namingOperations,
       ...(bound ? [bound] : []),
-      ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
+      ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded', note }),
     ],
   })
   return outcome === 'committed'

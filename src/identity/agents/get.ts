@@ -37,6 +37,8 @@ export interface AgentView extends Partial<HistoryView> {
   /** The `client_id`, if it is the URL of the agent's metadata. */
   readonly clientUri?: ClientUri | undefined
   readonly handles: readonly Handle[]
+  /** When the last of its keys retires (epoch seconds), if all of them do: then it can no longer authenticate. */
+  readonly keysRetireAt?: number
 }
 
 /** An agent by its id, or by its name in an organisation (default: that of the caller). */
@@ -79,7 +81,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
     ...(agentType !== undefined && { agentType }),
     ...(maxScopeLevel !== undefined && { maxScopeLevel }),
     audience,
-    state: await stateOf(deps, agent),
+    ...(await stateOf(deps, agent)),
     parent,
     ...(memberId && { memberId }),
     ceiling,
@@ -93,10 +95,13 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
   }
 }
 
-async function stateOf(deps: AgentsDeps, agent: Agent): Promise<AgentView['state']> {
-  if (deps.trustLog.ended.has(agent.handle)) return lastEnding(agent).state === 'revoked' ? 'revoked' : 'suspended'
-  if ((await findAdmission(deps, agent))?.confirmedAt !== undefined) return 'active'
-  if (agent.memberId && !(await readDeviceBounds(deps, agent, agent.memberId))) return 'revoked'
-  const keys = await findRegisteredKeys(deps, agent.id)
-  return keys.some((key) => !deps.trustLog.ended.has(key.handle)) ? 'active' : 'registered'
+async function stateOf(deps: AgentsDeps, agent: Agent): Promise<Pick<AgentView, 'state' | 'keysRetireAt'>> {
+  if (deps.trustLog.ended.has(agent.handle)) return { state: lastEnding(agent).state === 'revoked' ? 'revoked' : 'suspended' }
+  if ((await findAdmission(deps, agent))?.confirmedAt !== undefined) return { state: 'active' }
+  if (agent.memberId && !(await readDeviceBounds(deps, agent, agent.memberId))) return { state: 'revoked' }
+  const standing = (await findRegisteredKeys(deps, agent.id)).filter((key) => !deps.trustLog.ended.has(key.handle))
+  if (standing.length === 0) return { state: 'registered' }
+  const retire = standing.filter(({ use }) => use === 'client').map(({ retiresAt }) => retiresAt ?? Number.POSITIVE_INFINITY)
+  const keysRetireAt = Math.max(...retire)
+  return { state: 'active', ...(Number.isFinite(keysRetireAt) && { keysRetireAt }) }
 }

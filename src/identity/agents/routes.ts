@@ -85,6 +85,7 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & InviterDeps & L
           introductionPolicy: IntroductionPolicy.optional(),
           understands: Restrictions.optional(),
           redirectUris: RedirectUris.nullish(),
+          note: REVOCATION_INPUT.note,
         }),
       )
       .mutation(({ ctx, input }) => changeAgent(deps, ctx.caller, input)),

@@ -82,24 +82,46 @@ interface Inclusion {
   readonly proof: readonly Uint8Array[]
 }
 
-/** True if `leaf` is leaf `index` of the tree of `size` leaves with this root (RFC 9162 §2.1.3.2, whose fn and sn are `node` and `last`). */
-export function verifyInclusion(sha256: Sha256, { leaf, index, size, root, proof }: Inclusion): boolean {
-  if (!isCount(index) || !isCount(size) || index >= size) return false
+/** True if `leaf` is leaf `index` of the tree of `size` leaves with this root. */
+export function verifyInclusion(sha256: Sha256, { root, ...path }: Inclusion): boolean {
+  const steps = inclusionSteps(sha256, path)
+  return steps !== undefined && equalBytes(steps.at(-1)?.hash ?? path.leaf, root)
+}
+
+/** One step from a leaf to the root: the sibling, its side, and the hash of both. */
+interface InclusionStep {
+  readonly sibling: Uint8Array
+  readonly side: 'left' | 'right'
+  readonly hash: Uint8Array
+}
+
+/**
+ * The steps from `leaf` to the root of the tree (RFC 9162 §2.1.3.2, whose fn and sn are `node` and `last`). Undefined if the proof has too few or too many
+ * hashes for this leaf.
+ */
+export function inclusionSteps(
+  sha256: Sha256,
+  { leaf, index, size, proof }: Omit<Inclusion, 'root'>,
+): readonly InclusionStep[] | undefined {
+  if (!isCount(index) || !isCount(size) || index >= size) return undefined
+  const steps: InclusionStep[] = []
   let node = index
   let last = size - 1
   let hash = leaf
   for (const sibling of proof) {
-    if (last === 0 || sibling.length !== HASH_BYTES) return false
-    if (node % 2 === 1 || node === last) {
+    if (last === 0 || sibling.length !== HASH_BYTES) return undefined
+    const side = node % 2 === 1 || node === last ? 'left' : 'right'
+    if (side === 'left') {
       hash = hashNode(sha256, sibling, hash)
       for (; node % 2 === 0 && node !== 0; node = halve(node)) last = halve(last)
     } else {
       hash = hashNode(sha256, hash, sibling)
     }
+    steps.push({ sibling, side, hash })
     node = halve(node)
     last = halve(last)
   }
-  return last === 0 && equalBytes(hash, root)
+  return last === 0 ? steps : undefined
 }
 
 interface Consistency {

@@ -281,6 +281,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'audit.verify': { summary: 'Verify the hash chains of the audit rows, page by page.', caller: 'administrators, operators' },
   'system.info': { summary: 'Return issuer, version, and whether this is a development registry.', caller: 'anyone' },
+  'system.status': {
+    summary:
+      'Show the version, the position and time of the log, whether witnesses follow it, and how many entries the feed has still to send to the caller. `instance` has warnings, disk and the other subscribers of the instance that answers.',
+    caller: 'any root token; `instance` for operators',
+  },
   'system.ticket': {
     summary: 'Issue a one-time ticket (30 s) with which a browser opens the revocation feed.',
     caller: 'any root token; the feed then needs revocations:read',

@@ -122,3 +122,16 @@ test('a member narrows a ceiling, and only an administrator widens it', async ()
   for (const [input, expected] of rows) expect(await reasonOf(change(member, agentId, input)), JSON.stringify(input)).toBe(expected)
   expect(await reasonOf(change(globex, agentId, { ceiling: { rights: [any('ocr')] } }))).toBe('done')
 })
+
+test('the audit row of a change says which fields and rights were changed, and why', async () => {
+  const agent = await anAgent([of(acme, 'ocr:read')])
+  const note = 'moved to the archive'
+  await change(globex, agent.agentId, { addRights: [any('ocr:admin')], removeRights: [of(acme, 'ocr:read')], note })
+  await change(globex, agent.agentId, { name: 'archivist', note: 'a better name' })
+  const filter = { subject: agent.agentId, action: 'agents.change' }
+  const { items } = await globex.query<{ items: object[] }>('audit.list', filter)
+  expect(items).toMatchObject([
+    { actor: globex.clientId, note: 'a better name', facts: { changed: 'name' } },
+    { note, facts: { changed: 'ceiling', added: 'ocr:admin at any agent', removed: `ocr:read at ${acme.orgId}` } },
+  ])
+})

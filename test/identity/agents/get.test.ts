@@ -18,3 +18,14 @@ test('an agent is found by its name, also by an earlier one and by one that look
   const both = { agentId: ocr.agentId, name: 'page reader' }
   for (const input of [{}, both, { agentId: ocr.agentId, orgId: acme.orgId }]) expect(await reasonOf(get(input))).toBe('bad_input')
 })
+
+test('an agent whose keys all retire says when the last one does', async () => {
+  await using registry = await startRegistry()
+  const acme = await registry.organisation('Acme')
+  const { agentId } = await registry.agent({ registeredBy: acme })
+  const read = () => acme.query<{ keysRetireAt?: number }>('agents.get', { agentId })
+  expect(await read()).not.toHaveProperty('keysRetireAt')
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: agentId })
+  await acme.mutate('keys.retire', { keyId: items[0]?.keyId, overlapSeconds: 3600 })
+  expect(await read()).toMatchObject({ state: 'active', keysRetireAt: registry.clock.now() + 3600 })
+})

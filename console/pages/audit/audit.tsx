@@ -19,6 +19,8 @@ export function Audit() {
   const hrefOf = ({ auditId }: { readonly auditId: string }) => auditHref({ ...filter, row: auditId })
   const open = list.items.find(({ auditId }) => auditId === query.row)
   const isFiltered = Object.keys(filter).length > 0
+  // A dialogue also closes when a link in it leads elsewhere
+  const close = () => new URLSearchParams(location.search).has('row') && route(auditHref({ ...filter }), true)
   return (
     <Page title="Audit" actions={<Export filter={filter} />}>
       <Filters filter={filter} />
@@ -37,7 +39,7 @@ export function Audit() {
           }
         />
       </Section>
-      {open && <RowDetails row={open} onClose={() => route(auditHref({ ...filter }), true)} />}
+      {open && <RowDetails row={open} onClose={close} />}
       <VerifyAudit />
       <Retention />
     </Page>

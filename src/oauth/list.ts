@@ -61,6 +61,13 @@ export async function listTokens(
   })
 }
 
+/** The newest tokens of a client. */
+export const newestTokensOf = async (
+  deps: ListTokensDeps,
+  client: Pick<Client, 'id' | 'orgId'>,
+  { issuedAfter, limit }: { readonly issuedAfter: number; readonly limit: number },
+): Promise<readonly TokenRecord[]> => (await readPage(fromAuditLog(deps, client), { limit, isListed: () => true, issuedAfter })).items
+
 /** Reads records in descending order of time, each with its position. Without `next` there are no more. */
 type Reader = (after: Cursor | undefined) => Promise<{
   readonly found: readonly { readonly position: Cursor; readonly record: TokenRecord | undefined }[]
@@ -107,7 +114,7 @@ const fromTokens =
 
 /** The audit rows of the client name its tokens. */
 const fromAuditLog =
-  ({ tokens, audit }: ListTokensDeps, { id, orgId }: Client): Reader =>
+  ({ tokens, audit }: ListTokensDeps, { id, orgId }: Pick<Client, 'id' | 'orgId'>): Reader =>
   async (after) => {
     const where = { orgIds: orgId, actor: id }
     const { items, next } = await audit.store.rows.find('actor', { where, order: 'down', limit: PAGE, ...(after && { after }) })

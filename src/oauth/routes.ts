@@ -3,12 +3,13 @@ import { type RateLimits, requireVerificationRate } from '../http/limits/rate-li
 import { PageInput } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../protocol/end-reason.js'
-import { Audience, ClientId, IntroductionId, TaskId, TokenId } from '../protocol/ids.js'
+import { AgentId, Audience, ClientId, IntroductionId, TaskId, TokenId } from '../protocol/ids.js'
 import { MAX_CALLS, MAX_NAMES, MAX_SCOPE_LENGTH, Names, parseScope } from '../protocol/rights.js'
 import { type LineageDeps, lineageOf } from './lineage.js'
 import { type ListTokensDeps, listTokens } from './list.js'
 import { type RevokeTokenDeps, revokeToken, TaskChain } from './revoke.js'
 import { type SettleDeps, type Settlement, settleToken } from './settle.js'
+import { type AgentRisk, type AgentRiskDeps, riskOfAgent } from './verification/agent-risk.js'
 import { type VerifyDeps, verifyToken } from './verify.js'
 
 /** `a b` (RFC 6749 §3.3). */
@@ -33,6 +34,7 @@ export const tokensRoutes = (
     ListTokensDeps &
     RevokeTokenDeps &
     SettleDeps &
+    AgentRiskDeps &
     VerifyDeps & { readonly rateLimits: Pick<RateLimits, 'verifications'> },
 ) =>
   router({
@@ -49,6 +51,9 @@ export const tokensRoutes = (
         ]),
       )
       .query(({ ctx, input: { limit, cursor, alive, ...filter } }) => listTokens(deps, ctx.caller, filter, { limit, cursor, alive })),
+    risk: procedureFor('tasks:write')
+      .input(z.strictObject({ client: AgentId }))
+      .query(({ ctx, input }): Promise<AgentRisk> => riskOfAgent(deps, ctx.caller, input.client)),
     // A mutation, because the query string of a request may be logged, and a token must not be
     verify: procedureFor('tasks:write')
       .input(

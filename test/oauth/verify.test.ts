@@ -156,6 +156,14 @@ test('with enough history: a usual call matches it, an unusual one has a risk wi
     historicalPatternMatch: false,
     risk: { level: 'low', score: 15, parts: [{ code: 'new_scope', weight: 15 }] },
   })
+  // The risk of the agent is that of its most unusual token
+  expect(await pair.globex.query('tokens.risk', { client: planner.agentId })).toMatchObject({
+    risk: { level: 'low', score: 15, parts: [{ code: 'new_scope', weight: 15 }] },
+    token: { audience: ocr.audience, scope: 'ocr:admin ocr:read', taskId: later.taskId },
+    tokensCompared: expect.any(Number),
+    profile: { usesNeeded: 50, audiences: expect.arrayContaining([expect.objectContaining({ audience: ocr.audience })]) },
+  })
+  expect(await reasonOf(acme.query('tokens.risk', { client: planner.agentId }))).toBe('not_found')
   const other = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'ask' } })
   expect(await reasonOf(introduce(planner, other))).not.toBe('done')
   expect(await ocr.introspect(unusual)).toMatchObject({ active: true })

@@ -50,7 +50,7 @@ const table = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8'
     return paths.map((path) => ({ path, note, cells: cells.slice(0, COLUMNS.length) }))
   })
 
-const QUERIES = /\.(list|get|rules|export|getRetention|usage|lineage|inbox|next|status)$|^audit\.verify$/
+const QUERIES = /\.(list|get|rules|export|getRetention|usage|lineage|inbox|next|status|risk)$|^audit\.verify$/
 /** What a caller without the right gets. The token of an agent has no scope `admin`. */
 const REFUSALS = ['forbidden', 'not_found', 'insufficient_scope', 'invalid_client', 'invalid_token']
 
@@ -394,6 +394,7 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'tasks.end':
     case 'tokens.lineage':
       return { taskId: await aTaskOf(agent) }
+    case 'tokens.risk':
     case 'tokens.list':
       return { client: agentId }
     case 'tokens.verify':

@@ -6,7 +6,8 @@ import { type AgentProfile, type Counts, PROFILE_SECONDS, type UsedRight } from 
 
 /** The reasons for which a token is unusual for its agent, and the weight of each in the score. */
 const WEIGHTS = { new_audience: 25, new_scope: 15, rate: 20, deeper: 15, new_key: 10 } as const
-const MIN_USES = 50
+/** With fewer uses the risk of an agent is unknown. */
+export const MIN_USES = 50
 /** Scores from these on are medium and high. */
 const [MEDIUM, HIGH] = [30, 60] as const
 const NEW_KEY_SECONDS = 86_400

@@ -115,11 +115,16 @@ export const creationFor = (scope: RegistryScope | 'any', roles?: readonly Role[
 
 /** Like `creationFor`, for further credentials of a client. The token of a session gets none, because a credential would outlive the session. */
 export const credentialFor = (scope: RegistryScope | 'any', roles?: readonly Role[]) =>
-  creationFor(scope, roles).use(({ ctx, next }) =>
-    ctx.caller.sessionId === undefined
-      ? next()
-      : refuse('forbidden', 'the token of a browser session makes no lasting credential: use a token of a key, as the command line does'),
-  )
+  creationFor(scope, roles).use(({ ctx, next }) => {
+    requireKeyToken(ctx.caller)
+    return next()
+  })
+
+/** Refuses the token of a session. */
+export function requireKeyToken({ sessionId }: TokenCaller): void {
+  if (sessionId !== undefined)
+    refuse('forbidden', 'the token of a browser session makes no lasting credential: use a token of a key, as the command line does')
+}
 
 async function refuseAndRecord(ctx: TrpcContext, caller: Caller, path: string, refusal: Refusal): Promise<never> {
   await ctx.onRefusal(caller, path, refusal)

@@ -13,6 +13,8 @@ import { type AgentsDeps, requireAgent } from './authority.js'
 import { lastEnding } from './end-agent.js'
 import type { Agent } from './store.js'
 
+export const AGENT_STATES = ['registered', 'active', 'suspended', 'revoked'] as const
+
 /** An agent in the responses of `agents.get` and `agents.list`. */
 export interface AgentView extends Partial<HistoryView> {
   readonly agentId: AgentId
@@ -24,7 +26,7 @@ export interface AgentView extends Partial<HistoryView> {
   readonly maxScopeLevel?: string
   readonly audience: Audience
   /** `registered`: the agent has no active key. */
-  readonly state: 'registered' | 'active' | 'suspended' | 'revoked'
+  readonly state: (typeof AGENT_STATES)[number]
   readonly parent?: AgentId | undefined
   /** The person on whose device it runs, and for whom alone it acts. */
   readonly memberId?: MemberId
@@ -95,7 +97,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
   }
 }
 
-async function stateOf(deps: AgentsDeps, agent: Agent): Promise<Pick<AgentView, 'state' | 'keysRetireAt'>> {
+export async function stateOf(deps: AgentsDeps, agent: Agent): Promise<Pick<AgentView, 'state' | 'keysRetireAt'>> {
   if (deps.trustLog.ended.has(agent.handle)) return { state: lastEnding(agent).state === 'revoked' ? 'revoked' : 'suspended' }
   if ((await findAdmission(deps, agent))?.confirmedAt !== undefined) return { state: 'active' }
   if (agent.memberId && !(await readDeviceBounds(deps, agent, agent.memberId))) return { state: 'revoked' }

@@ -14,7 +14,7 @@ import { LevelName } from '../levels/store.js'
 import { CeilingInput } from './agent.js'
 import { changeAgent } from './change.js'
 import { confirmAgent } from './confirm.js'
-import { getAgent } from './get.js'
+import { AGENT_STATES, getAgent } from './get.js'
 import { type ListAgentsDeps, listAgents } from './list.js'
 import { type AgentRegistered, registerAgent } from './register.js'
 import { reinstateAgent } from './reinstate.js'
@@ -30,6 +30,16 @@ const ByIdOrName = z
       message: 'either `agentId`, or `name` with or without `orgId`, is required',
     },
   )
+const ListInput = PageInput.extend({
+  orgId: OrgId.optional(),
+  /** The agents that this member registered. */
+  memberId: MemberId.optional(),
+  /** The agents that this one registered. */
+  parent: AgentId.optional(),
+  /** Agents whose names contain it, in upper or lower case. */
+  name: z.string().trim().min(1).max(128).optional(),
+  state: z.enum(AGENT_STATES).optional(),
+})
 const Rights = z.array(CeilingRight).min(1).max(MAX_NAMES)
 const Name = z.string().trim().min(1).max(128)
 /** The URLs to which the browser of a person may be sent with an authorization code. */
@@ -70,7 +80,7 @@ export const agentsRoutes = (deps: AdmitDeps & RegisterKeyDeps & InviterDeps & L
       .input(ByIdOrName)
       .query(({ ctx, input }) => getAgent(deps, ctx.caller, input)),
     list: procedureFor('agents:write')
-      .input(PageInput.extend({ orgId: OrgId.optional(), memberId: MemberId.optional() }).prefault({}))
+      .input(ListInput.prefault({}))
       .query(({ ctx, input }) => listAgents(deps, ctx.caller, input)),
     change: procedureFor('agents:write')
       .input(

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { credentialFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
+import { creationFor, credentialFor, procedureFor, publicProcedure, requireKeyToken, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
-import { ClientId, RegisteredKeyId } from '../../protocol/ids.js'
+import { AgentId, ClientId, RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import type { OwnerDeps } from './authority.js'
 import { type CompromiseDeps, compromiseKey } from './compromise.js'
@@ -46,9 +46,13 @@ export const registeredKeysRoutes = (deps: KeyCodeDeps & CompromiseDeps & OwnerD
         }),
       )
       .mutation(({ ctx, input }): Promise<KeyRotated> => rotateKey(deps, ctx.caller, input)),
-    issueCode: credentialFor('agents:write')
+    issueCode: creationFor('agents:write')
       .input(z.strictObject({ clientId: ClientId, revokeOthers: z.boolean().default(false) }))
-      .mutation(({ ctx, input }) => issueKeyCode(deps, ctx.caller, input)),
+      .mutation(({ ctx, input }) => {
+        // A session may replace the keys of an agent, as it may register one. A code for a member would make the session permanent
+        if (!AgentId.safeParse(input.clientId).success) requireKeyToken(ctx.caller)
+        return issueKeyCode(deps, ctx.caller, input)
+      }),
     withdrawCodes: procedureFor('agents:write')
       .input(z.strictObject({ clientId: ClientId }))
       .mutation(({ ctx, input }) => withdrawKeyCodes(deps, ctx.caller, input.clientId)),

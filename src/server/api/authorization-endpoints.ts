@@ -131,7 +131,7 @@ export const AUTHORIZATION_ENDPOINTS: readonly HttpEndpoint[] = [
     path: '/session/token',
     tag: 'OAuth',
     summary:
-      'Issue a root token of the person to a page of this registry: valid for 300 s, bound to the key of the DPoP proof, and revoked with the session (`sid`). It makes no credential that would outlive the session: `sessions.ticket`, `keys.register`, `keys.rotate` and `keys.issueCode` refuse it. The header `X-CSRF-Token` has the content of `<meta name="csrf-token">` of a page.',
+      'Issue a root token of the person to a page of this registry: valid for 300 s, bound to the key of the DPoP proof, and revoked with the session (`sid`). It makes no credential of a member, which would outlive the session: `sessions.ticket`, `keys.register`, `keys.rotate` and `keys.issueCode` for a member refuse it. The header `X-CSRF-Token` has the content of `<meta name="csrf-token">` of a page.',
     caller: 'pages of this registry, with the cookie of a session',
     source: 'RFC 9449 §5',
     response: {

@@ -82,9 +82,9 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'the agent, its parent agents, members of its organisation, operators',
   },
   'agents.list': {
-    summary: 'List agents.',
+    summary: 'List agents; with `parent` those that this agent registered, with `memberId` those that this member registered, with `name` those whose names contain it.',
     caller:
-      'members see the agents of their organisation, agents those that they registered, operators those of any organisation; with `memberId` that member, administrators and operators see those that the member registered',
+      'members see the agents of their organisation, agents those that they registered, operators those of any organisation; with `memberId` that member, administrators and operators',
   },
   'agents.change': {
     summary: 'Change the name, ceiling or introduction policy of an agent.',
@@ -239,6 +239,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary:
       'List the tokens of one `client`, `task` (with its child tasks), `introduction` or `audience`, newest first; with `alive` only those that have not expired and stand.',
     caller: 'the client or audience, the owner of the task, both agents of the introduction; members of their organisations; operators',
+  },
+  'tokens.risk': {
+    summary:
+      'Show what an agent does usually (audiences, scopes, keys, uses in 90 days), and how unusual the tokens of its last 24 h are ([CONCEPTS](CONCEPTS.md#uses-and-risk)).',
+    caller: 'the agent, members of its organisation, operators',
   },
   'tokens.verify': {
     summary:

@@ -62,12 +62,14 @@ test('a page gets a root token of 300 seconds, bound to its key, with the id of 
   expect(await call(body.access_token)).toBe(401)
 })
 
-test('the token of a session makes no credential that would outlive it, for whomever', async () => {
+test('the token of a session makes no credential of a member, and a code for the keys of an agent only if the member may manage them', async () => {
   const { body } = await request(await signedIn(registry, acme))
   const agent = await registry.agent({ registeredBy: acme })
-  const mutate = async (path: string, input: object) => {
-    const dpop = await proofOf(registry, signer, { path, accessToken: body.access_token })
-    const headers = { authorization: `DPoP ${body.access_token}`, dpop, 'content-type': 'application/json' }
+  const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
+  const mia = await registry.join(code, 'Mia')
+  const mutate = async (path: string, input: object, accessToken: string = body.access_token) => {
+    const dpop = await proofOf(registry, signer, { path, accessToken })
+    const headers = { authorization: `DPoP ${accessToken}`, dpop, 'content-type': 'application/json' }
     const answer = await (await registry.fetch(path, { method: 'POST', headers, body: JSON.stringify(input) })).json()
     return answer.error?.data.reason ?? 'done'
   }
@@ -77,9 +79,13 @@ test('the token of a session makes no credential that would outlive it, for whom
     await mutate('/trpc/keys.register', { ...key, use: 'client' }),
     await mutate('/trpc/keys.rotate', { ...key, endorsement: 'x' }),
     await mutate('/trpc/keys.issueCode', { clientId: acme.clientId }),
-    await mutate('/trpc/keys.issueCode', { clientId: agent.agentId }),
+    await mutate('/trpc/keys.issueCode', { clientId: mia.clientId }),
   ]
   expect(refused).toEqual(refused.map(() => 'forbidden'))
+  expect(await mutate('/trpc/keys.issueCode', { clientId: agent.agentId, revokeOthers: true })).toBe('done')
+  expect(await mutate('/trpc/keys.issueCode', { clientId: (await registry.agent()).agentId })).toBe('not_found')
+  const ofMia = (await request(await signedIn(registry, mia))).body.access_token
+  expect(await mutate('/trpc/keys.issueCode', { clientId: agent.agentId }, ofMia)).toBe('forbidden')
   expect(await mutate('/trpc/keys.withdrawCodes', { clientId: agent.agentId })).toBe('done')
 })
 

@@ -26,7 +26,11 @@ describe.runIf(hasChromium('resources of the console'))('resources, namespaces a
     await acme.mutate('resources.change', { resourceId, policy: { mode: 'open' } })
     await page.waitForSelector('dl .state:has-text("proved"):not(:has-text("unproved"))')
     const audience = 'http://127.0.0.1:9/mcp'
-    const agent = await world.registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience, scope: 'files:read' }] }, name: 'Reader' })
+    const agent = await world.registry.agent({
+      registeredBy: acme,
+      ceiling: { rights: [{ audience, scope: 'files:read' }] },
+      name: 'Reader',
+    })
     await agent.exchange({ audience })
     await page.waitForSelector('.rows >> text=Reader')
     await expectGoodPage(page)

@@ -43,7 +43,7 @@ export function Lint({ publicCard }: { readonly publicCard: string | undefined }
         </button>
       </form>
       <ErrorNote error={lint.error} />
-      <div aria-live="polite">{result {result && <Faults{result && <Faults <Faults {...result} />}</div>
+      <div aria-live="polite">{result && <Faults {...result} />}</div>
     </Section>
   )
 }

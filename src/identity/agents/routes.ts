@@ -39,6 +39,9 @@ const ListInput = PageInput.extend({
   /** Agents whose names contain it, in upper or lower case. */
   name: z.string().trim().min(1).max(128).optional(),
   state: z.enum(AGENT_STATES).optional(),
+}).refine(({ memberId, parent }) => memberId === undefined || parent === undefined, {
+  path: ['parent'],
+  message: 'not together with memberId',
 })
 const Rights = z.array(CeilingRight).min(1).max(MAX_NAMES)
 const Name = z.string().trim().min(1).max(128)

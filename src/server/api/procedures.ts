@@ -82,7 +82,8 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'the agent, its parent agents, members of its organisation, operators',
   },
   'agents.list': {
-    summary: 'List agents; with `parent` those that this agent registered, with `memberId` those that this member registered, with `name` those whose names contain it.',
+    summary:
+      'List agents; with `parent` those that this agent registered, with `memberId` those that this member registered, with `name` those whose names contain it.',
     caller:
       'members see the agents of their organisation, agents those that they registered, operators those of any organisation; with `memberId` that member, administrators and operators',
   },

@@ -80,3 +80,12 @@ export function RevokeButton(props: RevokeButtonProps) {
 
 /** The first part of an id, which a person types to confirm that this thing is meant. */
 export const shortId = (id: string): string => id.slice(0, 10)
+
+/** What ends with a thing, one line each. */
+export const EndingsList = ({ of }: { readonly of: readonly string[] }) => (
+  <ul>
+    {of.map((line) => (
+      <li key={line}>{line}</li>
+    ))}
+  </ul>
+)

@@ -4,6 +4,7 @@ const PAGES = ['test/attacks/pages.test.ts']
 const SIGN_IN = ['test/identity/people/sign-in.test.ts']
 const PASSKEYS = ['test/identity/people/passkeys.test.ts']
 const UPSTREAM = ['test/identity/people/upstream.test.ts']
+const MEMBERS = ['test/identity/members/get.test.ts']
 const ACCOUNT = ['test/identity/people/account.test.ts']
 const SESSION_TOKEN = ['test/oauth/session/token-endpoint.test.ts']
 const CONSENT_PAGES = 'src/delegation/consents/account-pages.tsx'
@@ -24,6 +25,13 @@ const UPSTREAM_SIGN_IN = 'src/identity/people/upstream/sign-in.ts'
 
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const PEOPLE_MUTANTS = [
+  [
+    'only administrators learn which agents another member registered',
+    'src/identity/agents/list.ts',
+    'if (!member || !mayOversee(caller, member.orgId))',
+    'if (!member)',
+    MEMBERS,
+  ],
   ['a form must come from this registry', FORM, 'headers.origin !== issuer || ', '', PAGES],
   ['a form must not come from another site', FORM, " || (site !== undefined && site !== 'same-origin')", '', PAGES],
   ['a form needs the token of its page', FORM, "if (!equalTexts(form.get(TOKEN) ?? '', formTokenOf(use)))", 'if (false)', PAGES],

@@ -3,6 +3,7 @@ import { useConsole } from '../../api/console.js'
 import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useList, useQuery } from '../../api/use-query.js'
+import { AuditLinks } from '../../ui/audit-links.js'
 import { counted } from '../../ui/counted.js'
 import { useDone } from '../../ui/done.js'
 import { Choice } from '../../ui/fields.js'
@@ -32,8 +33,10 @@ export function MemberPage({ memberId }: { readonly memberId: string }) {
 
 function MemberParts({ member, isOwn }: { readonly member: Member; readonly isOwn: boolean }) {
   const { memberId, state } = member
+  const [done, say] = useDone()
   return (
     <>
+      {done}
       <MemberFacts member={member} />
       <Role member={member} />
       <Section title="Keys of the command line">
@@ -56,7 +59,7 @@ function MemberParts({ member, isOwn }: { readonly member: Member; readonly isOw
       </Section>
       {state === 'active' && (
         <Section title="End the membership">
-          <RevokeMember member={member} isOwn={isOwn} />
+          <RevokeMember member={member} isOwn={isOwn} say={say} />
         </Section>
       )}
     </>
@@ -65,6 +68,8 @@ function MemberParts({ member, isOwn }: { readonly member: Member; readonly isOw
 
 function MemberFacts({ member }: { readonly member: Member }) {
   const { memberId, orgId, name, role, state, joinedAt, invitedBy, endedAt, endedBy, reason, note } = member
+  const { viewer } = useConsole()
+  const maySeeOthers = viewer.role === 'administrator' || viewer.role === 'operator'
   return (
     <Facts
       of={{
@@ -74,12 +79,12 @@ function MemberFacts({ member }: { readonly member: Member }) {
         Role: role,
         State: <State state={state} />,
         Joined: <Time at={joinedAt} />,
-        'Invited by':
-          invitedBy && (role === 'person' ? <Code>{invitedBy}</Code> : <a href={`/console/members/${invitedBy}`}>{invitedBy}</a>),
+        'Invited by': invitedBy && (maySeeOthers ? <a href={`/console/members/${invitedBy}`}>{invitedBy}</a> : <Code>{invitedBy}</Code>),
         Revoked: endedAt === undefined ? undefined : <Time at={endedAt} />,
         'Revoked by': endedBy && <Code>{endedBy}</Code>,
         Reason: reason,
         Note: note && <Foreign text={note} />,
+        Audit: maySeeOthers ? <AuditLinks id={memberId} /> : undefined,
       }}
     />
   )

@@ -4,18 +4,20 @@ import { useAction } from '../../api/use-action.js'
 import { useList } from '../../api/use-query.js'
 import { useWholeList } from '../../api/use-whole-list.js'
 import { counted } from '../../ui/counted.js'
-import { RevokeButton } from '../../ui/revoke-button.js'
+import { EndingsList, RevokeButton } from '../../ui/revoke-button.js'
 import { Command } from '../../ui/text.js'
 
 interface RevokeMemberProps {
   readonly member: Output<'members.get'>
   readonly isOwn: boolean
+  readonly say: (text: string) => void
 }
 
 /** Revokes a membership. A member may revoke its own. */
-export function RevokeMember({ member: { memberId, orgId, name }, isOwn }: RevokeMemberProps) {
+export function RevokeMember({ member: { memberId, orgId, name }, isOwn, say }: RevokeMemberProps) {
   const { viewer } = useConsole()
   const revoke = useAction('members.revoke', ['members', 'keys', 'passkeys', 'links', 'sessions', 'consents', 'agents'])
+  const endings = useEndings(memberId)
   return (
     <>
       <RevokeButton
@@ -25,9 +27,10 @@ export function RevokeMember({ member: { memberId, orgId, name }, isOwn }: Revok
         name={name}
         action={revoke}
         revoke={(because) => revoke.run({ memberId, ...because })}
+        onDone={() => say(`The membership is revoked. Ended with it: ${endings.join('; ')}.`)}
       >
         <p>With the membership ends:</p>
-        <Endings memberId={memberId} />
+        <EndingsList of={endings} />
         <p>Agents that the member registered stay, except those on its devices.</p>
       </RevokeButton>
       {viewer.role === 'operator' && orgId !== viewer.orgId && (
@@ -41,19 +44,16 @@ export function RevokeMember({ member: { memberId, orgId, name }, isOwn }: Revok
   )
 }
 
-function Endings({ memberId }: { readonly memberId: string }) {
+/** What ends with the membership, read before. */
+function useEndings(memberId: string): readonly string[] {
   const keys = useWholeList('keys.list', { owner: memberId })
   const sessions = useWholeList('sessions.list', { memberId })
   const consents = useList('consents.list', { memberId }, ({ consentId }) => consentId)
   const agents = useList('agents.list', { memberId }, ({ agentId }) => agentId)
-  return (
-    <ul>
-      <li>{counted(keys, 'key', ({ state }) => state !== 'revoked')}, with all tokens of the member</li>
-      <li>{counted(sessions, 'session')}</li>
-      <li>
-        {counted(consents, 'consent', ({ state }) => state === 'valid')}, with every token and refresh token that was issued under them
-      </li>
-      <li>{counted(agents, 'agent', (agent) => agent.memberId === memberId && agent.state !== 'revoked')} on devices of the member</li>
-    </ul>
-  )
+  return [
+    `${counted(keys, 'key', ({ state }) => state !== 'revoked')}, with all tokens of the member`,
+    counted(sessions, 'session'),
+    `${counted(consents, 'consent', ({ state }) => state === 'valid')}, with every token and refresh token under them`,
+    `${counted(agents, 'agent', (agent) => agent.memberId === memberId && agent.state !== 'revoked')} on devices of the member`,
+  ]
 }

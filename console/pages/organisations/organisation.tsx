@@ -3,10 +3,12 @@ import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useList, useQuery } from '../../api/use-query.js'
 import { useWholeList } from '../../api/use-whole-list.js'
+import { AuditLinks } from '../../ui/audit-links.js'
 import { counted } from '../../ui/counted.js'
+import { useDone } from '../../ui/done.js'
 import { Result } from '../../ui/notes.js'
 import { Facts, Page, Section } from '../../ui/page.js'
-import { RevokeButton } from '../../ui/revoke-button.js'
+import { EndingsList, RevokeButton } from '../../ui/revoke-button.js'
 import { Code, Foreign, State, Time } from '../../ui/text.js'
 
 type Organisation = Output<'organisations.get'>
@@ -32,8 +34,10 @@ const PLACES = [
 function Parts({ organisation }: { readonly organisation: Organisation }) {
   const { viewer } = useConsole()
   const { orgId, name, state, createdAt, endedAt, endedBy, reason, note } = organisation
+  const [done, say] = useDone()
   return (
     <>
+      {done}
       <Facts
         of={{
           Name: <Foreign text={name} />,
@@ -44,6 +48,7 @@ function Parts({ organisation }: { readonly organisation: Organisation }) {
           'Revoked by': endedBy && <Code>{endedBy}</Code>,
           Reason: reason,
           Note: note && <Foreign text={note} />,
+          Audit: viewer.role === 'operator' ? <AuditLinks id={orgId} acts={false} /> : undefined,
         }}
       />
       {viewer.role === 'operator' && (
@@ -57,14 +62,15 @@ function Parts({ organisation }: { readonly organisation: Organisation }) {
               ))}
             </ul>
           </Section>
-          {state === 'active' && orgId !== viewer.orgId && <Revoke of={organisation} />}
+          {state === 'active' && orgId !== viewer.orgId && <Revoke of={organisation} say={say} />}
         </>
       )}
     </>
   )
 }
 
-function Revoke({ of: { orgId, name } }: { readonly of: Organisation }) {
+function Revoke({ of: { orgId, name }, say }: { readonly of: Organisation; readonly say: (text: string) => void }) {
+  const endings = useEndings(orgId)
   const revoke = useAction('organisations.revoke', ['organisations', 'members', 'agents', 'resources', 'namespaces'])
   return (
     <Section title="Revoke the organisation">
@@ -75,9 +81,10 @@ function Revoke({ of: { orgId, name } }: { readonly of: Organisation }) {
         name={name}
         action={revoke}
         revoke={(because) => revoke.run({ orgId, ...because })}
+        onDone={() => say(`The organisation is revoked. Ended with it: ${endings.join('; ')}.`)}
       >
         <p>Everything that the organisation owns ends with it:</p>
-        <Endings orgId={orgId} />
+        <EndingsList of={endings} />
       </RevokeButton>
     </Section>
   )
@@ -85,20 +92,19 @@ function Revoke({ of: { orgId, name } }: { readonly of: Organisation }) {
 
 const stands = ({ state }: { readonly state: string }) => state !== 'revoked'
 
-function Endings({ orgId }: { readonly orgId: string }) {
+/** What ends with the organisation, read before. */
+function useEndings(orgId: string): readonly string[] {
   const members = useList('members.list', { orgId }, ({ memberId }) => memberId)
   const agents = useList('agents.list', { orgId }, ({ agentId }) => agentId)
   const resources = useList('resources.list', { orgId }, ({ resourceId }) => resourceId)
   const keys = useWholeList('keys.list', { owner: orgId })
   const providers = useWholeList('issuers.list', { orgId })
-  return (
-    <ul>
-      <li>{counted(members, 'member', stands)}, with their keys, sessions and consents</li>
-      <li>{counted(agents, 'agent', stands)}, with their cards</li>
-      <li>{counted(resources, 'resource', stands)}</li>
-      <li>{counted(keys, 'publisher key', stands)}</li>
-      <li>{counted(providers, 'sign-in provider', stands)}</li>
-      <li>all introductions, tasks and tokens of these</li>
-    </ul>
-  )
+  return [
+    `${counted(members, 'member', stands)}, with their keys, sessions and consents`,
+    `${counted(agents, 'agent', stands)}, with their cards`,
+    counted(resources, 'resource', stands),
+    counted(keys, 'publisher key', stands),
+    counted(providers, 'sign-in provider', stands),
+    'all introductions, tasks and tokens of these',
+  ]
 }

@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks'
 import { useAction } from '../../api/use-action.js'
 import { useDone } from '../../ui/done.js'
 import type { Resource } from './resource.js'
@@ -18,12 +19,21 @@ const settingsOf = ({ name, description, documentation, scopes, policy, bearer, 
 export function ChangeResource({ resource }: { readonly resource: Resource }) {
   const { resourceId } = resource
   const [done, say] = useDone()
+  const [opened, setOpened] = useState(resource)
   const change = useAction('resources.change', ['resources', 'tokens'])
   const save = async (settings: Settings) => {
-    // Absent ones would stay
-    const { description = null, documentation = null, operatorAgentId = null, understands = [] } = nullable(settings)
-    const changes = { ...settings, description, documentation, operatorAgentId, understands }
-    if (await change.run({ resourceId, ...changes })) say('Saved.')
+    // Absent ones would stay as they are
+    const cleared = {
+      description: settings.description ?? null,
+      documentation: settings.documentation ?? null,
+      operatorAgentId: settings.operatorAgentId ?? null,
+      understands: settings.understands ?? [],
+    }
+    const changes = { ...settings, ...cleared }
+    const saved = await change.run({ resourceId, ...changes })
+    if (!saved) return
+    setOpened(saved)
+    say('Saved.')
   }
   return (
     <details open={resource.state === 'frozen'}>
@@ -32,11 +42,16 @@ export function ChangeResource({ resource }: { readonly resource: Resource }) {
         Texts and further scopes leave tokens valid. After any other change the tokens for this resource end, and clients get new ones
         within a second.
       </p>
-      <ResourceForm settings={settingsOf(resource)} verb="Save" action={change} onSubmit={save} />
+      {(resource.changedAt ?? 0) > (opened.changedAt ?? 0) && (
+        <p class="error">
+          The resource was changed meanwhile, so saving this form would take that change back.{' '}
+          <button type="button" class="small" onClick={() => setOpened(resource)}>
+            Show the present settings
+          </button>
+        </p>
+      )}
+      <ResourceForm key={opened.changedAt} settings={settingsOf(opened)} verb="Save" action={change} onSubmit={save} />
       {done}
     </details>
   )
 }
-
-type Optional = 'description' | 'documentation' | 'operatorAgentId'
-const nullable = (settings: Settings): Omit<Settings, Optional> & { readonly [K in Optional]?: Settings[K] | null } => settings

@@ -3,6 +3,7 @@ import { useConsole } from '../../api/console.js'
 import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useList, useQuery } from '../../api/use-query.js'
+import { AuditLinks } from '../../ui/audit-links.js'
 import { useDone } from '../../ui/done.js'
 import { Empty, ErrorNote, Result } from '../../ui/notes.js'
 import { Facts, Page, Section } from '../../ui/page.js'
@@ -28,9 +29,11 @@ function Parts({ resource }: { readonly resource: Resource }) {
   const { viewer } = useConsole()
   const { orgId, state, createdBy } = resource
   const isOwn = orgId === viewer.orgId
+  const [done, say] = useDone()
   const mayRevoke = viewer.role === 'operator' || (isOwn && (viewer.role === 'administrator' || createdBy === viewer.id))
   return (
     <>
+      {done}
       <ResourceFacts resource={resource} />
       {state === 'frozen' && (
         <p class="error">
@@ -51,12 +54,12 @@ function Parts({ resource }: { readonly resource: Resource }) {
           </Section>
           {isOwn && (
             <Section title="Change the resource">
-              <ChangeResource key={resource.handles.join(' ')} resource={resource} />
+              <ChangeResource resource={resource} />
             </Section>
           )}
           {mayRevoke && (
             <Section title="Revoke the resource">
-              <RevokeResource resource={resource} />
+              <RevokeResource resource={resource} say={say} />
             </Section>
           )}
         </>
@@ -68,6 +71,7 @@ function Parts({ resource }: { readonly resource: Resource }) {
 function ResourceFacts({ resource }: { readonly resource: Resource }) {
   const { resourceId, uri, name, description, documentation, state, policy, bearer, operatorAgentId, understands, orgId } = resource
   const { createdAt, createdBy, provedAt, changedAt, revokedAt } = resource
+  const { viewer } = useConsole()
   const time = (at: number | undefined) => (at === undefined ? undefined : <Time at={at} />)
   return (
     <Facts
@@ -96,6 +100,7 @@ function ResourceFacts({ resource }: { readonly resource: Resource }) {
         Proved: time(provedAt),
         Changed: time(changedAt),
         Revoked: time(revokedAt),
+        Audit: viewer.role === 'administrator' || viewer.role === 'operator' ? <AuditLinks id={resourceId} acts={false} /> : undefined,
       }}
     />
   )

@@ -1,13 +1,14 @@
 import { useAction } from '../../api/use-action.js'
 import { useList } from '../../api/use-query.js'
 import { counted } from '../../ui/counted.js'
-import { RevokeButton } from '../../ui/revoke-button.js'
+import { EndingsList, RevokeButton } from '../../ui/revoke-button.js'
 import type { Resource } from './resource.js'
 
 /** Revokes a resource, with every introduction to it and every token for it. */
-export function RevokeResource({ resource }: { readonly resource: Resource }) {
+export function RevokeResource({ resource, say }: { readonly resource: Resource; readonly say: (text: string) => void }) {
   const { resourceId, name } = resource
   const revoke = useAction('resources.revoke', ['resources', 'introductions', 'tokens'])
+  const endings = useEndings(resource)
   return (
     <RevokeButton
       label="Revoke the resource"
@@ -16,24 +17,24 @@ export function RevokeResource({ resource }: { readonly resource: Resource }) {
       name={name}
       action={revoke}
       revoke={(because) => revoke.run({ resourceId, ...because })}
+      onDone={() => say(`The resource is revoked. Ended with it: ${endings.join('; ')}.`)}
     >
       <p>With the resource ends:</p>
-      <Endings resource={resource} />
+      <EndingsList of={endings} />
       <p>Its URI can be proved for another resource afterwards.</p>
     </RevokeButton>
   )
 }
 
-function Endings({ resource: { resourceId, uri, provedAt } }: { readonly resource: Resource }) {
+/** What ends with the resource, read before. */
+function useEndings({ resourceId, uri, provedAt }: Resource): readonly string[] {
   const tokens = useList('tokens.list', provedAt === undefined ? undefined : { audience: uri, alive: true }, ({ tokenId }) => tokenId)
   const introductions = useList('introductions.list', { role: 'to' }, ({ introductionId }) => introductionId)
   const isOfResource = ({ to, state }: { readonly to?: string | undefined; readonly state: string }) =>
     to === resourceId && state === 'granted'
-  return (
-    <ul>
-      <li>{counted(introductions, 'introduction', isOfResource)} to it, among those of your organisation</li>
-      <li>{counted(tokens, 'token')} that now stand</li>
-      <li>every consent to use it, which grants nothing any more</li>
-    </ul>
-  )
+  return [
+    `${counted(introductions, 'introduction', isOfResource)} to it, among those that your organisation sees`,
+    `${counted(tokens, 'token')} in force`,
+    'every consent to use it',
+  ]
 }

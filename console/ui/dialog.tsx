@@ -15,10 +15,13 @@ export function Dialog({
   readonly children: ComponentChildren
 }) {
   const element = useRef<HTMLDialogElement>(null)
+  const heading = useRef<HTMLHeadingElement>(null)
   const isShown = useRef(true)
   useEffect(() => {
     const dialog = element.current
     dialog?.showModal()
+    // What it says is read before the first control is reached
+    heading.current?.focus()
     return () => {
       // The browser reports the end of a dialogue that is no longer there, too
       isShown.current = false
@@ -27,7 +30,9 @@ export function Dialog({
   }, [])
   return (
     <dialog ref={element} aria-labelledby="dialog-title" onClose={() => isShown.current && onClose()}>
-      <h2 id="dialog-title">{title}</h2>
+      <h2 id="dialog-title" tabIndex={-1} ref={heading}>
+        {title}
+      </h2>
       {children}
     </dialog>
   )

@@ -18,7 +18,7 @@ export function RequestFacts({ request }: { readonly request: Request }) {
             'A person of your organisation'
           ) : (
             <>
-              <Name id={from} link={false} /> <Code>{from}</Code>
+              <RequesterName request={request} /> <Code>{from}</Code>
             </>
           ),
         'Its card': request.kind === 'consent' ? undefined : <CardVerdict agentId={from} />,
@@ -32,7 +32,7 @@ export function RequestFacts({ request }: { readonly request: Request }) {
         ...(request.kind !== 'consent' && { For: <Target request={request} /> }),
         ...(request.kind === 'token' && {
           'On behalf of': request.subject === from ? undefined : <Code>{request.subject}</Code>,
-          'Passed on by': request.actors.length > 0 && <Code>{request.actors.join(' ')}</Code>,
+          'Passed on by': request.actors.length > 0 ? <Code>{request.actors.join(' ')}</Code> : undefined,
           Risk: `${request.risk.level}. ${request.risk.parts.map(({ code }) => RISKS[code] ?? code).join(' ')}`,
           'New task': request.newTask && <Whole text={request.newTask.description} />,
         }),
@@ -47,6 +47,23 @@ export function RequestFacts({ request }: { readonly request: Request }) {
         ),
       }}
     />
+  )
+}
+
+/** The agent that asks, with its organisation. The name is its own choice. */
+export function RequesterName({ request }: { readonly request: Request }) {
+  if (!('requester' in request)) return <>A person of your organisation</>
+  const { name, organisation } = request.requester
+  return (
+    <>
+      <Foreign text={name} />
+      {organisation !== undefined && (
+        <>
+          {' '}
+          of <Foreign text={organisation} />
+        </>
+      )}
+    </>
   )
 }
 

@@ -9,7 +9,7 @@ import { Facts, Page, Section } from '../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
 import { DecisionDialog } from '../inbox/decision-dialog.js'
 import { REASONS } from '../inbox/reasons.js'
-import { CardVerdict } from '../inbox/request-facts.js'
+import { CardVerdict, RequesterName } from '../inbox/request-facts.js'
 import { useInboxSignal } from '../inbox/use-inbox-signal.js'
 import { type Done, NarrowIntroduction, RevokeIntroduction } from './introduction-actions.js'
 import { LiveTokens, TokenList, useTokensOfIntroduction } from './live-tokens.js'
@@ -120,6 +120,9 @@ function Tokens({ introduction }: { readonly introduction: Introduction }) {
 
 function About({ introduction }: { readonly introduction: Introduction }) {
   const { introductionId, state, from, to, capability, purpose, requested, bounds, needsApproval, taskId, skills } = introduction
+  const request = useQuery('approvals.get', { approvalId: introductionId }, { isLive: false })
+  const wordsOf = (scope: string) =>
+    request.data && 'words' in request.data ? request.data.words.find((one) => one.scope === scope)?.words : undefined
   return (
     <>
       <Facts
@@ -127,7 +130,7 @@ function About({ introduction }: { readonly introduction: Introduction }) {
           State: <State state={state} />,
           From: (
             <>
-              <Name id={from} /> <Code>{from}</Code>
+              {request.data ? <RequesterName request={request.data} /> : <Name id={from} />} <a href={`/console/reach/${from}`}>{from}</a>
             </>
           ),
           'Its card': <CardVerdict agentId={from} />,
@@ -144,7 +147,7 @@ function About({ introduction }: { readonly introduction: Introduction }) {
               <Foreign text={introduction.interface.protocolBinding} /> <Exact text={introduction.interface.url} />
             </>
           ),
-          Skills: skills.length > 0 && skills.map((skill, i) => [i > 0 && ', ', <Exact key={skill} text={skill} />]),
+          Skills: skills.length > 0 ? skills.map((skill, i) => [i > 0 && ', ', <Exact key={skill} text={skill} />]) : undefined,
           Task: taskId && <a href={`/console/tasks/${taskId}`}>{taskId}</a>,
           Requested: <Time at={introduction.requestedAt} />,
           Granted: introduction.grantedAt && <Time at={introduction.grantedAt} />,
@@ -171,11 +174,15 @@ function About({ introduction }: { readonly introduction: Introduction }) {
       )}
       {bounds && (
         <Section title="Granted">
-          <BoundsText bounds={bounds} />
+          <BoundsText bounds={bounds} wordsOf={wordsOf} />
         </Section>
       )}
       <Section title="Requested">
-        {requested.scopes.length === 0 ? <p>The scopes of the card that the ceiling allows.</p> : <BoundsText bounds={requested} />}
+        {requested.scopes.length === 0 ? (
+          <p>The scopes of the card that the ceiling allows.</p>
+        ) : (
+          <BoundsText bounds={requested} wordsOf={wordsOf} />
+        )}
       </Section>
     </>
   )

@@ -125,6 +125,11 @@ function EdgeRow({ edge, onAct }: { readonly edge: Edge; readonly onAct: (verb: 
         {uses} {uses === 1 ? 'use' : 'uses'}, last <Time at={lastUsedAt} />, until <Time at={expiresAt} />
       </span>
       <span class="edge-actions">
+        {state === 'pending' && direction !== 'out' && to !== undefined && (
+          <a class="button" href={`/console/inbox?item=${edge.id}`} aria-label={`Decide about ${edge.id}`}>
+            Decide
+          </a>
+        )}
         {verbsOf(edge).map((verb) => (
           <button
             key={verb}

@@ -1,8 +1,9 @@
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { ApprovalId, IntroductionId } from '../../protocol/ids.js'
+import { AgentId, ApprovalId, IntroductionId } from '../../protocol/ids.js'
 import { getIntroduction } from '../introductions/get.js'
 import { isRequester as requestedIntroduction, type SideDeps } from '../introductions/introduction.js'
+import { describeClient, describeTarget, type PartiesDeps } from '../pages/parties.js'
 import { isTarget } from './approval.js'
 import type { ApprovalDeps } from './request.js'
 import { type Approval, type ApprovalsStore, isForConsent } from './store.js'
@@ -32,4 +33,18 @@ export async function getApproval(deps: ApprovalDeps, caller: Caller, id: Approv
   return deps.trustLog.afterBarrier(caller.barrier, async ({ now }) =>
     viewOf(deps, await requireSeen(deps, caller, ApprovalId.parse(id)), now),
   )
+}
+
+/** The approval with the requester's name for itself and its organisation, and with the words of the resource about the scopes of an introduction. */
+export async function getDescribedApproval(deps: ApprovalDeps & PartiesDeps, caller: Caller, id: ApprovalId | IntroductionId) {
+  const view = await getApproval(deps, caller, id)
+  if (view.kind === 'consent') return view
+  const requester = await describeClient(deps, AgentId.parse(view.from))
+  if (view.kind === 'token') return { ...view, requester }
+  const target = view.to && (await describeTarget(deps, view.to))
+  const words = view.requested.scopes.flatMap((scope) => {
+    const found = target?.wordsOf(scope)
+    return found === undefined ? [] : [{ scope, words: found }]
+  })
+  return { ...view, requester, words }
 }

@@ -6,8 +6,9 @@ import { untilRevoked } from '../../http/trpc/subscription.js'
 import { ApprovalId, IntroductionId } from '../../protocol/ids.js'
 import { Delegation, Names, Scope } from '../../protocol/rights.js'
 import type { ReadInboxDeps } from '../inbox/read.js'
+import type { PartiesDeps } from '../pages/parties.js'
 import { approve, cancel, deny, withdraw } from './decide.js'
-import { getApproval } from './get.js'
+import { getDescribedApproval } from './get.js'
 import { listApprovals } from './list.js'
 import { type ApprovalDeps, requestApproval } from './request.js'
 import { Note } from './store.js'
@@ -17,14 +18,14 @@ const AnyId = z.union([ApprovalId, IntroductionId], 'not the id of an approval o
 const ById = z.strictObject({ approvalId: ApprovalId })
 const After = z.int().min(0).default(0)
 
-export const approvalsRoutes = (deps: ApprovalDeps & ReadInboxDeps) =>
+export const approvalsRoutes = (deps: ApprovalDeps & ReadInboxDeps & PartiesDeps) =>
   router({
     request: creationFor('introductions:write')
       .input(z.strictObject({ bindingToken: z.string().min(1).max(32_768), purpose: z.string().trim().min(1).max(512) }))
       .mutation(({ ctx, input }) => requestApproval(deps, ctx.caller, input)),
     get: procedureFor('introductions:write')
       .input(z.strictObject({ approvalId: AnyId }))
-      .query(({ ctx, input }) => getApproval(deps, ctx.caller, input.approvalId)),
+      .query(({ ctx, input }) => getDescribedApproval(deps, ctx.caller, input.approvalId)),
     list: procedureFor('introductions:write', ACTING_ROLES)
       .input(
         PageInput.extend({ role: z.enum(['from', 'to']).default('to'), state: z.enum(['pending', 'all']).default('pending') }).prefault({}),

@@ -5,7 +5,8 @@ export const APPROVAL_PROCEDURES = {
     caller: 'the agent whose request was refused',
   },
   'approvals.get': {
-    summary: 'Show one approval (`apr_…`), or a request for an introduction (`int_…`) in the same form.',
+    summary:
+      'Show one approval (`apr_…`), or a request for an introduction (`int_…`) in the same form, with the name of the requester and of its organisation.',
     caller: 'both sides and their organisations, operators',
   },
   'approvals.list': {

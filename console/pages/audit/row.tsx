@@ -1,3 +1,4 @@
+import { useConsole } from '../../api/console.js'
 import type { Item } from '../../api/procedures.js'
 import { Dialog } from '../../ui/dialog.js'
 import { Facts } from '../../ui/page.js'
@@ -17,7 +18,8 @@ const PAGES: Readonly<Record<string, string>> = {
 
 /** The thing that an id names, with a link to its page if it has one. */
 export function Thing({ id }: { readonly id: string }) {
-  if (/^agt_/.test(id)) return <Name id={id} />
+  const { viewer } = useConsole()
+  if (/^agt_/.test(id) || id === viewer.id) return <Name id={id} />
   const page = PAGES[id.slice(0, 3)]
   return page === undefined || !/^[a-z]{3}_/.test(id) ? <Code>{id}</Code> : <a href={`/console/${page}/${id}`}>{<Code>{id}</Code>}</a>
 }

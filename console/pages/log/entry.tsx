@@ -43,7 +43,14 @@ export function LogEntry({ seq: text }: { readonly seq: string }) {
       </Result>
       {seq !== undefined && (
         <p>
-          {seq > 0 && <a href={`/console/log/${seq - 1}`}>Entry {seq - 1}</a>} <a href={`/console/log/${seq + 1}`}>Entry {seq + 1}</a>
+          {seq > 0 && (
+            <a class="button" href={`/console/log/${seq - 1}`}>
+              Entry {seq - 1}
+            </a>
+          )}
+          <a class="button" href={`/console/log/${seq + 1}`}>
+            Entry {seq + 1}
+          </a>
         </p>
       )}
     </Page>

@@ -29,8 +29,10 @@ interface ConsentQuery extends PageOptions {
   readonly memberId?: string
   readonly client?: string
   readonly audience?: string
+  /** Epoch seconds: only consents that were used at this time or later. */
+  readonly usedSince?: number
 }
-const QUERY_OPTIONS: OptionNames<ConsentQuery> = { ...PAGE_OPTIONS, memberId: true, client: true, audience: true }
+const QUERY_OPTIONS: OptionNames<ConsentQuery> = { ...PAGE_OPTIONS, memberId: true, client: true, audience: true, usedSince: true }
 
 interface ConsentNarrowing {
   readonly scopes?: readonly string[]

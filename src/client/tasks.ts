@@ -60,6 +60,13 @@ export interface PageOptions {
 
 export const PAGE_OPTIONS: OptionNames<PageOptions> = { limit: true, cursor: true }
 
+interface TaskListOptions extends PageOptions {
+  readonly state?: 'active' | 'paused' | 'expired' | 'ended'
+  /** Only the child tasks of this task, and theirs. */
+  readonly under?: string
+}
+const LIST_OPTIONS: OptionNames<TaskListOptions> = { ...PAGE_OPTIONS, state: true, under: true }
+
 export interface Tasks {
   create(task: TaskOptions): Promise<{ taskId: TaskId; deadline: number }>
   /** Ends the tokens of the task and of its child tasks; there are no new ones until it is resumed. */
@@ -68,7 +75,7 @@ export interface Tasks {
   end(taskId: string, because?: Partial<RevocationReason>): Promise<{ position: string }>
   get(taskId: string): Promise<Task>
   /** The tasks of this agent, or of the organisation of this member, newest first. */
-  list(page?: PageOptions): Promise<{ readonly items: readonly Task[]; readonly cursor?: string }>
+  list(options?: TaskListOptions): Promise<{ readonly items: readonly Task[]; readonly cursor?: string }>
 }
 
 export const newTasks = (clock: Pick<Clock, 'now'>, { query, mutate }: Calls): Tasks => ({
@@ -84,9 +91,9 @@ export const newTasks = (clock: Pick<Clock, 'now'>, { query, mutate }: Calls): T
     return mutate('tasks.end', { taskId, ...because })
   },
   get: (taskId) => query('tasks.get', { taskId }),
-  list: async (page = {}) => {
-    requireOptions('tasks.list', page, PAGE_OPTIONS)
-    return query('tasks.list', page)
+  list: async (options = {}) => {
+    requireOptions('tasks.list', options, LIST_OPTIONS)
+    return query('tasks.list', options)
   },
 })
 

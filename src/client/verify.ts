@@ -57,12 +57,13 @@ export async function verifyToken({ mutate }: Calls, token: string, options: Ver
   return mutate('tokens.verify', { ...options, token })
 }
 
-/** Exactly one of the first four. */
+/** Exactly one of the first five. */
 export interface TokenListOptions extends PageOptions {
   /** Agent id or member id. */
   readonly client?: string
   readonly task?: string
   readonly introduction?: string
+  readonly consent?: string
   readonly audience?: string
   /** Only tokens that have not expired and stand. */
   readonly alive?: boolean
@@ -73,6 +74,7 @@ const LIST_OPTIONS: OptionNames<TokenListOptions> = {
   client: true,
   task: true,
   introduction: true,
+  consent: true,
   audience: true,
   alive: true,
 }

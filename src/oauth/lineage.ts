@@ -113,7 +113,11 @@ async function lineageOfToken(deps: LineageDeps, caller: Caller, id: TokenId): P
 export const isOwnTask = (caller: Caller, { owner, orgId }: TaskDependencies): boolean => owner === caller.id || maySee(caller, orgId)
 
 /** True for the token's client, subject, actors and audience, the person for whom it is, and members of the client's organisation. */
-function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, memberId, actors, audience, orgId }: TokenRecord): boolean {
+export function isInvolved(
+  { issuer }: Pick<LineageDeps, 'issuer'>,
+  caller: Caller,
+  { clientId, sub, memberId, actors, audience, orgId }: TokenRecord,
+): boolean {
   const agent = AgentId.safeParse(caller.id)
   if (!agent.success) return caller.id === memberId || maySee(caller, orgId)
   return (

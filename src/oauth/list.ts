@@ -1,4 +1,6 @@
 import type { AuditStore } from '../audit/store.js'
+import { isConcerned } from '../delegation/consents/authority.js'
+import type { ConsentsStore } from '../delegation/consents/store.js'
 import { findIntroduction } from '../delegation/introductions/capability/find.js'
 import { isAsk } from '../delegation/introductions/capability/store.js'
 import type { IntroductionDeps } from '../delegation/introductions/introduction-deps.js'
@@ -13,6 +15,7 @@ import {
   agentOfAudience,
   audienceOf,
   type ClientId,
+  type ConsentId,
   type IntroductionId,
   isResourceId,
   type TaskId,
@@ -20,13 +23,14 @@ import {
 import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
 import type { Cursor, Page, Query } from '../storage/storage.js'
-import { isOwnTask, type LineageDeps, type LineageNode, nodeOf } from './lineage.js'
+import { isInvolved, isOwnTask, type LineageDeps, type LineageNode, nodeOf } from './lineage.js'
 import type { TokenRecord } from './store.js'
 
 export type ListTokensDeps = LineageDeps &
   Pick<IntroductionDeps, 'introductions' | 'capabilities' | 'findDecider' | 'findResource'> & {
     readonly resources: ResourcesStore
     readonly clients: Clients
+    readonly consents: Pick<ConsentsStore, 'get'>
     readonly audit: { readonly store: Pick<AuditStore, 'rows'> }
   }
 
@@ -34,6 +38,7 @@ type TokenFilter =
   | { readonly client: ClientId }
   | { readonly task: TaskId }
   | { readonly introduction: IntroductionId }
+  | { readonly consent: ConsentId }
   | { readonly audience: Audience }
 
 const PAGE = 100
@@ -41,8 +46,9 @@ const PAGE = 100
 const MAX_READ = 2000
 
 /**
- * Lists the tokens of a client, a task with its descendants, an introduction or an audience, newest first. `alive`: only those that have not expired
- * and stand. For the client or audience itself, the owner of the task, both agents of the introduction, members of their organisations, and operators.
+ * Lists the tokens of a client, a task with its descendants, an introduction, a consent or an audience, newest first. `alive`: only those that have not
+ * expired and stand. For the client or audience itself, the owner of the task, both agents of the introduction, members of their organisations, and
+ * operators. Of a consent, those who may revoke it see the tokens at its audience that involve them.
  */
 export async function listTokens(
   deps: ListTokensDeps,
@@ -51,7 +57,7 @@ export async function listTokens(
   { alive, ...paging }: PageInput & { readonly alive: boolean },
 ): Promise<{ readonly items: readonly LineageNode[]; readonly cursor?: string }> {
   return deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
-    const read = (await readerOf(deps, caller, filter)) ?? refuse('not_found', 'no such client, task, introduction or audience')
+    const read = (await readerOf(deps, caller, filter)) ?? refuse('not_found', 'no such client, task, introduction, consent or audience')
     const isListed = ({ expiresAt, dependsOn }: TokenRecord) => !alive || (expiresAt > now && stands(deps.trustLog.ended, dependsOn))
     // Tokens that were issued earlier have expired
     const page = await readPage(read, { ...cursorOf(paging), isListed, issuedAfter: alive ? now - MAX_TOKEN_SECONDS : 0 })
@@ -87,6 +93,12 @@ async function readerOf(deps: ListTokensDeps, caller: Caller, filter: TokenFilte
     const { id, to } = introduction
     const audience = isResourceId(to) ? (await deps.resources.get(to))?.uri : audienceOf(deps.issuer, to)
     return audience && fromTokens(deps, 'audience', { audience }, ({ introductionId }) => introductionId === id)
+  }
+  if ('consent' in filter) {
+    const consent = await deps.consents.get(filter.consent)
+    if (!consent || !isConcerned(caller, consent)) return undefined
+    const { audience, handle } = consent
+    return fromTokens(deps, 'audience', { audience }, (record) => record.dependsOn.includes(handle) && isInvolved(deps, caller, record))
   }
   const id = 'client' in filter ? filter.client : agentOfAudience(deps.issuer, filter.audience)
   if ('audience' in filter && id === undefined) {

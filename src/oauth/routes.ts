@@ -3,7 +3,7 @@ import { type RateLimits, requireVerificationRate } from '../http/limits/rate-li
 import { PageInput } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../protocol/end-reason.js'
-import { AgentId, Audience, ClientId, IntroductionId, TaskId, TokenId } from '../protocol/ids.js'
+import { AgentId, Audience, ClientId, ConsentId, IntroductionId, TaskId, TokenId } from '../protocol/ids.js'
 import { MAX_CALLS, MAX_NAMES, MAX_SCOPE_LENGTH, Names, parseScope } from '../protocol/rights.js'
 import { type LineageDeps, lineageOf } from './lineage.js'
 import { type ListTokensDeps, listTokens } from './list.js'
@@ -47,6 +47,7 @@ export const tokensRoutes = (
           LIST_INPUT.extend({ client: ClientId }),
           LIST_INPUT.extend({ task: TaskId }),
           LIST_INPUT.extend({ introduction: IntroductionId }),
+          LIST_INPUT.extend({ consent: ConsentId }),
           LIST_INPUT.extend({ audience: Audience }),
         ]),
       )

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { signedIn } from '../identity/people/browser.js'
 import { type Actor, type Registry, startRegistry } from '../registry.js'
 import { aPair, type Pair, reasonOf } from '../stories/actors.js'
+import { codeFor, personWorld, redeem } from './authorize/person-world.js'
 
 let registry: Registry
 let pair: Pair
@@ -56,6 +58,36 @@ test('exactly one filter is needed, and a misspelt one is refused', async () => 
   const { planner } = pair
   for (const input of [{}, { client: planner.agentId, task: taskId }, { agent: planner.agentId }, { client: 'x' }])
     expect(await reasonOf(list(planner, input))).toBe('bad_input')
+})
+
+test('the tokens of a consent are listed to the person, and to the client without other tokens', async () => {
+  const world = await personWorld(registry)
+  const { person, client, admin, calledAdmin, ocr } = world
+  const other = await registry.organisation('Other')
+  const code = await codeFor(registry, world, {})
+  await redeem(registry, world, code, { resource: ocr.audience })
+  await client.exchange({ audience: ocr.audience })
+  const { items } = await person.query<{ items: { consentId: string; audience: string }[] }>('consents.list')
+  const consent = items.find(({ audience }) => audience === ocr.audience)?.consentId
+  for (const actor of [person, admin])
+    expect((await list(actor, { consent, alive: true })).items).toMatchObject([{ clientId: client.agentId, audience: ocr.audience }])
+  for (const actor of [calledAdmin, other, ocr, client]) expect(await reasonOf(list(actor, { consent }))).toBe('not_found')
+})
+
+test('an administrator of the person alone does not see the tokens of a client of another organisation', async () => {
+  const world = await personWorld(registry)
+  const { code: invitation } = await world.calledAdmin.mutate<{ code: string }>('members.invite', {
+    orgId: world.calledAdmin.orgId,
+    role: 'person',
+  })
+  const person = await registry.join(invitation, 'Pia')
+  const ofPerson = { ...world, person, browser: await signedIn(registry, person) }
+  const code = await codeFor(registry, ofPerson, { prompt: 'consent' })
+  await redeem(registry, ofPerson, code, { resource: world.ocr.audience })
+  const { items } = await person.query<{ items: { consentId: string; audience: string }[] }>('consents.list')
+  const consent = items.find(({ audience }) => audience === world.ocr.audience)?.consentId
+  expect((await list(person, { consent })).items).toHaveLength(1)
+  expect(await list(world.calledAdmin, { consent })).toEqual({ items: [] })
 })
 
 test('pages continue without a gap, also of tokens that are alive', async () => {

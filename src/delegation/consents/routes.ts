@@ -19,6 +19,7 @@ export const consentsRoutes = (deps: Parameters<typeof listConsents>[0]) =>
           memberId: MemberId.optional(),
           client: ConsentClientId.optional(),
           audience: Audience.optional(),
+          usedSince: z.int().min(0).describe('Epoch seconds: only consents that were used at this time or later.').optional(),
         }).prefault({}),
       )
       .query(({ ctx, input }) => listConsents(deps, ctx.caller, input)),

@@ -1,21 +1,50 @@
 import type { Caller } from '../../http/caller.js'
+import { maySee } from '../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
-import type { TaskDeps } from './authority.js'
+import type { TaskId } from '../../protocol/ids.js'
+import type { Cursor } from '../../storage/storage.js'
+import { requireTask, type TaskDeps } from './authority.js'
 import { type TaskView, viewOf } from './get.js'
 
-/** Lists the caller's own tasks, newest first. A member sees those of the whole organisation, unless its role is `person`. */
+export const TASK_STATES = ['active', 'paused', 'expired', 'ended'] as const satisfies readonly TaskView['state'][]
+
+interface TaskQuery extends PageInput {
+  readonly state?: TaskView['state'] | undefined
+  /** Only descendants of this task. */
+  readonly under?: TaskId | undefined
+}
+
+/** Maximum number of tasks that one call reads in search of one that matches. If more remain, the page has a cursor. */
+const MAX_READ = 1000
+
+/**
+ * Lists the caller's own tasks, newest first. A member sees those of the whole organisation, unless its role is `person`. With filters, a page may have
+ * fewer items than its limit although there are more.
+ */
 export const listTasks = (
   deps: TaskDeps,
   caller: Caller,
-  input: PageInput,
+  { state, under, ...paging }: TaskQuery,
 ): Promise<{ readonly items: readonly TaskView[]; readonly cursor?: string }> =>
   deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
-    const paging = { order: 'down' as const, ...cursorOf(input) }
-    const page =
-      caller.kind === 'member' && caller.role !== 'person'
-        ? await deps.tasks.find('organisation', { where: { orgId: caller.orgId }, ...paging })
-        : await deps.tasks.find('owner', { where: { owner: caller.id }, ...paging })
+    const { index, where } = await rangeOf(deps, caller, under)
     const findHistory = deps.audit.history(caller)
-    const items = await Promise.all(page.items.map((task) => viewOf(deps, now, task, findHistory)))
-    return pageOf({ ...page, items }, (view) => view)
+    const { limit, after: first } = cursorOf(paging)
+    for (let read = 0, after: Cursor | undefined = first; ; ) {
+      const page = await deps.tasks.find(index, { where, order: 'down', limit, ...(after && { after }) })
+      const visible = page.items.filter((task) => task.owner === caller.id || maySee(caller, task.orgId))
+      const views = await Promise.all(visible.map((task) => viewOf(deps, now, task, findHistory)))
+      const items = views.filter((view) => state === undefined || view.state === state)
+      read += page.items.length
+      if (items.length > 0 || page.next === undefined || read >= MAX_READ) return pageOf({ ...page, items }, (view) => view)
+      after = page.next
+    }
   })
+
+/** The tasks among which the caller looks. Descendants may belong to other organisations: `listTasks` leaves those out. */
+async function rangeOf(deps: TaskDeps, caller: Caller, under: TaskId | undefined) {
+  if (under !== undefined) return { index: 'ancestors', where: { ancestors: (await requireTask(deps, caller, under)).id } }
+  return caller.kind === 'member' && caller.role !== 'person'
+    ? { index: 'organisation', where: { orgId: caller.orgId } }
+    : { index: 'owner', where: { owner: caller.id } }
+}

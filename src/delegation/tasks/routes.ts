@@ -8,7 +8,7 @@ import type { TaskDeps } from './authority.js'
 import { createTask } from './create.js'
 import { endTask } from './end.js'
 import { getTask } from './get.js'
-import { listTasks } from './list.js'
+import { listTasks, TASK_STATES } from './list.js'
 import { pauseTask, resumeTask, type TaskPaused } from './pause.js'
 
 const ById = z.strictObject({ taskId: TaskId })
@@ -29,7 +29,12 @@ export const tasksRoutes = (deps: TaskDeps) =>
       .input(ById)
       .query(({ ctx, input }) => getTask(deps, ctx.caller, input.taskId)),
     list: procedureFor('tasks:write')
-      .input(PageInput.prefault({}))
+      .input(
+        PageInput.extend({
+          state: z.enum(TASK_STATES).optional(),
+          under: TaskId.describe('Only the child tasks of this task, and theirs.').optional(),
+        }).prefault({}),
+      )
       .query(({ ctx, input }) => listTasks(deps, ctx.caller, input)),
     pause: procedureFor('tasks:write')
       .input(ById)

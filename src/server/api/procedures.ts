@@ -228,7 +228,10 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   ...APPROVAL_PROCEDURES,
   'tasks.create': { summary: 'Create a task or a child task.', caller: 'agents and members' },
   'tasks.get': { summary: 'Show one task.', caller: 'its owner, members of its organisation, operators' },
-  'tasks.list': { summary: 'List tasks, newest first.', caller: 'agents see their own tasks, members those of their organisation' },
+  'tasks.list': {
+    summary: 'List tasks, newest first; with `under` only the child tasks of a task, and theirs.',
+    caller: 'agents see their own tasks, members those of their organisation',
+  },
   'tasks.pause': { summary: 'End the tokens of a task and of its child tasks, and issue none until it is resumed.', caller: ENDERS },
   'tasks.resume': { summary: 'Let a paused task have tokens again.', caller: ENDERS },
   'tasks.end': { summary: 'End a task with its child tasks and every token issued for them.', caller: ENDERS },
@@ -238,8 +241,9 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'tokens.list': {
     summary:
-      'List the tokens of one `client`, `task` (with its child tasks), `introduction` or `audience`, newest first; with `alive` only those that have not expired and stand.',
-    caller: 'the client or audience, the owner of the task, both agents of the introduction; members of their organisations; operators',
+      'List the tokens of one `client`, `task` (with its child tasks), `introduction`, `consent` (at its audience) or `audience`, newest first; with `alive` only those that have not expired and stand.',
+    caller:
+      'the client or audience, the owner of the task, both agents of the introduction, the person of the consent; members of their organisations; operators',
   },
   'tokens.risk': {
     summary:

@@ -8,6 +8,7 @@ import { signedIn } from '../../identity/people/browser.js'
 import { codeFor, type PersonWorld, personWorld, redeem, refresh } from '../../oauth/authorize/person-world.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
+import { counted } from '../uses/counted.js'
 
 interface Listed {
   readonly items: readonly Record<string, unknown>[]
@@ -112,6 +113,32 @@ test('nothing that the organisation of the client can read names the person, its
   expect(await admin.query('audit.list', { actor: person.clientId })).toEqual({ items: [] })
   const rows = await all(boss, 'audit.list', { action: 'consents.revoke' })
   expect(rows.map(({ actor }) => actor)).toEqual([boss.clientId, person.clientId])
+})
+
+test('only the side of the person reads the names and words of a consent', async () => {
+  await offline()
+  const [consent] = await all(world.person, 'consents.list', { audience: world.ocr.audience })
+  const { consentId } = consent ?? {}
+  const { name: clientName } = await world.admin.query<{ name: string }>('agents.get', { agentId: world.client.agentId })
+  for (const actor of [world.person, boss])
+    expect(await actor.query('consents.get', { consentId })).toMatchObject({
+      clientName,
+      audienceName: expect.stringMatching('OCR'),
+      words: {},
+    })
+  expect(consent).toMatchObject({ clientName })
+  expect(Object.keys(await world.admin.query('consents.get', { consentId }))).not.toContain('audienceName')
+})
+
+test('consents that were used since a time are listed by their last use', async () => {
+  await offline()
+  const usedSince = registry.clock.now() + 600
+  expect(await all(world.person, 'consents.list', { usedSince })).toEqual([])
+  registry.clock.advance(600)
+  await offline()
+  const used = () => all(world.person, 'consents.list', { usedSince })
+  await counted(registry, async () => (await used()).length > 0, true)
+  for (const { lastUsedAt } of await used()) expect(lastUsedAt).toBeGreaterThanOrEqual(usedSince)
 })
 
 test('500 consents are listed in pages, by the person and by administrators of both sides; strangers learn not even that there are more', async () => {

@@ -1,11 +1,12 @@
 /** Describes the procedures about consents, for PROCEDURES. */
 export const CONSENT_PROCEDURES = {
   'consents.list': {
-    summary: 'List consents, newest first: of one person (default: the caller), or to one client.',
+    summary:
+      'List consents, newest first: of one person (default: the caller), or to one client; with `usedSince` only those that were used since then.',
     caller: 'the person, administrators of the organisation of the person or the client, operators',
   },
   'consents.get': {
-    summary: 'Return a consent, with the time of its last use.',
+    summary: 'Return a consent, with the time of its last use. The person and its administrators also see the words of the scopes.',
     caller: 'the person, administrators of the organisation of the person or the client, operators',
   },
   'consents.narrow': { summary: 'Narrow a consent. Tokens that were issued under it end.', caller: 'the person' },

@@ -1,0 +1,62 @@
+import { useState } from 'preact/hooks'
+import { useAction } from '../../api/use-action.js'
+import { useQuery } from '../../api/use-query.js'
+import { nameToType } from '../../ui/confirm-name.js'
+import { RevokeDialog } from '../../ui/dialog.js'
+import { type Consent, Rights } from './consent.js'
+import { PartyName } from './consents.js'
+
+interface RevokeConsentProps {
+  readonly consent: Consent
+  readonly onRevoked: (what: string) => void
+}
+
+/** Revokes a consent. The dialogue says which tokens and families of refresh tokens end. */
+export function RevokeConsent({ consent, onRevoked }: RevokeConsentProps) {
+  const { consentId, client, clientName } = consent
+  const [isAsking, setAsking] = useState(false)
+  const revocation = useAction('consents.revoke', ['consents', 'families', 'tokens'])
+  const input = isAsking ? { consent: consentId, alive: true, limit: 100 } : undefined
+  const tokens = useQuery('tokens.list', input)
+  const families = useQuery('families.list', isAsking ? { consentId, limit: 100 } : undefined)
+  const valid = families.data?.items.filter(({ state }) => state === 'valid') ?? []
+  // Those with another consent go on without this one
+  const ending = valid.filter(({ grants }) => grants.every((grant) => grant.consentId === consentId))
+  const tokensText = counted(tokens.data, 'active token')
+  const familiesText = `${ending.length} ${ending.length === 1 ? 'family' : 'families'} of refresh tokens`
+  return (
+    <p>
+      <button type="button" class="danger" onClick={() => setAsking(true)}>
+        Revoke the consent
+      </button>
+      {isAsking && (
+        <RevokeDialog
+          title="Revoke the consent"
+          verb="Revoke"
+          name={nameToType(clientName, client)}
+          {...revocation}
+          onClose={() => setAsking(false)}
+          onConfirm={async () => {
+            const result = await revocation.run({ consentId, reason: 'user_request' })
+            if (result) onRevoked(`Revoked. ${tokensText} and ${familiesText} ended with it.`)
+            return result
+          }}
+        >
+          <p>
+            <PartyName name={clientName} id={client} /> loses these rights at once:
+          </p>
+          <Rights consent={consent} />
+          <p>
+            {tokensText} and {familiesText} will end, with every token that came from them. To act again, the client must ask again.
+          </p>
+          {valid.length > ending.length && <p>{valid.length - ending.length} more lose this audience, and go on for others.</p>}
+        </RevokeDialog>
+      )}
+    </p>
+  )
+}
+
+const counted = (page: { readonly items: readonly unknown[]; readonly cursor?: string } | undefined, noun: string): string => {
+  const number = page?.items.length ?? 0
+  return `${page?.cursor === undefined ? '' : 'More than '}${number} ${noun}${number === 1 ? '' : 's'}`
+}

@@ -1,0 +1,106 @@
+import { useState } from 'preact/hooks'
+import type { Output } from '../../api/procedures.js'
+import { useAction } from '../../api/use-action.js'
+import { useQuery } from '../../api/use-query.js'
+import { nameToType } from '../../ui/confirm-name.js'
+import { Dialog, RevokeDialog } from '../../ui/dialog.js'
+import { ErrorNote } from '../../ui/notes.js'
+import { Foreign } from '../../ui/text.js'
+import type { TokenNode } from './lineage.js'
+import { count, TokenNames } from './token-details.js'
+
+interface TaskActionsProps {
+  readonly task: Output<'tasks.get'>
+  /** Tokens of the task that stand. */
+  readonly active: readonly TokenNode[]
+  readonly isComplete: boolean
+  /** Called with the tokens that the action has ended. */
+  readonly onEnded: (verb: string, tokenIds: readonly string[]) => void
+}
+
+/** Pauses, resumes and ends a task. */
+export function TaskActions({ task, active, isComplete, onEnded }: TaskActionsProps) {
+  const { taskId, state } = task
+  const [asked, ask] = useState<'pause' | 'end' | undefined>()
+  const changes = ['tasks', 'tokens']
+  const [pause, resume, end] = [useAction('tasks.pause', changes), useAction('tasks.resume', changes), useAction('tasks.end', changes)]
+  const close = () => ask(undefined)
+  const what = { active, isComplete }
+  if (state !== 'active' && state !== 'paused') return null
+  return (
+    <>
+      {state === 'active' ? (
+        <button type="button" class="quiet" onClick={() => ask('pause')}>
+          Pause
+        </button>
+      ) : (
+        <button type="button" disabled={resume.isRunning} onClick={() => void resume.run({ taskId })}>
+          Resume
+        </button>
+      )}
+      <button type="button" class="danger" onClick={() => ask('end')}>
+        End
+      </button>
+      <ErrorNote error={resume.error} />
+      {asked === 'pause' && (
+        <Dialog title="Pause the task" onClose={close}>
+          <WhatEnds {...what} taskId={taskId} />
+          <p>There are no new tokens for it until it is resumed. Tokens that end now stay ended. Introductions stay.</p>
+          <ErrorNote error={pause.error} />
+          <button
+            type="button"
+            disabled={pause.isRunning}
+            onClick={async () => {
+              if (!(await pause.run({ taskId }))) return
+              onEnded('Paused', idsOf(active))
+              close()
+            }}
+          >
+            Pause
+          </button>
+          <button type="button" class="quiet" onClick={close}>
+            Cancel
+          </button>
+        </Dialog>
+      )}
+      {asked === 'end' && (
+        <RevokeDialog
+          title="End the task"
+          verb="End the task"
+          name={nameToType(task.description, taskId)}
+          isRunning={end.isRunning}
+          error={end.error}
+          onClose={close}
+          onConfirm={async () => {
+            const result = await end.run({ taskId, reason: 'user_request' })
+            if (result) onEnded('Ended', idsOf(active))
+            return result
+          }}
+        >
+          <p>
+            <Foreign text={task.description} />
+          </p>
+          <WhatEnds {...what} taskId={taskId} />
+        </RevokeDialog>
+      )}
+    </>
+  )
+}
+
+const idsOf = (nodes: readonly TokenNode[]): readonly string[] => nodes.map(({ tokenId }) => tokenId)
+
+function WhatEnds({ taskId, active, isComplete }: { readonly taskId: string } & Pick<TaskActionsProps, 'active' | 'isComplete'>) {
+  const input = { under: taskId, state: 'active' as const, limit: 100 }
+  const children = useQuery('tasks.list', input).data
+  const more = children?.cursor === undefined ? '' : 'more than '
+  return (
+    <>
+      <p>
+        {isComplete ? '' : 'More than '}
+        {count(active.length, 'active token')} will end
+        {children && children.items.length > 0 && `, also those of ${more}${count(children.items.length, 'active child task')}`}.
+      </p>
+      <TokenNames nodes={active} />
+    </>
+  )
+}

@@ -223,11 +223,11 @@ export class LogWriter {
     if (head) await withTimeout(clock, timeoutMs, 'a read of the log', applied.readTo(head))
   }
 
+  /** Measured by the machine's clock, also in tests that set the clock: otherwise a writer that lost many blocks would wait for ever there. */
   async #backOff(attempt: number): Promise<void> {
     if (attempt < EAGER_ATTEMPTS) return
-    const { clock, random } = this.#deps
-    const share = (random.bytes(1)[0] ?? 0) / 256
-    await clock.after(share * Math.min(MAX_BACK_OFF_MS, 2 ** attempt))
+    const share = (this.#deps.random.bytes(1)[0] ?? 0) / 256
+    await systemClock.after(share * Math.min(MAX_BACK_OFF_MS, 2 ** attempt))
   }
 }
 

@@ -128,6 +128,22 @@ test('a commit that succeeds after its time-out is in the log once', async () =>
   expect((await log.entries(1, 10)).map((entry) => entry.id)).toEqual(entries.map((entry) => entry.id))
 })
 
+test('a writer that loses the next block to another instance ten times is not refused, although its clock stands still', async () => {
+  await using logs = await openLogs()
+  const other = await logs.open()
+  let losses = 10
+  const log = await logs.open({
+    gate: async (name, work) => {
+      if (name === 'log.append' && losses-- > 0) await end(other, aHandle())
+      return work()
+    },
+  })
+  const handle = aHandle()
+  await end(log, handle)
+  expect(losses).toBeLessThan(0)
+  expect(log.ended.has(handle)).toBe(true)
+})
+
 test('a write that was decided over a minute ago is refused', async () => {
   await using logs = await openLogs()
   let go = () => {}

@@ -98,7 +98,7 @@ test.each([
   ],
   ['RFC 6819 §4.4.1.11: requests are limited', PAGES, '60 pushed requests a minute of one client'],
   ['RFC 6819 §4.4.1.11: sign-ins are limited', PAGES, 'after ten failed tickets from an address'],
-  ['RFC 6819 §4.4.1.12: uses of one code at once', RACES, 'of 20 uses of a code one succeeds'],
+  ['RFC 6819 §4.4.1.12: uses of one code at once', RACES, 'of eight uses of a code one succeeds'],
   [
     'RFC 6819 §5.1.4.1: no refresh token in the store or a backup',
     CODES,

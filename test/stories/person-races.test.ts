@@ -1,4 +1,5 @@
 // Requests at once over two servers whose storage answers after 0 to 5 ms, and the end of a membership. Runs over both stores.
+// What a race needs is made before it, one request after another. A request of a race that gets 503 was done or not: it proves nothing.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LINKS, SESSIONS } from '../../src/identity/people/store.js'
 import { systemClock } from '../../src/lib/clock.js'
@@ -8,11 +9,12 @@ import { MemberId, newId } from '../../src/protocol/ids.js'
 import { newBrowser, signedIn } from '../identity/people/browser.js'
 import { startOpenIdProvider } from '../identity/people/openid-provider.js'
 import { codeFor, decide, type PersonWorld, pageOf, personWorld, push, redeem, refresh, returned } from '../oauth/authorize/person-world.js'
-import { answer, askFor, consentPage, poll } from '../oauth/device/device.js'
+import { answerOn, askFor, consentPage, poll } from '../oauth/device/device.js'
 import { exchangeForm, newEs256Signer, tokenRequest } from '../oauth/requests.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { setClock } from '../set-clock.js'
 import { lateGate } from '../trust-log/gated-storage.js'
+import { AT_ONCE, atOnce, expectOne, inTurn, isKnown } from './at-once.js'
 
 let registry: Registry
 let world: PersonWorld
@@ -23,12 +25,11 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const times = <T>(work: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: 20 }, work))
 const ofOcr = () => ({ resource: world.ocr.audience, scope: 'ocr:read offline_access', prompt: 'consent' })
 const month = () => ({ duration: 'until', until: new Date((registry.clock.now() + 20 * 86_400) * 1000).toISOString().slice(0, 10) })
 const offline = async () => (await redeem(registry, world, await codeFor(registry, world, ofOcr(), month()))).body
 
-test('of 20 first sign-ins of one account at once all are the same member', async () => {
+test('of eight first sign-ins of one account at once all are the same member', async () => {
   await using provider = await startOpenIdProvider()
   const { admin } = world
   const { issuerId, redirectUri } = await admin.mutate<{ issuerId: string; redirectUri: string }>('issuers.register', {
@@ -39,51 +40,59 @@ test('of 20 first sign-ins of one account at once all are the same member', asyn
   const { keys } = (await (await registry.fetch('/.well-known/jwks.json')).json()) as { keys: { credence_use: string }[] }
   provider.admit({ clientId: 'credence', redirectUri, jwks: { keys: keys.filter(({ credence_use }) => credence_use === 'client') } })
   const path = `/sign-in/${issuerId}`
-  const begun = await times(async () => {
+  const begun = await inTurn(async () => {
     const browser = newBrowser(registry.issuer)
     const { location = '' } = await browser.submit(await browser.get(path), path, { step: 'sign-in' })
     return { browser, url: await provider.signIn(location, 'fran') }
   })
   const done = await Promise.all(begun.map(({ browser, url }) => browser.get(url)))
-  expect(done.map(({ status, location }) => [status, location])).toEqual(done.map(() => [303, '/sign-in/confirm']))
+  const known = done.filter(isKnown)
+  expect(known.length).toBeGreaterThan(0)
+  expect(known.map(({ status, location }) => [status, location])).toEqual(known.map(() => [303, '/sign-in/confirm']))
   const { items } = await admin.query<{ items: { name: string }[] }>('members.list', { orgId: admin.orgId, limit: 100 })
   expect(items.filter(({ name }) => name === '<b>fran</b>')).toHaveLength(1)
 })
 
-test('of 20 uses of a code one succeeds, and its token stays active', async () => {
+test('of eight uses of a code one succeeds, and its token stays active', async () => {
   const code = await codeFor(registry, world, ofOcr())
-  const all = await times(() => redeem(registry, world, code))
+  const all = await atOnce(() => redeem(registry, world, code))
   const won = all.filter(({ status }) => status === 200)
-  expect(won).toHaveLength(1)
-  expect(await world.ocr.introspect(won[0]?.body.access_token)).toMatchObject({ active: true })
+  expectOne(all)
+  for (const { body } of won) expect(await world.ocr.introspect(body.access_token)).toMatchObject({ active: true })
 })
 
-test('20 refreshes with one Idempotency-Key are one rotation', async () => {
+test('eight refreshes with one Idempotency-Key are one rotation', async () => {
   const { refresh_token: token } = await offline()
-  const all = await times(() => refresh(registry, world, token, {}, { 'idempotency-key': 'one' }))
-  expect(all.map(({ status }) => status)).toEqual(all.map(() => 200))
-  const next = new Set(all.map(({ body }) => body.refresh_token))
+  const rotate = () => refresh(registry, world, token, {}, { 'idempotency-key': 'one' })
+  const known = [...(await atOnce(rotate)).filter(isKnown), await rotate()]
+  expect(known.map(({ status }) => status)).toEqual(known.map(() => 200))
+  const next = new Set(known.map(({ body }) => body.refresh_token))
   expect(next.size).toBe(1)
   expect(await refresh(registry, world, [...next][0])).toMatchObject({ status: 200 })
 })
 
-test('20 refreshes without a key end the family', async () => {
+test('eight refreshes without a key end the family', async () => {
   const { refresh_token: token } = await offline()
-  const all = await times(() => refresh(registry, world, token))
+  const all = await atOnce(() => refresh(registry, world, token))
+  // Those that were not done have not ended the family: it is ended by the second use
+  if (!all.every(isKnown)) all.push(await refresh(registry, world, token), await refresh(registry, world, token))
   const won = all.filter(({ status }) => status === 200)
   expect(won.length).toBeLessThanOrEqual(1)
   for (const { body } of won) expect(await world.ocr.introspect(body.access_token)).toEqual({ active: false })
 })
 
-test('20 pushes are 20 requests, and 20 decisions on one of them are one', async () => {
-  const pushed = await times(() => push(registry, world, ofOcr()))
-  expect(new Set(pushed.map(({ body }) => body.request_uri)).size).toBe(20)
+test('eight pushes are eight requests, and eight decisions on one of them are one', async () => {
+  const pushed = (await atOnce(() => push(registry, world, ofOcr()))).filter(isKnown)
+  expect(new Set(pushed.map(({ body }) => body.request_uri)).size).toBe(pushed.length)
   const shown = await world.browser.get(pageOf(world, pushed[0]?.body.request_uri))
-  const answers = await times(() => decide(world.browser, shown))
-  expect(answers.filter((answer) => answer.status === 303 && returned(answer).code !== undefined)).toHaveLength(1)
+  const answers = await atOnce(() => decide(world.browser, shown))
+  expectOne(
+    answers,
+    answers.filter((answer) => answer.status === 303 && returned(answer).code !== undefined),
+  )
 })
 
-test('of 20 polls of a device beside the approval at most one gets a token, and the next poll after them if none did', async () => {
+test('of eight polls of a device beside the approval at most one gets a token, and the next poll after them if none did', async () => {
   for (const client of [world.client, undefined]) {
     const device = { client, signer: await newEs256Signer() }
     const { body } = await askFor(
@@ -91,38 +100,37 @@ test('of 20 polls of a device beside the approval at most one gets a token, and 
       device,
       client ? { resource: registry.issuer } : { agent_name: `Laptop ${systemRandom.token(4)}` },
     )
-    const [done, polls] = await Promise.all([
-      answer(registry, world, body.user_code),
-      times(() => poll(registry, device, body.device_code)),
-    ])
-    expect(done.status).toBe(200)
-    const won = polls.filter(({ status }) => status === 200)
-    expect(won.length).toBeLessThanOrEqual(1)
-    const all = [...won, ...(await times(() => poll(registry, device, body.device_code)))]
-    expect(all.filter(({ status }) => status === 200)).toHaveLength(1)
-    for (const { status, body: refused } of [...polls, ...all])
+    const shown = await consentPage(world.browser, body.user_code)
+    const [done, polls] = await Promise.all([answerOn(registry, world, shown), atOnce(() => poll(registry, device, body.device_code))])
+    if (isKnown(done)) expect(done.status).toBe(200)
+    const all = [...polls, ...(await atOnce(() => poll(registry, device, body.device_code)))]
+    expectOne(
+      [done, ...all],
+      all.filter(({ status }) => status === 200),
+    )
+    for (const { status, body: refused } of all.filter(isKnown))
       if (status !== 200) expect(['authorization_pending', 'slow_down', 'invalid_grant']).toContain(refused.error)
   }
 })
 
-test('of 20 decisions about one device, in a browser that allows and one that denies, one succeeds', async () => {
+test('of eight decisions about one device, in a browser that allows and one that denies, one succeeds', async () => {
   const device = { client: world.client, signer: world.client.signer }
   const { body } = await askFor(registry, device, { resource: registry.issuer })
   const other = await signedIn(registry, world.admin)
-  const pages = await Promise.all(
-    [world.browser, other].map(async (browser) => ({ browser, shown: await consentPage(browser, body.user_code) })),
+  const allowed = await consentPage(world.browser, body.user_code)
+  const denied = await consentPage(other, body.user_code)
+  const answers = await atOnce((i) =>
+    i % 2 === 0 ? decide(world.browser, allowed, { decision: 'allow' }) : decide(other, denied, { decision: 'deny' }),
   )
-  const decisions = ['allow', 'deny']
-  const answers = await Promise.all(
-    pages.flatMap(({ browser, shown }, i) => Array.from({ length: 10 }, () => decide(browser, shown, { decision: decisions[i] ?? '' }))),
-  )
-  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+  expectOne(answers)
 })
 
 test('consents that are decided while the membership ends are dead with it, and so are their tokens', async () => {
   const ending = await personWorld(registry)
-  const requests = await Promise.all(Array.from({ length: 8 }, () => push(registry, ending, { prompt: 'consent' })))
-  const pages = await Promise.all(requests.map(({ body }) => ending.browser.get(pageOf(ending, body.request_uri))))
+  const pages = await inTurn(async () => {
+    const { body } = await push(registry, ending, { prompt: 'consent' })
+    return ending.browser.get(pageOf(ending, body.request_uri))
+  })
   const code = await codeFor(registry, ending, { prompt: 'consent' }, month())
   const { body: root } = await redeem(registry, ending, code, { resource: registry.issuer })
   const { body: forOcr } = await tokenRequest(
@@ -171,16 +179,16 @@ test('refreshes while the consent is narrowed and revoked: no token of before st
   const asked = { resource: mine.ocr.audience, scope: 'ocr:read ocr:admin offline_access', prompt: 'consent' }
   const family = async () => (await redeem(registry, mine, await codeFor(registry, mine, asked, month()))).body.refresh_token
   // The consent of the first decision covers the others
-  const families = [await family(), ...(await Promise.all(Array.from({ length: 19 }, family)))]
+  const families = await inTurn(family)
   const { items } = await mine.person.query<{ items: { consentId: string; state: string }[] }>('consents.list', {})
   const consentId = items.find(({ state }) => state === 'valid')?.consentId
-  const alive = families.slice(-5)
+  const alive = families.slice(-AT_ONCE / 2)
   const [narrowed] = await Promise.all([
     Promise.all(alive.map((token) => refresh(registry, mine, token))),
     mine.person.mutate('consents.narrow', { consentId, scopes: ['ocr:read'] }),
   ])
   // What was issued before the change has ended with it, and what was issued after it has only the narrower scope
-  for (const { body } of narrowed) {
+  for (const { body } of narrowed.filter(isKnown)) {
     const { active, scope } = await mine.ocr.introspect(body.access_token)
     expect(active === true ? scope : 'ocr:read').toBe('ocr:read')
   }
@@ -188,7 +196,7 @@ test('refreshes while the consent is narrowed and revoked: no token of before st
     Promise.all(families.map((token) => refresh(registry, mine, token))),
     mine.person.mutate('consents.revoke', { consentId }),
   ])
-  for (const { status, body } of revoked) {
+  for (const { status, body } of revoked.filter(isKnown)) {
     expect([200, 400]).toContain(status)
     if (status === 200) expect(await mine.ocr.introspect(body.access_token)).toEqual({ active: false })
   }
@@ -196,11 +204,13 @@ test('refreshes while the consent is narrowed and revoked: no token of before st
     if (body.refresh_token) expect(await refresh(registry, mine, body.refresh_token)).toMatchObject({ status: 400 })
 })
 
-test('decisions in 20 tabs while the account of their sign-in is revoked: nothing that they gave is left', async () => {
+test('decisions in eight tabs while the account of their sign-in is revoked: nothing that they gave is left', async () => {
   const mine = await personWorld(registry)
   const { linkId, browser } = await byLinkedAccount(mine)
-  const requests = await Promise.all(Array.from({ length: 20 }, () => push(registry, mine, ofOcrOf(mine))))
-  const pages = await Promise.all(requests.map(({ body }) => browser.get(pageOf(mine, body.request_uri))))
+  const pages = await inTurn(async () => {
+    const { body } = await push(registry, mine, ofOcrOf(mine))
+    return browser.get(pageOf(mine, body.request_uri))
+  })
   const [answers] = await Promise.all([
     Promise.all(pages.map((shown) => decide(browser, shown, month()))),
     mine.admin.mutate('links.revoke', { linkId }),

@@ -43,8 +43,12 @@ export const typeCode = async (browser: Browser, userCode: string): Promise<Show
 export const consentPage = async (browser: Browser, userCode: string): Promise<Shown> => browser.follow(await typeCode(browser, userCode))
 
 /** Types the code and decides. By default everything is allowed, for 20 days. */
-export async function answer(registry: Registry, { browser }: Pick<PersonWorld, 'browser'>, userCode: string, fields = {}): Promise<Shown> {
-  const shown = await consentPage(browser, userCode)
+export async function answer(registry: Registry, world: Pick<PersonWorld, 'browser'>, userCode: string, fields = {}): Promise<Shown> {
+  return answerOn(registry, world, await consentPage(world.browser, userCode), fields)
+}
+
+/** Decides on the page of the consent. */
+export function answerOn(registry: Registry, { browser }: Pick<PersonWorld, 'browser'>, shown: Shown, fields = {}): Promise<Shown> {
   const until = new Date((registry.clock.now() + 20 * 86_400) * 1000).toISOString().slice(0, 10)
   const agentName = /name="agentName" value="([^"]*)"/.exec(shown.text)?.[1]
   return decide(browser, shown, { duration: 'until', until, ...(agentName !== undefined && { agentName }), ...fields })

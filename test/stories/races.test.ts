@@ -1,4 +1,4 @@
-// Twenty requests at once at two servers whose store takes 0–5 ms for each access. Runs over the embedded store and over MongoDB.
+// Eight requests at once at two servers whose store takes 0–5 ms for each access. Runs over the embedded store and over MongoDB.
 import { randomInt } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { issueGrant, registerAgent } from '../conformance/registration.js'
 import { type OAuthResponse, tokenRequest } from '../oauth/requests.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { reasonOf } from './actors.js'
+import { AT_ONCE, atOnce, expectOne, inTurn, isKnown } from './at-once.js'
 
 const SCOPES = ['files:read', 'files:write']
 
@@ -46,7 +47,6 @@ function holdNext(name: string) {
   return { reached, release }
 }
 
-const atOnce = <T>(work: (i: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: 20 }, (_, i) => work(i)))
 const clientCredentials = (client: Actor, form: object): Promise<OAuthResponse> =>
   tokenRequest(registry, client, { grant_type: 'client_credentials', ...form })
 /** The number of occurrences of each value. */
@@ -65,21 +65,24 @@ const registerResource = (uri = aUri()) =>
 const aClient = (uri: string): Promise<AgentActor> =>
   registry.agent({ registeredBy: acme, ceiling: { rights: SCOPES.map((scope) => ({ audience: uri, scope })) } })
 
-test('of 20 registrations with one use of the initial access token left, one succeeds', async () => {
+test('of eight registrations with one use of the initial access token left, one succeeds', async () => {
   const { initialAccessToken, registrationId } = await issueGrant(registry, acme, { uses: 1 })
   const responses = await atOnce((i) => registerAgent(registry, initialAccessToken, { client_name: `Race ${i}` }))
-  expect(counts(responses.map(({ status, body }) => `${status} ${body.error ?? ''}`))).toEqual({ '201 ': 1, '401 invalid_token': 19 })
+  const won = responses.filter(({ status }) => status === 201)
+  expectOne(responses, won)
+  const lost = responses.filter((one) => isKnown(one) && !won.includes(one))
+  expect(lost.map(({ status, body }) => [status, body.error])).toEqual(lost.map(() => [401, 'invalid_token']))
   const grants = await acme.query<{ items: { registrationId: string; usesLeft: number }[] }>('registrations.list', {})
   expect(grants.items.find((one) => one.registrationId === registrationId)?.usesLeft).toBe(0)
   const agents = await acme.query<{ items: { name: string }[] }>('agents.list', { limit: 100 })
   expect(agents.items.filter(({ name }) => name.startsWith('Race ')).length).toBe(1)
 })
 
-test('20 first requests at an open resource create one introduction, and all get a token', async () => {
+test('eight first requests at an open resource create one introduction, and all get a token', async () => {
   const { uri, resourceId } = await registerResource()
   const client = await aClient(uri)
   const responses = await atOnce(() => clientCredentials(client, { resource: uri }))
-  expect(counts(responses.map(({ status }) => status))).toEqual({ 200: 20 })
+  expect(new Set(responses.filter(isKnown).map(({ status }) => status))).toEqual(new Set([200]))
   const { items } = await acme.query<{ items: { to: string }[] }>('introductions.list', { role: 'to', limit: 100 })
   expect(items.filter(({ to }) => to === resourceId).length).toBe(1)
 })
@@ -87,30 +90,29 @@ test('20 first requests at an open resource create one introduction, and all get
 test.each([
   ['a root token', () => ({})],
   ['a token for an open resource', (uri: string) => ({ resource: uri })],
-])('20 requests for %s with one new task reference create one task', async (_, target) => {
+])('eight requests for %s with one new task reference create one task', async (_, target) => {
   const { uri } = await registerResource()
   const client = await aClient(uri)
   const form = { task_id: 'review-1', task_description: 'Code Review', ...target(uri) }
   const responses = await atOnce(() => clientCredentials(client, form))
-  expect(counts(responses.map(({ status }) => status))).toEqual({ 200: 20 })
-  expect(new Set(responses.map(({ body }) => body.task_id)).size).toBe(1)
+  expect(new Set(responses.filter(isKnown).map(({ status }) => status))).toEqual(new Set([200]))
+  expect(new Set(responses.filter(isKnown).map(({ body }) => body.task_id)).size).toBe(1)
   expect((await client.tasks.list({ limit: 100 })).items.length).toBe(1)
 })
 
-test('of 20 proofs of one URI by as many resources, one succeeds; 20 proofs of one resource all do', async () => {
+test('of eight proofs of one URI by as many resources, one succeeds; eight proofs of one resource all do', async () => {
   const uri = aUri()
-  const resources: string[] = []
-  for (let i = 0; i < 20; i++) resources.push((await registerResource(uri)).resourceId)
+  const resources = await inTurn(async () => (await registerResource(uri)).resourceId)
   const confirm = (resourceId?: string) => reasonOf(registry.operator.mutate('resources.confirm', { resourceId }))
   const outcomes = await atOnce((i) => confirm(resources[i]))
-  expect(counts(outcomes)).toEqual({ done: 1, already_exists: 19 })
+  expect(counts(outcomes)).toEqual({ done: 1, already_exists: AT_ONCE - 1 })
   const states = await Promise.all(
     resources.map(async (resourceId) => (await acme.query<{ state: string }>('resources.get', { resourceId })).state),
   )
-  expect(counts(states)).toEqual({ proved: 1, unproved: 19 })
+  expect(counts(states)).toEqual({ proved: 1, unproved: AT_ONCE - 1 })
   expect(states.indexOf('proved')).toBe(outcomes.indexOf('done'))
   const { resourceId } = await registerResource()
-  expect(counts(await atOnce(() => confirm(resourceId)))).toEqual({ done: 20 })
+  expect(counts(await atOnce(() => confirm(resourceId)))).toEqual({ done: AT_ONCE })
 })
 
 test('a request that found no task of its reference uses the one that another request created meanwhile', async () => {
@@ -126,15 +128,15 @@ test('a request that found no task of its reference uses the one that another re
 })
 
 describe('during a decision', () => {
-  /** Starts 20 token requests and, among them, the work. Returns the tokens that were issued and the reasons of the refusals. */
+  /** Starts eight token requests and, in the place of one, the work. Returns the tokens that were issued and the reasons of the refusals. */
   async function whileRequested(work: (resource: { uri: string; resourceId: string }) => Promise<unknown>) {
     const resource = await registerResource()
     const client = await aClient(resource.uri)
     await clientCredentials(client, { resource: resource.uri })
     const responses = await atOnce((i) =>
-      i === 10 ? work(resource).then(() => undefined) : clientCredentials(client, { resource: resource.uri }),
+      i === AT_ONCE / 2 ? work(resource).then(() => undefined) : clientCredentials(client, { resource: resource.uri }),
     )
-    const answered = responses.filter((one) => one !== undefined)
+    const answered = responses.flatMap((one) => (one !== undefined && isKnown(one) ? [one] : []))
     return {
       client,
       resource,
@@ -203,12 +205,12 @@ describe('during a decision', () => {
     await request()
     const tokens: string[] = []
     const reasons = await atOnce(async (i) => {
-      if (i === 10) return reasonOf(client.tasks.end(taskId as TaskId))
+      if (i === AT_ONCE / 2) return reasonOf(client.tasks.end(taskId as TaskId))
       const { status, body } = await request()
       if (status === 200) tokens.push(body.access_token)
       return status === 200 ? 'done' : body.error
     })
-    expect(reasons.filter((reason) => reason !== 'done' && reason !== 'invalid_request')).toEqual([])
+    expect(reasons.filter((reason) => reason !== 'done' && reason !== 'invalid_request' && reason !== 'unavailable')).toEqual([])
     expect([...(await scopesOf(client, tokens))].filter((scope) => scope !== 'inactive')).toEqual([])
     expect((await request()).body.error).toBe('invalid_request')
   })

@@ -8,6 +8,7 @@ import type { KeyRing } from '../../../src/signing-keys/key-ring.js'
 import { tokenRequest } from '../../oauth/requests.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
+import { AT_ONCE, atOnce } from '../../stories/at-once.js'
 import { lateGate } from '../../trust-log/gated-storage.js'
 
 let registry: Registry
@@ -24,28 +25,26 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const TIMES = 20
-const times = <T>(n: number, work: (i: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: n }, (_, i) => work(i)))
 const request = (more: object = {}) => tokenRequest(registry, client, { grant_type: 'client_credentials', resource: URI, ...more })
 const refused = async (): Promise<string> => (await request()).body.access_request.binding_token
 const ask = async (bindingToken: string) => client.mutate<Approval>('approvals.request', { bindingToken, purpose: 'x' })
 const pending = async () => (await client.approvals.list({ role: 'from', limit: 100 })).items
 
-test('of 20 requests with one binding token one creates the approval', async () => {
+test('of eight requests with one binding token one creates the approval', async () => {
   const bindingToken = await refused()
-  const asked = await times(TIMES, () => ask(bindingToken))
+  const asked = await atOnce(() => ask(bindingToken))
   expect(new Set(asked.map(({ approvalId }) => approvalId)).size).toBe(1)
   expect(await pending()).toHaveLength(1)
 })
 
-test('of 20 decisions one counts, and of 20 uses one gets the token', async () => {
+test('of eight decisions one counts, and of eight uses one gets the token', async () => {
   const { approvalId } = await ask(await refused())
-  const decided = await times(TIMES, () => reasonOf(acme.approvals.approve(approvalId)))
-  expect(decided.sort()).toEqual(['done', ...Array.from({ length: TIMES - 1 }, () => 'not_pending')])
-  const used = await times(TIMES, () => request({ approval_id: approvalId }))
+  const decided = await atOnce(() => reasonOf(acme.approvals.approve(approvalId)))
+  expect(decided.sort()).toEqual(['done', ...Array.from({ length: AT_ONCE - 1 }, () => 'not_pending')])
+  const used = await atOnce(() => request({ approval_id: approvalId }))
   expect(used.map(({ status, body }) => `${status} ${body.error}`).sort()).toEqual([
     '200 undefined',
-    ...Array.from({ length: TIMES - 1 }, () => '409 conflict'),
+    ...Array.from({ length: AT_ONCE - 1 }, () => '409 conflict'),
   ])
 })
 
@@ -63,8 +62,9 @@ test('a use, a cancellation and a withdrawal at once: one of them counts', async
 })
 
 test('of 25 requests at once no more wait than an agent may have', async () => {
-  const bindingTokens = await times(25, refused)
-  const asked = await times(25, (i) => reasonOf(ask(bindingTokens[i] ?? '')))
+  const bindingTokens: string[] = []
+  for (let i = 0; i < 25; i++) bindingTokens.push(await refused())
+  const asked = await Promise.all(bindingTokens.map((bindingToken) => reasonOf(ask(bindingToken))))
   expect(asked.every((outcome) => ['done', 'conflict'].includes(outcome))).toBe(true)
   expect(await pending()).toHaveLength(20)
 })

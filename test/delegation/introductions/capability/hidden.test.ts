@@ -29,7 +29,7 @@ interface Requester {
 let worlds: readonly [with_: World, without: World]
 beforeAll(async () => {
   worlds = [await aWorld('wanted'), await aWorld('unused')]
-}, 120_000)
+})
 afterAll(() => Promise.all(worlds.map(({ registry }) => registry[Symbol.asyncDispose]())))
 
 const nameOf = (prefix: string, i: number) => `${prefix}-${String(i).padStart(4, '0')}`
@@ -60,7 +60,7 @@ async function aWorld(prefix: string): Promise<World> {
 const comparable = (text: string) =>
   text
     .replaceAll(/"requester \d+"/g, '"requester"')
-    .replaceAll(/\b(agt|int|org|mem|tok)_[\w-]{22}/g, '$1')
+    .replaceAll(/\b(agt|int|org|mem|tok)[_:][\w-]{22}/g, '$1')
     .replaceAll(/127\.0\.0\.1:\d+/g, 'registry')
 
 /** A client that reports each response to a request for an introduction. */
@@ -118,7 +118,7 @@ async function matched(): Promise<void> {
     for (const { registry } of worlds) registry.clock.advance(3)
     return (await Promise.all(worlds.map(jobsOf))).flatMap(({ items }) => items).length
   }
-  await expect.poll(countJobs, { timeout: 60_000 }).toBe(0)
+  await expect.poll(countJobs).toBe(0)
 }
 
 test(`over ${PAIRS} pairs of worlds that differ in one non-public skill, the bytes of the responses do not tell them apart`, async () => {
@@ -128,7 +128,7 @@ test(`over ${PAIRS} pairs of worlds that differ in one non-public skill, the byt
     expect(comparable(present)).toBe(comparable(absent))
     expect(present.length).toBe(absent.length)
   }
-}, 120_000)
+})
 
 test('after the requests were matched, the requesters still read the same in both worlds', async () => {
   await matched()
@@ -141,4 +141,4 @@ test('after the requests were matched, the requesters still read the same in bot
   expect(counts).toEqual([PAIRS, 0])
   const [withSkill, without] = await Promise.all(worlds.map(readable))
   expect(withSkill).toEqual(without)
-}, 120_000)
+})

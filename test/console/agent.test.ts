@@ -12,7 +12,7 @@ import { type ConsoleWorld, expectGoodPage, show, startConsoleWorld } from './wo
 
 const XSS = '<img src=x onerror=alert(1)>'
 
-describe.runIf(hasChromium('an agent in the console'))('an agent', () => {
+describe.runIf(hasChromium('an agent in the console'))('an agent', { timeout: 60_000 }, () => {
   let world: ConsoleWorld
   let acme: Actor
   let page: Page

@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks'
 import { useAction } from '../../api/use-action.js'
-import { useDone } from '../../ui/done.js'
 import type { Resource } from './resource.js'
 import { ResourceForm, type Settings } from './resource-form.js'
 
@@ -16,9 +15,8 @@ const settingsOf = ({ name, description, documentation, scopes, policy, bearer, 
 })
 
 /** Changes the settings of a resource. */
-export function ChangeResource({ resource }: { readonly resource: Resource }) {
+export function ChangeResource({ resource, say }: { readonly resource: Resource; readonly say: (text: string) => void }) {
   const { resourceId } = resource
-  const [done, say] = useDone()
   const [opened, setOpened] = useState(resource)
   const change = useAction('resources.change', ['resources', 'tokens'])
   const save = async (settings: Settings) => {
@@ -33,7 +31,7 @@ export function ChangeResource({ resource }: { readonly resource: Resource }) {
     const saved = await change.run({ resourceId, ...changes })
     if (!saved) return
     setOpened(saved)
-    say('Saved.')
+    say('The settings are saved.')
   }
   return (
     <details open={resource.state === 'frozen'}>
@@ -51,7 +49,6 @@ export function ChangeResource({ resource }: { readonly resource: Resource }) {
         </p>
       )}
       <ResourceForm key={opened.changedAt} settings={settingsOf(opened)} verb="Save" action={change} onSubmit={save} />
-      {done}
     </details>
   )
 }

@@ -54,7 +54,8 @@ function Parts({ resource }: { readonly resource: Resource }) {
           </Section>
           {isOwn && (
             <Section title="Change the resource">
-              <ChangeResource resource={resource} />
+              {/* Another version has other settings: a form of before would take them back */}
+              <ChangeResource key={resource.handles.join(' ')} resource={resource} say={say} />
             </Section>
           )}
           {mayRevoke && (

@@ -39,7 +39,7 @@ export const PEOPLE_MUTANTS = [
   ['the token of a form is for one subject', FORM, 'form\\0${purpose}\\0${subject}', 'form\\0${purpose}', PAGES],
   ['no frame shows a page', 'src/http/pages/html.ts', '      "frame-ancestors \'none\'",\n', '', PAGES],
   ['marks of direction do not reach a page', 'src/http/pages/foreign.tsx', 'withoutUnprintable(text)', 'text', PAGES],
-  ['a text of others is bounded', 'src/http/pages/foreign.tsx', 'shortened(shown, MAX_LENGTH)', 'shown', PAGES],
+  ['a text of others is bounded', 'src/http/pages/foreign.tsx', 'shortened(shown, max)', 'shown', PAGES],
   ['a session ends with its key', SESSION, ' || !codeStands(deps.trustLog, session.dependsOn)', '', SIGN_IN],
   ['a session has an absolute end', SESSION, 'Math.min(endsAt, now + IDLE_SECONDS)', 'now + IDLE_SECONDS', SIGN_IN],
   [

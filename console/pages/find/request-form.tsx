@@ -132,7 +132,12 @@ function BeyondCeiling({ agent, to, scopes }: { readonly agent: OwnAgent; readon
         The ceiling of <Foreign text={agent.name} /> does not include what you chose, so the request will be refused. An administrator adds
         it on <a href={`/console/agents/${agent.agentId}`}>the page of the agent</a>, or with
       </p>
-      <Command text={`credence agent change ${agent.agentId} ${beyond.map((scope) => `--add-call ${to.audience}=${scope}`).join(' ')}`} />
+      <Command
+        text={`credence agent change ${agent.agentId} ${beyond.map((scope) => `--add-call ${shellWord(`${to.audience}=${scope}`)}`).join(' ')}`}
+      />
     </div>
   )
 }
+
+/** A text as one word of a shell command. Scopes are texts of publishers, and some of their characters mean something to a shell. */
+const shellWord = (text: string): string => (/^[\w:./=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)

@@ -1,7 +1,7 @@
 import { type Consented, endingsOfConsentsSince, endingsOfPeople, findConsent } from '../delegation/consents/find.js'
 import { endWithConsents } from '../delegation/consents/revoke.js'
+import { entitlementOf, introducedTo } from '../delegation/introductions/decide/entitle.js'
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
-import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
 import { findDecider, findOperated, findResource, resourcesGrantedBy } from '../delegation/resources/find.js'
 import { findTask, tasksGrantedBy } from '../delegation/tasks/find.js'

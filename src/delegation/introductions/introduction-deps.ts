@@ -14,7 +14,7 @@ import type { ResourcesStore } from '../resources/store.js'
 import type { TasksStore } from '../tasks/store.js'
 import type { UsesStore } from '../uses/store.js'
 import type { CapabilityStore } from './capability/store.js'
-import type { Entitlement } from './entitle.js'
+import type { Entitlement } from './decide/entitle.js'
 import type { SideDeps } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 

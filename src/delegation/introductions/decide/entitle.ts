@@ -1,10 +1,10 @@
-import type { Caller } from '../../http/caller.js'
-import type { Handle } from '../../protocol/handles.js'
-import { AgentId } from '../../protocol/ids.js'
-import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
-import type { CardSearchPort, CardSummary } from '../../storage/storage.js'
-import { type GrantedIntroduction, hasSameVersions, type SortDeps, sortByReliance } from './decide/granted.js'
-import { type FindIntroductionDeps, findGranted, findIntroducedTo } from './find.js'
+import type { Caller } from '../../../http/caller.js'
+import type { Handle } from '../../../protocol/handles.js'
+import { AgentId } from '../../../protocol/ids.js'
+import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../../protocol/standing.js'
+import type { CardSearchPort, CardSummary } from '../../../storage/storage.js'
+import { type FindIntroductionDeps, findGranted, findIntroducedTo } from '../find.js'
+import { type GrantedIntroduction, hasSameVersions, type SortDeps, sortByReliance } from './granted.js'
 
 type EntitleDeps = FindIntroductionDeps & SortDeps & { readonly cardSearch: CardSearchPort }
 

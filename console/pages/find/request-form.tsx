@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
+import { shellWord } from '../../../src/lib/text.js'
 import type { AgentId, Audience, OrgId } from '../../../src/protocol/ids.js'
 import { coveredBySome, type Scope, scopesFor } from '../../../src/protocol/rights.js'
 import type { Item, Output } from '../../api/procedures.js'
@@ -138,6 +139,3 @@ function BeyondCeiling({ agent, to, scopes }: { readonly agent: OwnAgent; readon
     </div>
   )
 }
-
-/** A text as one word of a shell command. Scopes are texts of publishers, and some of their characters mean something to a shell. */
-const shellWord = (text: string): string => (/^[\w:./=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)

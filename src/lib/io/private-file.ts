@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, openSync, statSync } from 'node:fs'
 import { refuse } from '../../errors.js'
+import { shellWord } from '../text.js'
 
 /** The permissions of group and others. */
 const SHARED = 0o077
@@ -14,7 +15,7 @@ export function requirePrivate(file: string): void {
   if (stats.uid === process.getuid()) trySetPrivate(file)
   if (!isShared(statSync(file).mode)) return
   const mode = (stats.mode & 0o777).toString(8)
-  refuse('unavailable', `${file} can be read or changed by other users (mode ${mode}); run as its owner: chmod 600 ${quoted(file)}`)
+  refuse('unavailable', `${file} can be read or changed by other users (mode ${mode}); run as its owner: chmod 600 ${shellWord(file)}`)
 }
 
 /** Creates an empty file with mode 600; an existing file is treated as `requirePrivate` does. */
@@ -34,5 +35,3 @@ function trySetPrivate(file: string): void {
     if (!(error instanceof Error && 'code' in error)) throw error
   }
 }
-
-const quoted = (file: string): string => (/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`)

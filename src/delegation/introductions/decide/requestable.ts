@@ -1,5 +1,6 @@
 import { type Fault, refuse } from '../../../errors.js'
 import { organisationsOf } from '../../../identity/clients/organisations-of.js'
+import { shellWord } from '../../../lib/text.js'
 import { type AgentId, type Audience, type ClientId, isResourceId, type OrgId, type TargetId, type TaskId } from '../../../protocol/ids.js'
 import { canBeAudience } from '../../../protocol/resources/uri.js'
 import {
@@ -126,7 +127,7 @@ const CHANGEABLE = 'an administrator of your organisation can change it (agents.
 
 /** What to do about scopes that the ceiling of a client lacks. */
 export const beyondCeiling = (from: ClientId, audience: Audience, scopes: readonly Scope[]): string =>
-  `your permission ceiling does not include ${scopes.join(' ')} for this audience; an administrator of your organisation can add it: credence agent change ${from} ${scopes.map((scope) => `--add-call ${audience}=${scope}`).join(' ')}`
+  `your permission ceiling does not include ${scopes.join(' ')} for this audience; an administrator of your organisation can add it: credence agent change ${from} ${scopes.map((scope) => `--add-call ${shellWord(`${audience}=${scope}`)}`).join(' ')}`
 
 const unknownAgents = ({ issuer }: IntroductionDeps, { input: { delegation } }: Pick<BoundsRequester, 'input'>): readonly Fault[] =>
   (delegation?.rights ?? []).flatMap(({ audience }, i) =>

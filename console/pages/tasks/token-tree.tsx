@@ -87,7 +87,6 @@ function TokenRow({
   return (
     <>
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the tree handles the keys */}
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: for a pointer only, the tree handles the keys */}
       <span
         class="fold"
         aria-hidden="true"

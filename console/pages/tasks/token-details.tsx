@@ -81,7 +81,6 @@ function TokenFacts({ node, nodes, state }: { readonly node: TokenNode; readonly
         'Who acts': node.act.length > 0 && (
           <ol>
             {node.act.map((actor, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: an actor may stand in the chain twice
               <li key={i}>
                 <Name id={actor} />
               </li>

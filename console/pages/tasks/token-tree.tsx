@@ -86,7 +86,6 @@ function TokenRow({
 }) {
   return (
     <>
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the tree handles the keys */}
       <span
         class="fold"
         aria-hidden="true"

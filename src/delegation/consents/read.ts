@@ -19,7 +19,7 @@ interface ConsentWords {
 }
 
 /** A consent with the texts that the person has read. Only the person's side sees them. */
-type DescribedConsent = ConsentView & Partial<ConsentWords>
+export type DescribedConsent = ConsentView & Partial<ConsentWords>
 
 /** Returns a consent to the person and administrators of both sides. */
 export const getConsent = (deps: GetDeps, caller: Caller, id: ConsentId): Promise<DescribedConsent> =>

@@ -5,7 +5,7 @@ import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { Audience, ConsentId, MemberId } from '../../protocol/ids.js'
 import { Delegation, MAX_NAMES, Names, Scope } from '../../protocol/rights.js'
 import { narrowConsent } from './narrow.js'
-import { getConsent, listConsents } from './read.js'
+import { type DescribedConsent, getConsent, listConsents } from './read.js'
 import { revokeConsent } from './revoke.js'
 import { ConsentClientId } from './store.js'
 
@@ -25,7 +25,7 @@ export const consentsRoutes = (deps: Parameters<typeof listConsents>[0]) =>
       .query(({ ctx, input }) => listConsents(deps, ctx.caller, input)),
     get: procedureFor('introductions:write')
       .input(ById)
-      .query(({ ctx, input }) => getConsent(deps, ctx.caller, input.consentId)),
+      .query(({ ctx, input }): Promise<DescribedConsent> => getConsent(deps, ctx.caller, input.consentId)),
     narrow: procedureFor('introductions:write')
       .input(
         ById.extend({

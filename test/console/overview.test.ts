@@ -55,7 +55,7 @@ describe.runIf(hasChromium('the overview and the limits of the console'))('overv
     await page.waitForSelector('.rows >> text=OCR <b>')
     await page.fill('input[name=agents]', '5')
     await page.click('button:has-text("Set the limits")')
-    await page.waitForSelector('text=/Agents: \d of 5/')
+    await page.waitForSelector('text=/Agents: [0-9] of 5/')
     await page.fill('input[name=url]', 'https://hooks.example/credence')
     await page.click('button:has-text("Add the webhook")')
     await page.waitForSelector('li:has-text("https://hooks.example/credence")')

@@ -1,10 +1,11 @@
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isAdminOf } from '../../http/caller.js'
+import { shortened } from '../../lib/text.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
-import { type Ceiling, isWithinCeiling, type Restrictions } from '../../protocol/rights.js'
+import { type Ceiling, type CeilingRight, isWithinCeiling, nameOfRight, type Restrictions } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { Operation } from '../../storage/storage.js'
 import { changesUpTo } from '../clients/metadata/changes.js'
@@ -14,7 +15,6 @@ import { requireLevel } from '../levels/find.js'
 import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, type RightsChange, withRights } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
-import { factsOfChange } from './change-facts.js'
 import type { Agent } from './store.js'
 
 interface AgentChange extends RightsChange {
@@ -138,3 +138,51 @@ async function requireMayWiden(deps: AgentsDeps, caller: Caller, agent: Agent, n
   if (!isWithinCeiling(next, agent.ceiling, orgOf))
     refuse('forbidden', 'only an administrator of the organisation may widen the ceiling of an agent')
 }
+
+/** Maximum length of a fact of an audit row. */
+const MAX_FACT = 512
+
+const FIELDS = [
+  'name',
+  'description',
+  'agentType',
+  'maxScopeLevel',
+  'ceiling',
+  'introductionPolicy',
+  'understands',
+  'redirectUris',
+] as const satisfies readonly (keyof Agent)[]
+
+/** What a change of an agent has changed, for its audit row: the names of the fields, and the rights and bounds of the ceiling. */
+function factsOfChange(before: Agent, after: Agent): Readonly<Record<string, string>> {
+  const changed = FIELDS.filter((name) => textOf(before[name]) !== textOf(after[name])).join(' ')
+  const facts = Object.entries({ changed, ...factsOfCeiling(before.ceiling, after.ceiling), ...factsOfModes(before, after) })
+  return Object.fromEntries(facts.filter(([, text]) => text !== '').map(([name, text]) => [name, shortened(text, MAX_FACT)]))
+}
+
+function factsOfCeiling(before: Ceiling, after: Ceiling): Readonly<Record<string, string>> {
+  const bounds = (['tools', 'resources', 'tokenSeconds', 'delegationDepth'] as const).flatMap((name) => {
+    const [old, next] = [before[name] ?? 'any', after[name] ?? 'any'].map((value) => (Array.isArray(value) ? value.join(' ') : `${value}`))
+    return old === next ? [] : [[name, `${old} → ${next}`] as const]
+  })
+  return { added: rightsBeside(after, before), removed: rightsBeside(before, after), ...Object.fromEntries(bounds) }
+}
+
+const factsOfModes = (before: Agent, after: Agent): Readonly<Record<string, string>> => {
+  const [old, next] = [before.introductionPolicy.mode, after.introductionPolicy.mode]
+  return old === next ? {} : { introductions: `${old} → ${next}` }
+}
+
+/** The rights of one ceiling that the other does not have. */
+function rightsBeside({ rights }: Ceiling, { rights: others }: Ceiling): string {
+  const known = new Set(others.map(nameOfRight))
+  return rights
+    .filter((right) => !known.has(nameOfRight(right)))
+    .map(textOfRight)
+    .join(', ')
+}
+
+const textOfRight = ({ audience, scope }: CeilingRight): string =>
+  `${scope} at ${typeof audience === 'string' ? audience : 'anyAgent' in audience ? 'any agent' : audience.organisation}`
+
+const textOf = (value: Agent[(typeof FIELDS)[number]]): string => JSON.stringify(value) ?? ''

@@ -87,10 +87,10 @@ function LimitsForm({ view, input }: { readonly view: LimitsView; readonly input
   const { limits, maximum } = view
   const set = useAction('limits.set', ['limits'])
   const [values, setValues] = useState<Partial<Record<LimitName, string>>>({})
-  const valueOf = (name: LimitName) => values[name] ?? (limits[name] < maximum[name] ? String(limits[name]) : '')
+  const shownOf = (name: LimitName) => values[name] ?? (limits[name] < maximum[name] ? String(limits[name]) : '')
   const save = (event: Event) => {
     event.preventDefault()
-    const given = NAMES.filter((name) => valueOf(name).trim() !== '').map((name) => [name, Number(valueOf(name))])
+    const given = NAMES.filter((name) => shownOf(name).trim() !== '').map((name) => [name, Number(shownOf(name))])
     void set.run({ ...input, limits: Object.fromEntries(given) })
   }
   return (
@@ -104,7 +104,7 @@ function LimitsForm({ view, input }: { readonly view: LimitsView; readonly input
               name={name}
               type="number"
               hint={maximum[name] >= NO_LIMIT ? 'no maximum' : `at most ${maximum[name]}`}
-              value={valueOf(name)}
+              value={shownOf(name)}
               onInput={(text) => setValues((before) => ({ ...before, [name]: text }))}
             />
           </div>

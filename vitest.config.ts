@@ -23,6 +23,8 @@ if (!hasMongod && process.env.CREDENCE_TEST_MONGODB === 'required')
   throw new Error(`CREDENCE_TEST_MONGODB=required, but no MongoDB server was found. ${HOW}`)
 if (!hasMongod) console.warn(`\n*** NOT TESTED OVER MONGODB: the storage contract, and ${OVER_BOTH.join(', ')}. ${HOW} ***\n`)
 
+const HANGING_MS = 120_000
+
 /** Tests write to memory if there is enough of it, which saves most of the time for fsync. */
 const MEMORY = '/dev/shm'
 const ENOUGH_BYTES = 6 * 2 ** 30
@@ -40,9 +42,13 @@ const LONG = [
   /\/stories\//,
   /\/bench\//,
 ]
-class LongFirst extends BaseSequencer {
+/** A worker ends if the next file is of another project, and the next worker loads the whole program again: so one project follows the other. */
+const PROJECTS = ['alone', 'mongodb', 'embedded']
+class ByProjectLongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rankOf = ({ moduleId }: TestSpecification) => (LONG.findIndex((one) => one.test(moduleId)) + LONG.length + 1) % (LONG.length + 1)
+    const lengthOf = ({ moduleId }: TestSpecification) =>
+      (LONG.findIndex((one) => one.test(moduleId)) + LONG.length + 1) % (LONG.length + 1)
+    const rankOf = (file: TestSpecification) => PROJECTS.indexOf(file.project.name) * (LONG.length + 1) + lengthOf(file)
     return (await super.sort(files)).sort((a, b) => rankOf(a) - rankOf(b))
   }
 }
@@ -55,15 +61,17 @@ export default defineConfig({
     },
   },
   test: {
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // A limit only ends a test that hangs. It says nothing about speed, so it is the same everywhere and generous to a busy machine
+    testTimeout: HANGING_MS,
+    hookTimeout: HANGING_MS,
+    expect: { poll: { timeout: HANGING_MS / 2 } },
     pool: 'forks',
     // Files share the modules of the program, because no module keeps state between servers
     isolate: false,
     // A larger young heap, as docs/OPERATIONS.md recommends for the registry: fewer garbage collections
     execArgv: ['--max-semi-space-size=32'],
     maxWorkers: 3,
-    sequence: { sequencer: LongFirst },
+    sequence: { sequencer: ByProjectLongFirst },
     projects: [
       {
         extends: true,
@@ -81,8 +89,6 @@ export default defineConfig({
           include: hasMongod ? [...MONGODB, ...OVER_BOTH] : MONGODB,
           globalSetup: 'test/one-mongod.ts',
           env: { CREDENCE_TEST_STORE: 'mongodb' },
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
         },
       },
     ],

@@ -22,7 +22,7 @@ test('a child ends when its test process is killed', async () => {
   const pid = Number(String((await once(parent.stdout, 'data'))[0]))
   expect(isRunning(pid)).toBe(true)
   parent.kill('SIGKILL')
-  await expect.poll(() => isRunning(pid), { timeout: 5000 }).toBe(false)
+  await expect.poll(() => isRunning(pid)).toBe(false)
 })
 
 test('tests start Node programs with spawnNode', () => {

@@ -76,7 +76,7 @@ beforeAll(async () => {
   await ocr('publish')
   vi.unstubAllEnvs()
   environment = { REGISTRY: issuer, OCR: registered.agentId, AUDIENCE: registered.audience }
-}, 30_000)
+})
 afterAll(async () => {
   commands.close()
   await stage.close()
@@ -173,7 +173,7 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
 
 test.each(Object.keys(EXPECTED))('the programs and marked commands of %s run unchanged', async (page) => {
   expect(await runPage(page)).toMatch(EXPECTED[page] as RegExp)
-}, 120_000)
+})
 
 test('every program in a page is run by a block of that page or imported by another of its programs', () => {
   const programs = PAGES.flatMap((page) => blocksOf(page).flatMap((block) => ({ page, name: programName(block), block })))

@@ -168,5 +168,4 @@ test.runIf(hasChromium('the consent for an MCP client'))(
     expect(await end).toMatch(/^0 /)
     await chromium.close()
   },
-  30_000,
 )

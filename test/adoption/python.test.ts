@@ -61,7 +61,7 @@ describe.skipIf(python === undefined)('Python agent with public libraries only',
 
     const rights = ['translate:text', 'translate:admin'].map((scope) => ({ audience, scope }))
     planner = await registry.agent({ registeredBy: acme, name: 'planner', ceiling: { rights } })
-  }, 60_000)
+  })
   afterAll(async () => {
     await agent?.[Symbol.asyncDispose]()
     await folder?.[Symbol.asyncDispose]()
@@ -89,7 +89,7 @@ describe.skipIf(python === undefined)('Python agent with public libraries only',
 
   test('the agent confirms its registration, publishes a card, is introduced to a peer, exchanges a token and calls the peer', async () => {
     expect(await logged('published')).toMatchObject({ version: 1, verdict: 'signed' })
-    await expect.poll(async () => (await ocr.introductions.inbox()).items.length, { timeout: 10_000 }).toBe(1)
+    await expect.poll(async () => (await ocr.introductions.inbox()).items.length).toBe(1)
     const [request] = (await ocr.introductions.inbox()).items
     expect(request).toMatchObject({ kind: 'requested', from: registered.agentId, scopes: ['ocr:read'] })
     await ocr.introductions.approve(request?.introductionId ?? '')
@@ -160,9 +160,9 @@ describe.skipIf(python === undefined)('Python agent with public libraries only',
     expect((await send(await signed(tokens[1]))).headers.get('retry-after')).toBe('1')
     registry.front.route(registry.servers.map(({ port }) => port))
     await planner.tasks.end(second?.taskId ?? '')
-    await expect.poll(() => status(tokens[1]), { timeout: 15_000, interval: 50 }).toBe(401)
+    await expect.poll(() => status(tokens[1]), { interval: 50 }).toBe(401)
     expect((await logged('feed', '"start": "resumed"')).seq).toBeGreaterThan(0)
     expect(agent.text().match(/"start": "snapshot"/g)).toHaveLength(1)
     expect(await status(await token())).toBe(200)
-  }, 40_000)
+  })
 })

@@ -87,4 +87,4 @@ test('AUD-03 an action whose audit row cannot be written gets 503 and has no eff
   // Once audit rows can be written again, the same action succeeds.
   expect(await reasonOf(planner.tasks.end(taskId))).toBe('done')
   expect(await ocr.introspect(accessToken)).toEqual({ active: false })
-}, 60_000)
+})

@@ -22,7 +22,7 @@ const attack = test.skipIf(!hasMongod)
 let mongod: Mongod
 beforeAll(async () => {
   if (hasMongod) mongod = await startMongod()
-}, 60_000)
+})
 afterAll(() => mongod?.[Symbol.asyncDispose]())
 
 /** The operators that the adapter uses. Any other operator in a command was injected. */
@@ -52,46 +52,42 @@ const HOSTILE = [
   '\ud800',
 ]
 
-attack(
-  'MDB-04 text from a caller never becomes a stage, an operator or an expression',
-  async () => {
-    await using folder = await tempFolder()
-    const url = mongod.url()
-    const flags = { dev: true, store: url, dataDirectory: folder.path, port: 0, adminPort: 0, logLevel: 'silent' }
-    const registry = await serve(parseConfig(flags, undefined, {}))
-    try {
-      const { issuer, firstCode = '' } = registry
-      const cast = await newCast({ issuer, firstCode })
-      const acme = await cast.organisation('Acme')
-      const agent = await cast.agent({ registeredBy: acme, name: 'hostile', introductionPolicy: { mode: 'open' } })
-      await withDatabase(url, async (db) => {
-        await db.createCollection('system.profile', { capped: true, size: 64 * 1024 * 1024 })
-        await db.setProfilingLevel('all')
-      })
-      for (const text of HOSTILE) {
-        const name = text.slice(0, 64)
-        for (const query of [{ text }, { tags: [text.slice(0, 256)] }, { skill: text.slice(0, 256) }, { text, tags: [name], skill: name }])
-          expect(['done', 'bad_input']).toContain(await reasonOf(agent.search(query)))
-        const skills = [{ id: name, name, description: text, tags: [name] }]
-        await agent.publish({ card: aCard({ issuer }, { name, description: text, skills }) }).catch(() => undefined)
-        await reasonOf(agent.tasks.create({ description: text }))
-        await reasonOf(agent.introductions.request({ to: agent.agentId, purpose: text, scopes: [text] }))
-      }
-      const sent = await withDatabase(url, async (db) => {
-        await db.setProfilingLevel('off')
-        return db.collection('system.profile').find().project<Document>({ command: 1 }).toArray()
-      })
-      expect(sent.length).toBeGreaterThan(100)
-      expect(operatorsIn({ filter: { a: [{ $where: 'x' }] } })).toEqual(['$where'])
-      // Inserted documents are stored, not evaluated
-      expect(sent.flatMap(({ command }) => operatorsIn({ ...command, documents: [] })).filter((name) => !OWN.has(name))).toEqual([])
-    } finally {
-      await registry.close()
-      await mongod.drop(url)
+attack('MDB-04 text from a caller never becomes a stage, an operator or an expression', async () => {
+  await using folder = await tempFolder()
+  const url = mongod.url()
+  const flags = { dev: true, store: url, dataDirectory: folder.path, port: 0, adminPort: 0, logLevel: 'silent' }
+  const registry = await serve(parseConfig(flags, undefined, {}))
+  try {
+    const { issuer, firstCode = '' } = registry
+    const cast = await newCast({ issuer, firstCode })
+    const acme = await cast.organisation('Acme')
+    const agent = await cast.agent({ registeredBy: acme, name: 'hostile', introductionPolicy: { mode: 'open' } })
+    await withDatabase(url, async (db) => {
+      await db.createCollection('system.profile', { capped: true, size: 64 * 1024 * 1024 })
+      await db.setProfilingLevel('all')
+    })
+    for (const text of HOSTILE) {
+      const name = text.slice(0, 64)
+      for (const query of [{ text }, { tags: [text.slice(0, 256)] }, { skill: text.slice(0, 256) }, { text, tags: [name], skill: name }])
+        expect(['done', 'bad_input']).toContain(await reasonOf(agent.search(query)))
+      const skills = [{ id: name, name, description: text, tags: [name] }]
+      await agent.publish({ card: aCard({ issuer }, { name, description: text, skills }) }).catch(() => undefined)
+      await reasonOf(agent.tasks.create({ description: text }))
+      await reasonOf(agent.introductions.request({ to: agent.agentId, purpose: text, scopes: [text] }))
     }
-  },
-  120_000,
-)
+    const sent = await withDatabase(url, async (db) => {
+      await db.setProfilingLevel('off')
+      return db.collection('system.profile').find().project<Document>({ command: 1 }).toArray()
+    })
+    expect(sent.length).toBeGreaterThan(100)
+    expect(operatorsIn({ filter: { a: [{ $where: 'x' }] } })).toEqual(['$where'])
+    // Inserted documents are stored, not evaluated
+    expect(sent.flatMap(({ command }) => operatorsIn({ ...command, documents: [] })).filter((name) => !OWN.has(name))).toEqual([])
+  } finally {
+    await registry.close()
+    await mongod.drop(url)
+  }
+})
 
 attack('MDB-06 the largest block fits a document of the server', async () => {
   await using store = await openMongoStore(mongod)

@@ -1,8 +1,9 @@
 // Attacks by a caller that chooses a URL which the registry fetches (rows SSRF-*), through the public API.
 import type { RequestListener } from 'node:http'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import type { CredenceError } from '../../src/errors.js'
+import { eventually } from '../eventually.js'
 import { cert, type HostileServer, startHostile } from '../lib/guarded-fetch/hostile-server.js'
 import { tokenRequest } from '../oauth/requests.js'
 import { type Actor, type AgentActor, aCard, aName, type Registry, startRegistry } from '../registry.js'
@@ -291,7 +292,7 @@ test('A2A-10 a webhook on a private address is refused; one whose name resolves 
   const { body } = await tokenRequest(registry, client, { grant_type: 'client_credentials', resource: uri })
   const before = server.connections()
   await client.mutate('approvals.request', { bindingToken: body.access_request.binding_token, purpose: 'x' })
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     registry.clock.advance(1)
     const { items } = await acme.query<{ items: { failingSince?: number }[] }>('webhooks.list')
     expect(items[0]?.failingSince).toBeDefined()

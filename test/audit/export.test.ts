@@ -1,10 +1,11 @@
 // An export that goes on from its last row has every row once, although instances commit rows late and out of order.
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { newAudit } from '../../src/audit/audit-log.js'
 import { exportAudit } from '../../src/audit/export.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { newId } from '../../src/protocol/ids.js'
+import { eventually } from '../eventually.js'
 import { openLogs } from '../trust-log/open-logs.js'
 
 const opened = async () => {
@@ -30,7 +31,7 @@ const opened = async () => {
   /** Lets the writer link its rows until everything before the present second is settled. */
   const settle = async (name: string) => {
     const goal = logs.clock.now()
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       logs.clock.advance(6)
       expect(await settled(name)).toBeGreaterThan(goal)
     })
@@ -77,7 +78,7 @@ test('the rows of two instances come in one order, and those of a crashed instan
   await world.settle('w1')
   expect((await read()).subjects).toEqual([])
   clock.advance(61)
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     clock.advance(6)
     expect((await world.store.writers.get('w2'))?.hasUnlinkedRows).toBeUndefined()
   })

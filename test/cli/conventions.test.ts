@@ -2,15 +2,12 @@
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newPrivateJwk } from '../../src/credentials/jose/sign.js'
 import { spawnNode } from '../child.mjs'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { MAIN, newCommandLine, type Run } from './command-line.js'
-
-// A command takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 let registry: Registry
 let line: Awaited<ReturnType<typeof newCommandLine>>

@@ -1,12 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { describeError, errorLines } from '../../src/cli/errors.js'
 import { Refusal } from '../../src/errors.js'
 import { tempFolder } from '../storage/open-store.js'
 import { runCommand } from './command-line.js'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 test('an error shows the first line of what is behind it, and at most 300 characters', () => {
   const linesOf = (cause: unknown) => errorLines(describeError(new Refusal('unavailable', 'the store is not reachable', { cause })))

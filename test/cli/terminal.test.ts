@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientClock } from '../../src/lib/clock.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
@@ -11,9 +11,6 @@ import { MAIN, newCommandLine, type Run } from './command-line.js'
 
 const PYTHON = spawnSync('python3', ['-c', 'import fcntl, pty, termios']).status === 0 ? 'python3' : undefined
 if (PYTHON === undefined) console.warn('SKIPPED: there is no python3 with the module pty, so the command line is not tried on a terminal')
-
-// Each command is a process of its own, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 let registry: Registry
 let line: Awaited<ReturnType<typeof newCommandLine>>

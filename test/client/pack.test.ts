@@ -25,7 +25,7 @@ beforeAll(async () => {
   temp = await tempFolder()
   folder = process.env.CREDENCE_CLIENT_FOLDER ?? join(temp.path, 'app')
   if (process.env.CREDENCE_CLIENT_FOLDER === undefined) await installOffline()
-}, 60_000)
+})
 afterAll(() => temp[Symbol.asyncDispose]())
 
 /** Unpacks the tarball and copies its dependencies from the project, which has the same versions. */
@@ -98,7 +98,7 @@ export const needs = needsForAll({ scope: 'ocr:read' })
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
   const { stdout } = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder]).catch((error) => error)
   expect(stdout).toBe('')
-}, 60_000)
+})
 
 test('an agent calls a guarded server, and both run from credence-client', async () => {
   await using registry = await startRegistry({ clock: runningClock() })
@@ -145,4 +145,4 @@ process.exit()
     env: { ...process.env, PROGRAM: JSON.stringify({ issuer: registry.issuer, server, caller }) },
   })
   expect(JSON.parse(stdout)).toEqual(['granted', 200, caller.agentId, 401])
-}, 60_000)
+})

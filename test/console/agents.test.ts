@@ -9,7 +9,7 @@ describe.runIf(hasChromium('the agents of the console'))('agents', () => {
   beforeAll(async () => {
     world = await startConsoleWorld()
     acme = await world.registry.organisation('Acme')
-  }, 60_000)
+  })
   afterAll(() => world?.[Symbol.asyncDispose]())
 
   test('a revocation elsewhere changes the list within a second, without a reload', async () => {

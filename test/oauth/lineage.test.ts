@@ -42,7 +42,7 @@ test('the lineage of a task says whether it is complete', async () => {
   const { nodes, isComplete } = await lineage({ taskId: many.taskId })
   // 500 tokens of the task and their root token.
   expect([nodes.length, isComplete]).toEqual([501, false])
-}, 20_000)
+})
 
 test('the lineage of a token says whether it is complete', async () => {
   const [few, many] = [await aTask(150, ({ id }) => ({ parents: [id] })), await aTask(600, ({ id }) => ({ parents: [id] }))]
@@ -50,7 +50,7 @@ test('the lineage of a token says whether it is complete', async () => {
   expect([complete.nodes.length, complete.isComplete]).toEqual([152, true])
   const cut = await lineage({ tokenId: many.tokenId })
   expect([cut.nodes.length, cut.isComplete]).toEqual([500, false])
-}, 20_000)
+})
 
 test('parents come before their children, also among tokens of the same second', async () => {
   const { taskId, tokenId } = await aTask(20, ({ id }) => ({ parents: [id] }))
@@ -69,7 +69,7 @@ test('an actor of the latest of 1,200 tokens of a task may read its lineage, and
   expect((await lineage({ taskId }, late)).isComplete).toBe(false)
   const unrelated = await registry.agent({ name: 'unrelated' })
   expect(await reasonOf(lineage({ taskId }, unrelated))).toBe('not_found')
-}, 20_000)
+})
 
 test('a called agent sees the tokens that involve it, and not those for other agents of the same task', async () => {
   const { planner, globex, ocr } = pair
@@ -91,4 +91,4 @@ test('a called agent sees the tokens that involve it, and not those for other ag
     expect(await visibleTo(actor, { taskId })).toHaveLength(3)
   }
   expect(await reasonOf(planner.query('tokens.lineage', { taskId }))).toBe('not_found')
-}, 20_000)
+})

@@ -100,7 +100,7 @@ test('a reader that stops inside its snapshot has at most one frame beyond 256 K
   handles.push(late)
   expect(ws?.bufferedAmount).toBeLessThan(MAX_BUFFERED_BYTES + FRAME_BYTES)
   slow.ws.resume()
-  await expect.poll(() => slow.messages.some(({ type }) => type === 'synced'), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => slow.messages.some(({ type }) => type === 'synced')).toBe(true)
   expect(slow.ended()).toEqual(new Set(handles))
   const kinds = slow.messages.map(({ type }) => type)
   expect(kinds.lastIndexOf('snapshot')).toBeLessThan(kinds.indexOf('events'))
@@ -125,8 +125,8 @@ test('a second subscription is refused while the snapshot is being sent', async 
   slow.send({ type: 'subscribe' })
   await expect.poll(() => served[0]?.bufferedAmount).toBeGreaterThan(MAX_BUFFERED_BYTES)
   slow.ws.resume()
-  await expect.poll(() => slow.messages.some(({ type }) => type === 'error'), { timeout: 10_000 }).toBe(true)
-  await expect.poll(() => slow.ended().size, { timeout: 10_000 }).toBe(handles.length)
+  await expect.poll(() => slow.messages.some(({ type }) => type === 'error')).toBe(true)
+  await expect.poll(() => slow.ended().size).toBe(handles.length)
 })
 
 test('25,000 handles that end in one block are sent in messages within the bounds of the protocol', async () => {
@@ -142,7 +142,7 @@ test('25,000 handles that end in one block are sent in messages within the bound
   replayed.send({ type: 'subscribe', from: before })
   for (const reader of [quick, replayed]) {
     reader.send({ type: 'sync', n: 2 })
-    await expect.poll(() => reader.messages.at(-1)?.type, { timeout: 10_000 }).toBe('synced')
+    await expect.poll(() => reader.messages.at(-1)?.type).toBe('synced')
     expect(reader.messages.filter((message) => !ServerMessage.safeParse(message).success)).toEqual([])
     const batches = reader.messages.filter(({ type }) => type === 'events').map((message) => message as ServerMessage & { type: 'events' })
     // An entry has at most 10,000 endings. Those that do not fit in its `events` message precede it in `ended` messages.

@@ -240,7 +240,7 @@ describe('stopped readers', () => {
     handles.push(...(await flood()), ...(await flood()))
     expect(socket.messages).toHaveLength(sent)
     socket.read()
-    await expect.poll(() => socket.endedHandles.length, { timeout: 10_000 }).toBe(handles.length)
+    await expect.poll(() => socket.endedHandles.length).toBe(handles.length)
     expect(new Set(socket.endedHandles)).toEqual(new Set(handles))
   })
 

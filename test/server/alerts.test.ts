@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { witnessFile } from '../../src/trust-log/witness/file.js'
 import { spawnNode } from '../child.mjs'
@@ -11,8 +11,6 @@ import { MAIN } from '../cli/command-line.js'
 import { freePort } from '../free-port.mjs'
 import { type Registry, startRegistry } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const ROOT = join(import.meta.dirname, '../..')
 const { groups } = parse(readFileSync(join(ROOT, 'docs/dashboards/alerts.yml'), 'utf8')) as {

@@ -13,7 +13,7 @@ export function overMongod(tests: (mongod: () => Mongod) => void): void {
     let mongod: Mongod
     beforeAll(async () => {
       mongod = await startMongod()
-    }, 60_000)
+    })
     afterAll(() => mongod[Symbol.asyncDispose]())
     tests(() => mongod)
   })

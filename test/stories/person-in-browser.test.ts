@@ -78,12 +78,8 @@ async function codeIn(shown: Page): Promise<string> {
   return new URL(shown.url()).searchParams.get('code') ?? ''
 }
 
-/** The milliseconds until the resource refuses a token. */
-async function millisecondsUntilRefused(accessToken: string): Promise<number> {
-  const from = performance.now()
-  while ((await world.call(accessToken)) === 200 && performance.now() - from < 5000);
-  return performance.now() - from
-}
+/** The resource refuses the token. How soon is a matter of test/verifier and bench/, because a browser on a busy machine is slow. */
+const expectRefused = (accessToken: string) => expect.poll(() => world.call(accessToken)).toBe(401)
 
 describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibility'))('in Chromium', () => {
   beforeAll(async () => {
@@ -91,7 +87,7 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     const { context, opened } = await open()
     page = opened
     await addAuthenticator(context, page)
-  }, 60_000)
+  })
   afterAll(async () => {
     await chromium?.close()
     await world?.[Symbol.asyncDispose]()
@@ -142,7 +138,7 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     await picture(page, 'change-consent')
     await page.uncheck('input[name=scope][value="files:list"]')
     await page.click('text=Keep only what is ticked')
-    expect(await millisecondsUntilRefused(wide.body.access_token)).toBeLessThan(1000)
+    await expectRefused(wide.body.access_token)
     await page.goto(await world.authorizationUrl({ scope: 'files:read' }))
     await page.click('text=Allow what is ticked')
     const narrow = await world.redeem(await codeIn(page))
@@ -155,7 +151,7 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     expect(await page.textContent('main')).toContain('files:read')
     await check(page)
     await page.click('button.danger')
-    expect(await millisecondsUntilRefused(narrow.body.access_token)).toBeLessThan(1000)
+    await expectRefused(narrow.body.access_token)
   })
 
   test('the keyboard alone decides about a request, and about an approval', async () => {
@@ -221,7 +217,7 @@ describe.runIf(hasChromium('sign-in, passkeys, approvals, consents, accessibilit
     await plain.click('text=Show or change')
     await plain.click('a.button')
     await plain.click('button.danger')
-    expect(await millisecondsUntilRefused(body.access_token)).toBeLessThan(1000)
+    await expectRefused(body.access_token)
     await context.close()
   })
 

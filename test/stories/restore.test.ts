@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fetchRegistryKeys, newEs256Signer, newLogCopy } from '../../src/client/index.js'
 import { proveKey } from '../../src/credentials/jose/sign.js'
 import { AGENTS } from '../../src/identity/agents/store.js'
@@ -16,6 +16,7 @@ import { type Registry as Served, serve } from '../../src/server/main.js'
 import { startServer } from '../../src/server/server.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
 import { mirrorFile } from '../../src/trust-log/recovery/mirror-file.js'
+import { eventually } from '../eventually.js'
 import { freePort } from '../free-port.mjs'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
@@ -92,7 +93,7 @@ test('the server refuses a store whose witness file is missing', async () => {
 test('a lost witness is replaced by a new epoch of the log, and by a running registry with its next entry', async () => {
   await rm(file('witness.json'))
   await acme.mutate('agents.suspend', { agentId: planner.agentId })
-  await vi.waitFor(() => expect(existsSync(file('witness.json'))).toBe(true), { timeout: 5000 })
+  await eventually(() => expect(existsSync(file('witness.json'))).toBe(true))
   await stop()
   await rm(file('witness.json'))
   config = { ...config, witness: file('new.json') }
@@ -390,7 +391,7 @@ test('a restore of an unreachable database is refused and leaves the witness unc
   const unreachable = { ...config, store: 'mongodb://127.0.0.1:9/credence' }
   await expect(restoreStore(unreachable, file('mirror.jsonl'))).rejects.toMatchObject({ reason: 'unavailable' })
   expect(await readFile(file('witness.json'), 'utf8')).toBe(before)
-}, 60_000)
+})
 
 test('a store that is ahead of its witness, as after a crash, is served without a restore', async () => {
   await stop()

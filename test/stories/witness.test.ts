@@ -57,8 +57,7 @@ const headOf = async (): Promise<number> => {
   const { asOf } = await (await fetch(`${issuer}/log/entries?limit=0`)).json()
   return Number(asOf.split('.').at(-1))
 }
-const witnessIsUpToDate = () =>
-  expect.poll(async () => (await storedCheckpoint())?.seq === (await headOf()), { timeout: 10_000 }).toBe(true)
+const witnessIsUpToDate = () => expect.poll(async () => (await storedCheckpoint())?.seq === (await headOf())).toBe(true)
 const growLog = async (): Promise<void> => {
   await cast.agent({ registeredBy: acme })
 }
@@ -247,19 +246,12 @@ describe('restores of a witnessed registry', () => {
     await expect(start()).rejects.toThrow('is behind its witness')
     // The witness refuses the past epoch even while the keys of that epoch are published again
     await serveWithoutWitness(async () => {
-      await expect.poll(() => submit(ofPastEpoch), { timeout: 10_000 }).toBe(409)
-      await expect.poll(async () => submit(await newSubmission()), { timeout: 10_000 }).toBe(409)
+      await expect.poll(() => submit(ofPastEpoch)).toBe(409)
+      await expect.poll(async () => submit(await newSubmission())).toBe(409)
     })
     expect(await storedCheckpoint()).toEqual(now)
   }
-  test(
-    'after a restore with a complete mirror, the registry is served in a new epoch, which the witness accepts',
-    () => restore(true),
-    60_000,
-  )
-  test(
-    'after a restore without the last entries, the registry is served by its note file until the witness has the new epoch',
-    () => restore(false),
-    60_000,
-  )
+  test('after a restore with a complete mirror, the registry is served in a new epoch, which the witness accepts', () => restore(true))
+  test('after a restore without the last entries, the registry is served by its note file until the witness has the new epoch', () =>
+    restore(false))
 })

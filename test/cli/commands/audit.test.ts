@@ -1,16 +1,14 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { auditStore } from '../../../src/audit/store.js'
 import { timeOf } from '../../../src/cli/context.js'
 import { newProfiles } from '../../../src/cli/profile.js'
 import { joinRegistry } from '../../../src/client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign.js'
+import { eventually } from '../../eventually.js'
 import { startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { tempFolder } from '../../storage/open-store.js'
 import { newCommandLine, runCommand } from '../command-line.js'
-
-// Each command is a process of its own
-vi.setConfig({ testTimeout: 60_000 })
 
 test.each([
   ['2h', 1_000_000 - 7200],
@@ -54,14 +52,14 @@ test('credence audit export prints one event a line and goes on after the last o
       .map((line) => JSON.parse(line))
   /** Exports once the events so far count as settled, for which the registry would take most of a minute. */
   const settledExport = async (count: number, ...args: readonly string[]) =>
-    vi.waitFor(async () => {
+    eventually(async () => {
       const { writers } = auditStore(registry.storage)
       for (const { id } of (await writers.find('unlinked', { where: { hasUnlinkedRows: true }, limit: 9 })).items)
         await writers.change(id, {}, { settledUntil: registry.clock.now() + 100 })
       const rows = await exported(...args)
       expect(rows).toHaveLength(count)
       return rows
-    }, 40_000)
+    })
   const tasks = async (count: number) => {
     for (let i = 0; i < count; i++) await acme.tasks.create({ description: 'x' })
   }

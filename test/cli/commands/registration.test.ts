@@ -46,7 +46,7 @@ test('credence registration issues, lists and revokes initial access tokens', as
   expect((await registerAgent(registry, issued.initialAccessToken)).status).toBe(401)
   await expect(run('registration', 'issue', '--for', '1h')).rejects.toMatchObject({ code: 2 })
   await rm(home, { recursive: true })
-}, 60_000)
+})
 
 test('the setting registration is closed by default, and open only in development mode', () => {
   const dev = { dev: true }

@@ -1,14 +1,11 @@
 // The commands for protected resources, run as users run them, and those that take the URI of one.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CredenceError } from '../../../src/client/index.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { newCommandLine } from '../command-line.js'
-
-// Each command is a process of its own, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 let registry: Registry
 let line: Awaited<ReturnType<typeof newCommandLine>>

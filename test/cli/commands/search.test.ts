@@ -42,4 +42,4 @@ test('search takes a sentence and each filter, suggest completes a word, and a m
   await expect(run('search', 'x', '--verdikt', 'signed')).rejects.toThrow("unknown option '--verdikt'")
   await expect(run('search', 'x', '--facet', 'colours')).rejects.toThrow('facets.0')
   await rm(home, { recursive: true })
-}, 60_000)
+})

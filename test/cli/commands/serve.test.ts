@@ -3,14 +3,11 @@ import { once } from 'node:events'
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { createAgent, joinRegistry, newEs256Signer } from '../../../src/client/index.js'
 import { spawnNode } from '../../child.mjs'
 import { tempFolder } from '../../storage/open-store.js'
 import { resultOf, runCommand } from '../command-line.js'
-
-// Each test starts several programs, which take seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 })
 
 // Runs the built program; `npm test` builds it first.
 const MAIN = resolve(import.meta.dirname, '../../../dist/cli/main.js')

@@ -51,7 +51,7 @@ test('an address behind the guard of the agent is ok, by id without a profile an
   const elsewhere = await commandLine.run(['doctor', '--agent', 'OCR', '--profile', 'ada', '--registry', 'https://other.example'])
   expect(elsewhere).toMatchObject({ code: 2, err: expect.stringContaining('not of https://other.example') })
   expect(await commandLine.run(['doctor', '--agent', agent.agentId])).toMatchObject({ code: 2, err: expect.stringContaining('--registry') })
-}, 60_000)
+})
 
 test.each<[string, RequestListener | string, RegExp]>([
   ['that is not guarded', (_, response) => response.end(), /does not refuse a call without a token \(status 200\)/],

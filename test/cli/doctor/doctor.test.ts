@@ -99,12 +99,12 @@ describe('a healthy registry', () => {
     )
     // The disk of a test machine may be almost full
     expect(checks.filter(({ check, state }) => check !== 'disk' && state !== 'ok')).toEqual([])
-  }, 60_000)
+  })
   test('without a registry or data, and for a URL that is not encrypted, it says what it needs', async () => {
     expect(await run()).toMatchObject({ code: 2, out: expect.stringContaining('name a registry (--registry)') })
     expect(await run('--registry', 'http://registry.example')).toMatchObject({ code: 1, out: expect.stringContaining('is not encrypted') })
     expect(await run('--registri', 'x')).toMatchObject({ code: 2, out: expect.stringContaining("unknown option '--registri'") })
-  }, 60_000)
+  })
 })
 
 describe('from outside', () => {
@@ -133,7 +133,7 @@ describe('from outside', () => {
     const hung = await checkUpgrade(clientClock, new URL(`http://127.0.0.1:${hanging.port}`))
     expect(hung).toMatchObject({ state: 'fail', text: expect.stringContaining('got no response') })
     for (const socket of sockets) socket.destroy()
-  }, 30_000)
+  })
   test('a server that accepts the handshake: the connection is closed', async () => {
     const sockets: Duplex[] = []
     const accepting = createServer(forward).on('upgrade', (_, socket) => {
@@ -198,7 +198,7 @@ describe('from outside', () => {
       state: 'warn',
       text: expect.stringMatching(/^the certificate upper\.test of its chain expires in [45] days .*chain of 4/),
     })
-  }, 60_000)
+  })
   test('an error without a class name, and the form of a response in words', async () => {
     const checks = await remote({ cosigners: ['w.test+00000000+AAAA'] })
     expect(named(checks, 'cosignatures')?.text).toMatch(/^(?!\w*Error\b)/)
@@ -208,7 +208,7 @@ describe('from outside', () => {
     expect(hung.text).toMatch(/got no response: connect ECONNREFUSED/)
     const odd = await tryCheck('log', 'todo', async () => Promise.reject(z.object({ entries: z.string() }).safeParse({}).error))
     expect(odd.text).toMatch(/^the response is not in the expected form: .*entries/)
-  }, 30_000)
+  })
 })
 
 describe('on the machine', () => {
@@ -252,7 +252,7 @@ describe('on the machine', () => {
     expect(named(await checkMachine(clientClock, configOf({ adminPort: openPort, adminHost: '0.0.0.0' })), 'ready')).toMatchObject({
       state: 'ok',
     })
-  }, 30_000)
+  })
   test('a file in the place of the data directory is named in words', async () => {
     const file = join(folder.path, 'a-file')
     await writeFile(file, '')
@@ -279,5 +279,5 @@ describe('on the machine', () => {
     await writeFile(witness, JSON.stringify({ ...head, epoch: asOf.split('.')[0] }), { mode: 0o600 })
     const { checks } = JSON.parse((await run(...args)).out) as { checks: Check[] }
     expect(named(checks, 'witness')).toMatchObject({ state: 'fail', text: expect.stringContaining('an old copy is served') })
-  }, 30_000)
+  })
 })

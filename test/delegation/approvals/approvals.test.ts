@@ -1,7 +1,8 @@
 // Approvals: a token request that needs one is refused, asked for, decided by a person or an agent, and repeated once.
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AccessRequest, type Approval, CredenceError, newEs256Signer } from '../../../src/client/index.js'
 import { claimsOf } from '../../claims-of.js'
+import { eventually } from '../../eventually.js'
 import { tokenRequest } from '../../oauth/requests.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../../registry.js'
 import { aPublishedAgent, reasonOf } from '../../stories/actors.js'
@@ -367,13 +368,10 @@ describe('one list of what waits', () => {
           accessToken = token.accessToken
         })
       // An instance hears of the commits of another one when the clock moves on
-      await vi.waitFor(
-        () => {
-          registry.clock.advance(1)
-          expect(accessToken).toBeDefined()
-        },
-        { timeout: 15_000, interval: 50 },
-      )
+      await eventually(() => {
+        registry.clock.advance(1)
+        expect(accessToken).toBeDefined()
+      })
       await exchanging
       expect(claimsOf(accessToken ?? '')).toMatchObject({ scope: 'files/delete', aud: uri })
     } finally {

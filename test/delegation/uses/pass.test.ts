@@ -1,11 +1,12 @@
 // One pass over the audit log: each use is counted once, whatever crashes and however many passes run at once.
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { newAudit } from '../../../src/audit/audit-log.js'
 import { type CountDeps, type CountedToken, countUses } from '../../../src/delegation/uses/count.js'
 import { AGENT_PROFILES, USE_RECORDS, usesStore } from '../../../src/delegation/uses/store.js'
 import { silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { Audience, Jkt, newId, type TokenId } from '../../../src/protocol/ids.js'
+import { eventually } from '../../eventually.js'
 import { openLogs } from '../../trust-log/open-logs.js'
 
 const AUDIENCE = Audience.parse('https://api.example')
@@ -45,7 +46,7 @@ async function opened() {
         })
         await audit.record({ orgId, actor: agentId, action: 'oauth.token', outcome: 'done', tokenId })
       }
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         clock.advance(6)
         expect(await uncounted()).toBeGreaterThan(before)
       })

@@ -2,9 +2,10 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { RETRY_SECONDS } from '../../../src/delegation/webhooks/deliveries.js'
 import { WEBHOOK_DELIVERIES } from '../../../src/delegation/webhooks/store.js'
+import { eventually } from '../../eventually.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../../registry.js'
 import { aPublishedAgent, reasonOf } from '../../stories/actors.js'
 
@@ -61,14 +62,11 @@ const removeAll = async () => {
 const ask = () => planner.introductions.request({ to: ocr.agentId, purpose: 'secret purpose', scopes: ['ocr:read'] })
 /** Moves the clock second by second until the messages are there: each round of delivery waits for the clock. */
 const until = (condition: () => boolean | Promise<boolean>) =>
-  vi.waitFor(
-    async () => {
-      const isTrue = await condition()
-      if (!isTrue) registry.clock.advance(1)
-      expect(isTrue).toBe(true)
-    },
-    { timeout: 15_000, interval: 50 },
-  )
+  eventually(async () => {
+    const isTrue = await condition()
+    if (!isTrue) registry.clock.advance(1)
+    expect(isTrue).toBe(true)
+  })
 
 test('AUD-07 a request reaches the webhook of the asked organisation once, with ids, kind and time only, and a signature of the registry', async () => {
   await removeAll()

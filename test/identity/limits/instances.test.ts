@@ -1,6 +1,7 @@
 // Limits that hold for all instances together. Runs over the embedded store and over MongoDB, there with two servers.
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import type { TaskId } from '../../../src/protocol/ids.js'
+import { eventually } from '../../eventually.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 
@@ -8,13 +9,10 @@ import { reasonOf } from '../../stories/actors.js'
 async function startInstances(limits: 'on' | 'off'): Promise<Registry> {
   const servers = process.env.CREDENCE_TEST_STORE === 'mongodb' ? 2 : 1
   const registry = await startRegistry({ limits, servers })
-  await vi.waitFor(
-    async () => {
-      await registry.storage.log.head()
-      expect(registry.storage.liveInstances?.() ?? 1).toBe(servers)
-    },
-    { timeout: 10_000, interval: 50 },
-  )
+  await eventually(async () => {
+    await registry.storage.log.head()
+    expect(registry.storage.liveInstances?.() ?? 1).toBe(servers)
+  })
   return registry
 }
 

@@ -1,8 +1,9 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { namespaceIdOf } from '../../../src/identity/namespaces/name.js'
 import { NAMESPACES } from '../../../src/identity/namespaces/store.js'
 import type { NamespaceView } from '../../../src/identity/namespaces/view.js'
 import { type TestDns, testDns } from '../../dns.js'
+import { eventually } from '../../eventually.js'
 import { type Actor, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 import { listNamespaces, proveNamespace, publishProof } from './actors.js'
@@ -36,7 +37,7 @@ test('the schedule checks a proved name every day, then an hour and a day after 
       expect(namespace).toMatchObject(expected)
       return namespace
     }
-    return vi.waitFor(reached, { timeout: 10_000 })
+    return eventually(reached)
   }
   const daily = await after(DAY, { state: 'proved', checkedAt: expect.toSatisfy((at: number) => at >= (namespace.provedAt ?? 0) + DAY) })
   expect(daily.nextCheckAt).toBe((daily.checkedAt ?? 0) + DAY)
@@ -73,7 +74,7 @@ test('of two instances one makes a check that is due, and another one after two 
   await using _ = registry
   const lookUps = dns.lookUps.length
   registry.clock.advance(DAY)
-  await vi.waitFor(async () => expect((await theOnly(acme)).checkedAt).toBe(registry.clock.now()), { timeout: 10_000 })
+  await eventually(async () => expect((await theOnly(acme)).checkedAt).toBe(registry.clock.now()))
   registry.clock.advance(60)
   expect(dns.lookUps.length).toBe(lookUps + 1)
   // A check that began and was never finished
@@ -83,7 +84,7 @@ test('of two instances one makes a check that is due, and another one after two 
     registry.clock.advance(60)
     expect((await theOnly(acme)).checkedAt).toBeGreaterThanOrEqual(lease)
   }
-  await vi.waitFor(isChecked, { timeout: 10_000 })
+  await eventually(isChecked)
 })
 
 test('three checks that an administrator asks for end a proof too, and a good one in between starts the count again', async () => {
@@ -125,7 +126,7 @@ test('a look-up that was not made, because of a limit of the registry, says noth
   expect(await reasonOf(acme.mutate('namespaces.check', { name: 'acme.test' }))).toBe('unavailable')
   expect(await theOnly(acme)).toMatchObject({ state: 'proved', failures: 0 })
   registry.clock.advance(DAY)
-  await vi.waitFor(() => expect(dns.lookUps.length).toBe(3), { timeout: 10_000 })
+  await eventually(() => expect(dns.lookUps.length).toBe(3))
   dns.refusal = undefined
   expect(await theOnly(acme)).toMatchObject({ state: 'proved', failures: 0 })
 })

@@ -114,7 +114,7 @@ test('no token exceeds its ceiling, its subject token, its introduction or its r
   )
   expect(issued).toBeGreaterThan(0)
   expect(refused).toBeGreaterThan(0)
-}, 60_000)
+})
 
 /** How each parameter shows in the token. A parameter that is missing here must be refused. */
 const HONOURED: Readonly<Record<string, (claims: AccessTokenClaims, value: string) => void>> = {
@@ -238,4 +238,4 @@ test('whatever a parameter names is in the token, or the request is refused, alo
   )
   expect(issued).toBeGreaterThan(0)
   expect(refused).toBeGreaterThan(0)
-}, 60_000)
+})

@@ -60,7 +60,7 @@ export function tenantDataTests(newStore: () => Promise<{ readonly url: string; 
     await planner.introductions.request({ capability: capabilityOf('acme'), purpose: "globex's need", scopes: ['ocr:read'] })
     const askedOf = async (agent: typeof ocr) =>
       (await agent.introductions.inbox()).items.filter(({ capability }) => capability !== undefined)
-    await expect.poll(async () => [(await askedOf(ocr)).length, (await askedOf(other)).length], { timeout: 15_000 }).toEqual([1, 1])
+    await expect.poll(async () => [(await askedOf(ocr)).length, (await askedOf(other)).length]).toEqual([1, 1])
     await acme.mutate('members.invite', { orgId: acme.orgId, role: 'member' })
     const callOf = async (audience: string) => {
       const { taskId } = await planner.tasks.create({ description: 'read' })
@@ -145,5 +145,5 @@ export function tenantDataTests(newStore: () => Promise<{ readonly url: string; 
     expect(await cast.operator.query('organisations.get', { orgId: acme.orgId })).toMatchObject({ name: '(erased)', state: 'revoked' })
     await third.close()
     await store?.release()
-  }, 60_000)
+  })
 }

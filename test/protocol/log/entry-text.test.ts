@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { canonical } from '../../../src/credentials/jose/canonical-json.js'
 import { Entry, MAX_ENDINGS } from '../../../src/protocol/log/entry.js'
 import { headOfEntryText } from '../../../src/protocol/log/entry-text.js'
+import { cpuMsOf } from '../../awake-time.js'
 
 const base64url = (length: number) => fc.stringMatching(new RegExp(`^[A-Za-z0-9_-]{${length}}$`))
 const count = fc.oneof(fc.nat(2_000_000_000), fc.constantFrom(0, 999_999_999_999_999))
@@ -99,7 +100,5 @@ test('an entry may have 10,000 endings, and a text with more has no head', () =>
 test('a text of two million characters that is almost an entry is read in linear time', () => {
   const ending = `{"handle":"abcdefgh:${'A'.repeat(43)}","horizon":123456789012345}`
   const text = `{"ends":[${`${ending},`.repeat(9_999)}${ending}],"id":"ent_${'A'.repeat(22)}","seq":1,"time":1,"type":"${'a-'.repeat(500_000)}"}`
-  const started = performance.now()
-  expect(headOfEntryText(text)).toBeUndefined()
-  expect(performance.now() - started).toBeLessThan(2000)
+  expect(cpuMsOf(() => expect(headOfEntryText(text)).toBeUndefined())).toBeLessThan(2000)
 })

@@ -99,7 +99,7 @@ test('registries that differ in non-public parts give anonymous callers identica
   expect(worlds[0]?.length).toBeGreaterThan(80)
   expect(worlds[1]).toEqual(worlds[0])
   expect(worlds[2]).toEqual(worlds[0])
-}, 120_000)
+})
 
 test('an introduced caller finds non-public parts, so the worlds of the test above differ', async () => {
   await using registry = await startRegistry({ servers: 1 })
@@ -116,4 +116,4 @@ test('an introduced caller finds non-public parts, so the worlds of the test abo
     found.push((await caller.search({ text: RARE.join(' ') })).total - before)
   }
   expect(new Set(found)).toEqual(new Set([0, 1]))
-}, 120_000)
+})

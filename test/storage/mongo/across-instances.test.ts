@@ -26,7 +26,7 @@ beforeAll(async () => {
   registry = await startRegistry()
   acme = await registry.organisation('Acme')
   agent = await registry.agent({ registeredBy: acme })
-}, 60_000)
+})
 afterAll(() => registry?.[Symbol.asyncDispose]())
 
 const root = { grant_type: 'client_credentials' }

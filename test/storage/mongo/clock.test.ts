@@ -79,7 +79,7 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a wrong clock' : HOW, { retry: 1 }, () 
   beforeAll(async () => {
     mongod = await startMongod()
     await openWorld().catch(() => closeWorld().then(openWorld))
-  }, 60_000)
+  })
   afterAll(async () => {
     await closeWorld()
     await mongod[Symbol.asyncDispose]()

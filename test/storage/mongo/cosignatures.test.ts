@@ -66,5 +66,5 @@ overMongod((mongod) => {
     }
     await Promise.all([collecting.close(), second.close()])
     await witness.close()
-  }, 90_000)
+  })
 })

@@ -1,5 +1,6 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { openMongo } from '../../../src/storage/mongo/open.js'
+import { eventually } from '../../eventually.js'
 import { setClock } from '../../set-clock.js'
 import { overMongod } from '../over-mongod.js'
 
@@ -10,13 +11,10 @@ overMongod((mongod) => {
     const [one, two] = [await open('one'), await open('two')]
     // Instances renew their leases when they read the log, once a second
     const seesLive = (count: number) =>
-      vi.waitFor(
-        async () => {
-          await one.log.head()
-          expect(one.liveInstances?.()).toBe(count)
-        },
-        { timeout: 10_000, interval: 50 },
-      )
+      eventually(async () => {
+        await one.log.head()
+        expect(one.liveInstances?.()).toBe(count)
+      })
     await seesLive(1)
     await two.log.head()
     expect(two.liveInstances?.()).toBe(2)

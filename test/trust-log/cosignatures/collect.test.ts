@@ -12,6 +12,7 @@ import { COSIGNER_KEY } from '../../../src/credentials/signed-note.js'
 import { parseConfig } from '../../../src/server/config.js'
 import { type Registry as Served, serve } from '../../../src/server/main.js'
 import { addCheckpointBody } from '../../../src/trust-log/cosignatures/request.js'
+import { awakeMs } from '../../awake-time.js'
 import { freePort } from '../../free-port.mjs'
 import { type Actor, type Cast, newCast } from '../../registry.js'
 import { tempFolder } from '../../storage/open-store.js'
@@ -69,7 +70,7 @@ const reportOf = async () => {
 }
 /** `count` witnesses say that they know another history, for this reason. */
 const isDisputedBy = async (count: number, reason: RegExp): Promise<void> => {
-  await expect.poll(async () => (await reportOf()).counts, { timeout: 15_000, interval: 200 }).toEqual([count, count])
+  await expect.poll(async () => (await reportOf()).counts, { interval: 200 }).toEqual([count, count])
   const [first, ...warnings] = (await reportOf()).readyz.trim().split('\n')
   expect([first, warnings.length]).toEqual(['ok', count])
   for (const line of warnings) expect(line).toMatch(reason)
@@ -92,7 +93,7 @@ beforeEach(async () => {
     litewitness = await startLitewitness(found.program, folder.path, [{ origin, verifierKey: log[0] ?? '' }])
     witnesses.push({ url: litewitness.url, key: litewitness.verifierKey })
   }
-}, 60_000)
+})
 afterEach(async () => {
   await stop()
   await witness.close()
@@ -126,7 +127,7 @@ test('the checkpoints of a log that grows are cosigned by every witness, also af
   const stranger = await signerFromJwk(await newPrivateJwk('EdDSA'))
   await expect(verify(verifierKeyOf('stranger.test', stranger.publicJwk, COSIGNER_KEY))).rejects.toThrow('stranger.test has not cosigned')
   await expect(verify('stranger.test+00000000+AAAA')).rejects.toThrow('must be an Ed25519 key for cosignatures')
-}, 60_000)
+})
 
 test('a forked history is not cosigned: an old copy of the store that is served again, and grows past the cosigned size', async () => {
   await copyFile(file('a/credence.db'), file('backup.db'))
@@ -152,7 +153,7 @@ test('a forked history is not cosigned: an old copy of the store that is served 
   await growLog()
   await expect(cosigned()).rejects.toMatchObject({ reason: 'unavailable' })
   await isDisputedBy(keys().length, /says that the log does not extend the tree of \d+ entries/)
-}, 60_000)
+})
 
 test('an old copy of the store that is smaller than the cosigned tree is reported, and the registry goes on', async () => {
   await copyFile(file('a/credence.db'), file('backup.db'))
@@ -164,7 +165,7 @@ test('an old copy of the store that is smaller than the cosigned tree is reporte
   registry = await start(settings())
   await isDisputedBy(keys().length, /has cosigned a tree of \d+ entries, but the log has only \d+/)
   expect((await fetch(`${registry.adminUrl}/livez`)).status).toBe(200)
-}, 60_000)
+})
 
 describe('a witness that does not answer', () => {
   test('delays neither requests nor the cosignatures of the others', async () => {
@@ -173,16 +174,16 @@ describe('a witness that does not answer', () => {
     const hanging = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
     const stranger = await signerFromJwk(await newPrivateJwk('EdDSA'))
     registry = await start([...settings(), `${hanging},${verifierKeyOf('hanging.test', stranger.publicJwk, COSIGNER_KEY)}`])
-    const began = performance.now()
+    const began = awakeMs()
     await growLog()
-    expect(performance.now() - began).toBeLessThan(4000)
+    expect(awakeMs() - began).toBeLessThan(4000)
     await isCosignedUpToDate()
-    await expect.poll(async () => (await reportOf()).counts, { timeout: 15_000, interval: 200 }).toEqual([1, 0])
+    await expect.poll(async () => (await reportOf()).counts, { interval: 200 }).toEqual([1, 0])
     expect((await reportOf()).readyz).toMatch(new RegExp(`^ok\nwarning: no cosignature of ${hanging} for \\d+ s: cannot fetch`))
     await stop()
     silent.closeAllConnections()
     await new Promise((resolve) => silent.close(resolve))
-  }, 60_000)
+  })
 })
 
 test.each([

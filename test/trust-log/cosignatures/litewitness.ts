@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { vi } from 'vitest'
+import { eventually } from '../../eventually.js'
 import { freePort } from '../../free-port.mjs'
 
 /** A later version needs Go 1.27. */
@@ -66,7 +66,7 @@ export async function startLitewitness(
   const witness = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const verifierKey = await vkeyIn(witness)
   // It says that it listens before it does
-  await vi.waitFor(() => fetch(`http://${listen}/`), { timeout: 10_000 })
+  await eventually(() => fetch(`http://${listen}/`))
   return {
     url: `http://${listen}`,
     verifierKey,

@@ -110,7 +110,7 @@ describe('introductions.request with a capability', () => {
     const introduced = await caller.introduce({ capability, purpose: 'a story' }).finally(() => watching.close())
     expect(introduced).toMatchObject({ state: 'granted', to: agent.agentId })
     expect(await reasonOf(caller.exchange({ audience: agent.audience }))).toBe('done')
-  }, 60_000)
+  })
 
   test('of the agents of one organisation one is asked; of several organisations the first approval wins, and the others are told that it ended', async () => {
     const [first, sibling] = [await anAgentWithIt(), await anAgentWithIt()]

@@ -163,7 +163,7 @@ describe('the schedule', () => {
     const nextDay = async (): Promise<Freshness | undefined> => {
       const before = (await shown(agent))?.checkedAt
       registry.clock.advance(DAY)
-      await expect.poll(() => afterAMinute(async () => (await shown(agent))?.checkedAt), { timeout: 15_000 }).not.toBe(before)
+      await expect.poll(() => afterAMinute(async () => (await shown(agent))?.checkedAt)).not.toBe(before)
       return shown(agent)
     }
     const first = await nextDay()
@@ -179,12 +179,12 @@ describe('the schedule', () => {
     expect(await shown(unchecked)).toBeUndefined()
     await agent.mutate('cards.unpublish', { agentId: agent.agentId })
     registry.clock.advance(DAY)
-    await expect.poll(() => afterAMinute(() => freshnessStore(registry).get(agent.agentId)), { timeout: 15_000 }).toBeUndefined()
+    await expect.poll(() => afterAMinute(() => freshnessStore(registry).get(agent.agentId))).toBeUndefined()
     const revoked = await published(server.card())
     await checked(revoked)
     await registry.operator.mutate('agents.revoke', { agentId: revoked.agentId, reason: 'policy' })
     registry.clock.advance(DAY)
-    await expect.poll(() => afterAMinute(() => freshnessStore(registry).get(revoked.agentId)), { timeout: 15_000 }).toBeUndefined()
+    await expect.poll(() => afterAMinute(() => freshnessStore(registry).get(revoked.agentId))).toBeUndefined()
   })
 })
 

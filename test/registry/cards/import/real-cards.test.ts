@@ -47,7 +47,7 @@ describeShared('cards', 'real cards', (cards) => {
     expect(refused.sort()).toEqual(Object.keys(REFUSED).sort())
   })
 
-  test.each(names.map((name) => [name]))('%s', { timeout: 60_000 }, async (name) => {
+  test.each(names.map((name) => [name]))('%s', async (name) => {
     const text = cards.text(name)
     const imported = await agent.mutate<CardImported>('cards.import', { agentId: agent.agentId, card: text })
     if (name in REFUSED) {

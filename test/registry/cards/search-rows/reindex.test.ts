@@ -35,7 +35,7 @@ const totalOf = async (text: string) => (await reader.search({ text })).total
 const maintained = async () => {
   registry.clock.advance(61)
   const pending = registry.storage.collection(CARDS_TO_INDEX)
-  await expect.poll(async () => (await pending.find('created', { where: {}, limit: 1 })).items, { timeout: 15_000 }).toEqual([])
+  await expect.poll(async () => (await pending.find('created', { where: {}, limit: 1 })).items).toEqual([])
 }
 const status = async ({ agentId }: AgentActor) => (await registry.fetch(`/agents/${agentId}/.well-known/agent-card.json`)).status
 

@@ -34,5 +34,5 @@ overMongod((mongod) => {
       expect([command[0], /^warning: .*vulnerabilities .*upgradeTo=(.*)$/m.exec(err)?.[1]]).toEqual([command[0], upgradeTo])
     }
     await mongod().drop(url)
-  }, 60_000)
+  })
 })

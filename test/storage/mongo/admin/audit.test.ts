@@ -108,5 +108,5 @@ overMongod((mongod) => {
       await storage.close()
     }
     await mongod().drop(url)
-  }, 60_000)
+  })
 })

@@ -4,13 +4,13 @@ import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { spawnNode } from '../child.mjs'
+import { programFile } from '../program.mjs'
 import { countOf, newCast, nothingAcknowledged, startRegistry, stopRegistry, work } from './kills.mjs'
 import { claimsOf, freePort, newDice, pause } from './tools.mjs'
 
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 /** Makes a copy take long enough to be killed in the middle. */
 const FILLER_BYTES = 64 * 1024 * 1024
 
@@ -18,7 +18,7 @@ const FILLER_BYTES = 64 * 1024 * 1024
 const KILLED = ['the command', 'nothing', 'the registry']
 
 function credence(args) {
-  const child = spawnNode([MAIN, 'admin', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawnNode([programFile(), 'admin', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
   let err = ''
   child.stderr.on('data', (chunk) => {
     err += chunk

@@ -4,12 +4,11 @@ import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { spawnNode } from '../child.mjs'
+import { programFile } from '../program.mjs'
 import { newCast, startRegistry, stopRegistry } from './kills.mjs'
 import { freePort, pause } from './tools.mjs'
-
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
 async function outcome(work) {
   try {
@@ -22,7 +21,7 @@ async function outcome(work) {
 
 /** Starts a registry that must fail. Returns its exit code and output. */
 async function failingStart(data) {
-  const child = spawnNode([MAIN, 'serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0'], {
+  const child = spawnNode([programFile(), 'serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let text = ''

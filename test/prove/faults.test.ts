@@ -9,4 +9,4 @@ test.each(['full disk', 'read-only disk', 'damaged file', 'overload'])('a regist
   const [{ faults, summary } = { faults: ['it did not run'], summary: '' }] = await runFaults({ seconds: 1, only: [name] })
   if (summary.startsWith('not run')) console.warn(`\n*** ${name}: ${summary.toUpperCase()} ***\n`)
   expect(faults).toEqual([])
-}, 120_000)
+})

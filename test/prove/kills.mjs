@@ -3,16 +3,15 @@
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { aCard, aPair, newCast as newPlayers } from '../../bench/lib/cast.js'
 import { spawnNode } from '../child.mjs'
+import { programFile } from '../program.mjs'
 import { claimsOf, freePort, newDice, pause } from './tools.mjs'
-
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
 export async function startRegistry({ data, port, args = [], logLevel = 'error' }) {
   const flags = ['serve', '--dev', '--data', data, '--port', String(port), '--admin-port', '0', '--log-level', logLevel, ...args]
-  const child = spawnNode([MAIN, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawnNode([programFile(), ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   let log = ''
   child.stderr.on('data', (chunk) => {

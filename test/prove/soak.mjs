@@ -9,10 +9,10 @@ import { proveDpop } from 'credence/client'
 import { WebSocket } from 'ws'
 import { aPair, newCast } from '../../bench/lib/cast.js'
 import { spawnNode } from '../child.mjs'
+import { programFile } from '../program.mjs'
 import { BATCH, KINDS, sendBatch } from './soak-requests.mjs'
 import { CLOCK, freePort, pause, RANDOM } from './tools.mjs'
 
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 const PROBE = resolve(import.meta.dirname, 'soak-probe.mjs')
 const AT_ONCE = 4
 const WARM_UP_CYCLES = 100
@@ -53,11 +53,13 @@ export async function runSoak({ seconds, say = () => {} }) {
     const count = Math.min(MAX_SAMPLES, SAMPLES_PER_SECOND * seconds)
     const started = performance.now()
     for (let n = 1; n <= count; n++) {
+      // Each at least once, however slow the machine is
       for (const [work, share] of [
         [cycles, 1 - REQUEST_SHARE],
         [batch, 1],
       ])
-        while (performance.now() - started < (seconds * 1000 * (n - 1 + share)) / count) await work()
+        do await work()
+        while (performance.now() - started < (seconds * 1000 * (n - 1 + share)) / count)
       await pause(50) // the last sockets are closed
       samples.push(await sample())
       say(`${Math.round((performance.now() - started) / 1000)} s: ${inText(samples.at(-1))}`)
@@ -72,7 +74,7 @@ export async function runSoak({ seconds, say = () => {} }) {
 
 async function startProbed(data, port) {
   const flags = ['serve', '--dev', '--data', data, '--port', String(port), '--admin-port', '0', '--log-level', 'error', '--limits', 'off']
-  const child = spawnNode(['--expose-gc', '--import', PROBE, MAIN, ...flags], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  const child = spawnNode(['--expose-gc', '--import', PROBE, programFile(), ...flags], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
   process.once('exit', () => child.kill('SIGKILL'))
   let text = ''
   await new Promise((done, fail) => {

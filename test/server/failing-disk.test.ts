@@ -6,17 +6,17 @@ import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { END_WITH_PARENT } from '../child.mjs'
 import { freePort } from '../free-port.mjs'
+import { programFile } from '../program.mjs'
 import { newCast, type Registry } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
 import { aPair, reasonOf } from '../stories/actors.js'
 
-const MAIN = join(import.meta.dirname, '../../dist/cli/main.js')
 const MIB = 2 ** 20
 
 /** Starts `credence serve`. `before` are shell commands that run in the process before Node. */
 async function serve(data: string, before = '') {
   const [port, adminPort] = [await freePort(), await freePort()]
-  const args = [MAIN, 'serve', '--dev', '--data', data, '--port', port, '--admin-port', adminPort, '--limits', 'off'].join(' ')
+  const args = [programFile(), 'serve', '--dev', '--data', data, '--port', port, '--admin-port', adminPort, '--limits', 'off'].join(' ')
   const child = spawn('bash', ['-c', `${before} exec ${process.execPath} ${END_WITH_PARENT} ${args}`], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -29,7 +29,7 @@ async function serve(data: string, before = '') {
   })
   const exited = once(child, 'exit')
   const isUp = () => output.stdout.includes('serving') || child.exitCode !== null
-  await expect.poll(isUp, { timeout: 60_000 }).toBe(true)
+  await expect.poll(isUp).toBe(true)
   const admin = async (path: string) => {
     const response = await fetch(`http://127.0.0.1:${adminPort}${path}`)
     return `${response.status} ${(await response.text()).trim()}`
@@ -100,11 +100,11 @@ describe.skipIf(!disk)('a small disk', () => {
     const create = () => reasonOf(acme.mutate('agents.register', { name: `x${Math.trunc(freeIn(path))}`, ceiling: {} }))
     const exchange = () => reasonOf(world.as(planner).exchange({ audience: ocr.audience }))
     const revoke = () => acme.mutate('agents.revoke', { agentId: victims.pop()?.agentId })
-    await expect.poll(() => registry.metric('credence_disk_reserve_bytes'), { timeout: 30_000 }).toBe(16 * MIB)
+    await expect.poll(() => registry.metric('credence_disk_reserve_bytes')).toBe(16 * MIB)
     expect(await exchange()).toBe('done')
 
     fill(path, 'filler', 40 * MIB)
-    await expect.poll(create, { timeout: 20_000 }).toBe('unavailable')
+    await expect.poll(create).toBe('unavailable')
     // A row for each refused creation would fill the disk
     const { items } = await acme.query<{ items: readonly { outcome: string }[] }>('audit.list', { action: 'agents.register' })
     expect(items.filter(({ outcome }) => outcome === 'refused')).toEqual([])
@@ -122,18 +122,16 @@ describe.skipIf(!disk)('a small disk', () => {
     expect(await registry.admin('/readyz')).toBe('200 ok')
 
     fill(path, 'filler-3', 0)
-    await expect
-      .poll(() => registry.admin('/readyz'), { timeout: 40_000, interval: 200 })
-      .toMatch(/^503 not ready: the disk of the store is full/)
+    await expect.poll(() => registry.admin('/readyz'), { interval: 200 }).toMatch(/^503 not ready: the disk of the store is full/)
     expect(await registry.metric('credence_store_writable')).toBe(0)
     expect(await registry.metric('credence_ready')).toBe(0)
     expect(await registry.admin('/livez')).toBe('200 ok')
     expect(registry.output.stderr.match(/the store cannot be written/g)?.length).toBe(1)
 
     for (const name of ['filler', 'filler-2', 'filler-3']) rmSync(join(path, name))
-    await expect.poll(() => registry.admin('/readyz'), { timeout: 30_000 }).toBe('200 ok')
+    await expect.poll(() => registry.admin('/readyz')).toBe('200 ok')
     expect(registry.output.stderr).toContain('the store can be written again')
-    await expect.poll(() => registry.metric('credence_disk_reserve_bytes'), { timeout: 30_000 }).toBe(16 * MIB)
+    await expect.poll(() => registry.metric('credence_disk_reserve_bytes')).toBe(16 * MIB)
     expect(await registry.metric('credence_store_writable')).toBe(1)
     expect(await create()).toBe('done')
     await revoke()
@@ -145,7 +143,7 @@ describe.skipIf(!disk)('a small disk', () => {
 
   test('a start on a full disk gives up the reserve, so that revocations still succeed', async () => {
     const before = await serve(join(path, 'data-2'))
-    await expect.poll(() => before.metric('credence_disk_reserve_bytes'), { timeout: 30_000 }).toBe(16 * MIB)
+    await expect.poll(() => before.metric('credence_disk_reserve_bytes')).toBe(16 * MIB)
     await before[Symbol.asyncDispose]()
     fill(path, 'filler', 0)
     await using registry = await serve(join(path, 'data-2'))

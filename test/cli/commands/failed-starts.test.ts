@@ -5,12 +5,11 @@ import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { spawnNode } from '../../child.mjs'
+import { programFile } from '../../program.mjs'
 import { tempFolder } from '../../storage/open-store.js'
-import { MAIN, runCommand } from '../command-line.js'
-
-vi.setConfig({ testTimeout: 90_000 })
+import { runCommand } from '../command-line.js'
 
 const FIXTURE = gunzipSync(readFileSync(resolve(import.meta.dirname, '../../storage/fixtures/format-6.db.gz')))
 
@@ -42,7 +41,7 @@ async function startProcess(
   { uid }: { readonly uid?: number },
 ): Promise<{ readonly code: number; readonly err: string }> {
   const env = { PATH: process.env.PATH }
-  const child = spawnNode([MAIN, ...args], {
+  const child = spawnNode([programFile(), ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env,
     timeout: 60_000,
@@ -110,7 +109,7 @@ test('a log that is far from the clock of the machine stops the start', async ()
   db.close()
   expect(year).toBeGreaterThan(0)
   const flags = ['--issuer', 'https://registry.example', '--no-witness']
-  const args = [MAIN, 'serve', '--log-level', 'silent', '--data', folder.path, '--port', '0', '--admin-port', '0', ...flags]
+  const args = [programFile(), 'serve', '--log-level', 'silent', '--data', folder.path, '--port', '0', '--admin-port', '0', ...flags]
   const later = `--import=data:text/javascript,${encodeURIComponent(`Date.now = () => ${(year + 8 * 86_400) * 1000}`)}`
   const child = spawnNode([later, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH } })
   let text = ''

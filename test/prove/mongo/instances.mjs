@@ -5,19 +5,30 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { spawnNode } from '../../child.mjs'
+import { programFile } from '../../program.mjs'
 import { freePort } from '../tools.mjs'
 
 export const DIST = resolve(import.meta.dirname, '../../../dist')
 
-/** `dist`: the built program, or a copy with a planted fault. */
-export async function startInstances({ count, store, dist = DIST }) {
+/** `dist`: a copy of the built program with a planted fault. */
+export async function startInstances({ count, store, dist }) {
   const folder = await mkdtemp(join(tmpdir(), 'credence-instances-'))
   const front = await openFront()
   const issuer = `http://127.0.0.1:${front.port}`
   const instances = []
   for (let i = 0; i < count; i++) {
     const port = await freePort()
-    const args = [join(dist, 'cli/main.js'), 'serve', '--dev', '--issuer', issuer, '--port', `${port}`, '--admin-port', '0']
+    const args = [
+      dist === undefined ? programFile() : join(dist, 'cli/main.js'),
+      'serve',
+      '--dev',
+      '--issuer',
+      issuer,
+      '--port',
+      `${port}`,
+      '--admin-port',
+      '0',
+    ]
     instances.push(
       newInstance({
         name: `${i}`,

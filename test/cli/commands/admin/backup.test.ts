@@ -5,19 +5,17 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { joinRegistry, newEs256Signer } from '../../../../src/client/index.js'
 import { spawnNode } from '../../../child.mjs'
+import { programFile } from '../../../program.mjs'
 import { tempFolder } from '../../../storage/open-store.js'
-import { MAIN, runCommand } from '../../command-line.js'
-
-// Each test starts several programs
-vi.setConfig({ testTimeout: 90_000 })
+import { runCommand } from '../../command-line.js'
 
 const credence = (...args: readonly string[]) => runCommand(args)
 
 async function serving(data: string) {
-  const args = [MAIN, 'serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0', '--log-level', 'silent']
+  const args = [programFile(), 'serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0', '--log-level', 'silent']
   const child = spawnNode(args, { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env.PATH } })
   let text = ''
   for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
@@ -98,7 +96,7 @@ test('a stopped store is copied with its write-ahead log, and a backup can be pi
   await joinRegistry({ issuer: registry.issuer, code: registry.code, name: 'Olga', signer: await newEs256Signer() })
   await registry.stop('SIGKILL')
   expect(statSync(join(data, 'credence.db-wal')).size).toBeGreaterThan(0)
-  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(MAIN)} admin backup - --data ${data} | cat > ${piped}`
+  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(programFile())} admin backup - --data ${data} | cat > ${piped}`
   const { stderr } = await promisify(exec)(command)
   expect(stderr).toMatch(/^The backup ends at entry epo:\S+ of 20\S+Z\.\n$/)
   expect(await credence('admin', 'check', piped, '--json')).toMatchObject({ code: 0 })
@@ -126,7 +124,7 @@ test('a second backup is refused while one is made, and a command that goes away
   writeFileSync(`${target}.partial`, 'foreign')
   // The registry notices a moment later that the first one went away
   const codeOf = async () => (await credence('admin', 'backup', target, '--data', data)).code
-  await expect.poll(codeOf, { timeout: 20_000 }).toBe(0)
+  await expect.poll(codeOf).toBe(0)
   const holding = connect(join(data, 'backup.sock'))
   await once(holding, 'data')
   // A hold does not delay a stop

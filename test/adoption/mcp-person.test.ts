@@ -94,7 +94,7 @@ const isRefused = async (accessToken: string): Promise<boolean> => {
   return (await fetch(server.url, { method: 'POST', headers, body })).status === 401
 }
 
-test('a stock client gets from the challenge over the consent of a person to a tool, refreshes, and is refused within a second of a revocation', async () => {
+test('a stock client gets from the challenge over the consent of a person to a tool, refreshes, and is refused after a revocation', async () => {
   const client = await aClient({ SCOPE: 'notes:read notes:write' })
   expect(await decided(start(client, 'write-note', '{"note":"milk"}'))).toBe('0 written')
   const { tokens: first = { access_token: '', refresh_token: '' } } = await client.saved()
@@ -109,10 +109,8 @@ test('a stock client gets from the challenge over the consent of a person to a t
 
   const { items } = await person.query<{ items: { consentId: string; audience: string }[] }>('consents.list', {})
   await person.mutate('consents.revoke', { consentId: items.find(({ audience }) => audience === server.url)?.consentId })
-  const revokedAt = performance.now()
-  let refused = false
-  while (!refused && performance.now() < revokedAt + 1000) refused = await isRefused(second.access_token)
-  expect([refused, await isRefused(first.access_token)]).toEqual([true, true])
+  await expect.poll(() => isRefused(second.access_token)).toBe(true)
+  expect(await isRefused(first.access_token)).toBe(true)
   // The refresh token is dead too: the client asks the person again
   const again = start(client, 'read-notes')
   expect((await urlOf(again)).searchParams.get('client_id')).toBe(clientUrl)

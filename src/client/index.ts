@@ -1,6 +1,6 @@
 export { type RegistryPins, type VerifiedCard, verifyCardViewBundle } from '../credentials/agent-card/card-view.js'
 export { logOrigin } from '../credentials/checkpoint.js'
-export { newEs256Signer, newPrivateJwk, proveDpop, type Signer, signerFromJwk } from '../credentials/jose/sign.js'
+export { newEs256Signer, newPageSigner, newPrivateJwk, proveDpop, type Signer, signerFromJwk } from '../credentials/jose/sign.js'
 export { type AccessRequest, CredenceError } from '../errors.js'
 export type { CardDiff, CardVersion } from '../protocol/cards/card-versions.js'
 export type { RevocationReason } from '../protocol/end-reason.js'
@@ -17,7 +17,16 @@ export { registerClient } from './keys/register-client.js'
 export { confirmAgent, joinRegistry, redeemKeyCode } from './keys/register-key.js'
 export type { KeyRotated, RotateOptions } from './keys/rotate-key.js'
 export { readCosignedCheckpoint, readVerifierKeys } from './log/cosignatures.js'
-export { isConsistent, isIncluded, type LogCopy, newLogCopy, parseCheckpoint, readCheckpoint, verifyWholeLog } from './log/log.js'
+export {
+  isConsistent,
+  isIncluded,
+  type LogCopy,
+  newLogCopy,
+  parseCheckpoint,
+  readCheckpoint,
+  readInclusion,
+  verifyWholeLog,
+} from './log/log.js'
 export { fetchRegistryKeys, issuerOf } from './registry.js'
 export type { Budget, Ended, LineageNode, PageOptions, Task, Tasks } from './tasks.js'
 export type { AccessToken, ExchangeOptions, RootOptions, TokenStore } from './tokens.js'

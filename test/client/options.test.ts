@@ -41,7 +41,7 @@ const FUNCTIONS: Record<string, Call> = {
 /** Functions without options, and those whose members are all required, so that a misspelt one is missed at once. */
 const WITHOUT_OPTIONS = {
   client:
-    'newEs256Signer newPrivateJwk proveDpop signerFromJwk logOrigin isConsistent isIncluded newLogCopy parseCheckpoint readCheckpoint readCosignedCheckpoint readVerifierKeys verifyWholeLog fetchRegistryKeys issuerOf credenceLink CredenceError',
+    'newEs256Signer newPageSigner newPrivateJwk proveDpop signerFromJwk logOrigin isConsistent isIncluded newLogCopy parseCheckpoint readCheckpoint readInclusion readCosignedCheckpoint readVerifierKeys verifyWholeLog fetchRegistryKeys issuerOf credenceLink CredenceError',
   verifier: 'CredenceError a2aUser verifiedOf needsForAll credenceOf refusalResponse mcpAuthOf',
 }
 

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { Input } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
-import { Choice, Field } from '../../ui/fields.js'
+import { Choice, Field } from '../../ui/forms/fields.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Facts, Section } from '../../ui/page.js'
 import { Foreign } from '../../ui/text.js'

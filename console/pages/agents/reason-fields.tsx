@@ -1,5 +1,5 @@
 import { EndReason } from '../../../src/protocol/end-reason.js'
-import { Choice, Field } from '../../ui/fields.js'
+import { Choice, Field } from '../../ui/forms/fields.js'
 
 export interface Because {
   readonly reason: (typeof EndReason.options)[number]

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { useAction } from '../../api/use-action.js'
-import { Dialog, RevokeDialog } from '../../ui/dialog.js'
+import { Dialog, RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { Done, ErrorNote } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
 import { Foreign } from '../../ui/text.js'

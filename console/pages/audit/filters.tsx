@@ -1,5 +1,5 @@
 import { useLocation } from 'preact-iso'
-import { Choice, Field } from '../../ui/fields.js'
+import { Choice, Field } from '../../ui/forms/fields.js'
 import { type AuditFilter, auditHref, epochOf, localTime } from './filter.js'
 
 const TEXTS = [

@@ -1,6 +1,6 @@
 import { useConsole } from '../../api/console.js'
 import type { Item } from '../../api/procedures.js'
-import { Dialog } from '../../ui/dialog.js'
+import { Dialog } from '../../ui/dialogs/dialog.js'
 import { Facts } from '../../ui/page.js'
 import { Code, Foreign, Name, Time } from '../../ui/text.js'
 import { auditHref } from './filter.js'

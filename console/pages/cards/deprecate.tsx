@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { AgentId } from '../../../src/protocol/ids.js'
 import { useAction } from '../../api/use-action.js'
-import { Field } from '../../ui/fields.js'
+import { Field } from '../../ui/forms/fields.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
 

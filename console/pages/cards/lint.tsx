@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks'
 import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
+import { TextArea } from '../../ui/forms/text-area.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
 import { Foreign, State } from '../../ui/text.js'
-import { TextArea } from '../../ui/text-area.js'
 
 type Linted = Output<'cards.lint'>
 

@@ -3,8 +3,8 @@ import { EndReason } from '../../../src/protocol/end-reason.js'
 import type { AgentId, Audience } from '../../../src/protocol/ids.js'
 import { useAction } from '../../api/use-action.js'
 import { useQuery } from '../../api/use-query.js'
-import { RevokeDialog } from '../../ui/dialog.js'
-import { Choice, Field } from '../../ui/fields.js'
+import { RevokeDialog } from '../../ui/dialogs/dialog.js'
+import { Choice, Field } from '../../ui/forms/fields.js'
 import { Code } from '../../ui/text.js'
 
 /** The card that is withdrawn: the published one (`unpublish`), or one version. */

@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks'
 import type { Input, Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
-import { Field, Tick } from '../../ui/fields.js'
-import { localText, secondsOf } from '../../ui/local-time.js'
+import { Field, Tick } from '../../ui/forms/fields.js'
+import { localText, secondsOf } from '../../ui/forms/local-time.js'
 import { ErrorNote } from '../../ui/notes.js'
 
 type GrantType = Input<'registrations.issue'>['grantTypes'][number]

@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks'
 import { useAction } from '../../api/use-action.js'
 import { useQuery } from '../../api/use-query.js'
-import { nameToType } from '../../ui/confirm-name.js'
-import { RevokeDialog } from '../../ui/dialog.js'
+import { nameToType } from '../../ui/dialogs/confirm-name.js'
+import { RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { type Consent, Rights } from './consent.js'
 import { PartyName } from './consents.js'
 

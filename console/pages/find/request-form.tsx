@@ -5,7 +5,7 @@ import type { AgentId, Audience, OrgId } from '../../../src/protocol/ids.js'
 import { coveredBySome, type Scope, scopesFor } from '../../../src/protocol/rights.js'
 import type { Item, Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
-import { Choice, Field, Tick } from '../../ui/fields.js'
+import { Choice, Field, Tick } from '../../ui/forms/fields.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Command, Foreign } from '../../ui/text.js'
 

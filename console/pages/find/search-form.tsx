@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { useQuery } from '../../api/use-query.js'
-import { Choice, Tick } from '../../ui/fields.js'
+import { Choice, Tick } from '../../ui/forms/fields.js'
 import { addressOf, type Criteria } from './criteria.js'
 
 const SUGGEST_AFTER_MS = 150

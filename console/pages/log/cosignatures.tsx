@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { findCosignature, readVerifierKey } from '../../../src/credentials/cosignature.js'
 import { COSIGNER_KEY, parseNote } from '../../../src/credentials/signed-note.js'
-import { Field } from '../../ui/fields.js'
+import { Field } from '../../ui/forms/fields.js'
 import { Section } from '../../ui/page.js'
 import { Code, Time } from '../../ui/text.js'
 

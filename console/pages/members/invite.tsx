@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { useConsole } from '../../api/console.js'
 import type { Input } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
-import { Choice } from '../../ui/fields.js'
+import { Choice } from '../../ui/forms/fields.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Command, Time } from '../../ui/text.js'
 

@@ -1,8 +1,8 @@
 import { useAction } from '../../api/use-action.js'
 import { useWholeList } from '../../api/use-whole-list.js'
-import { useDone } from '../../ui/done.js'
+import { useDone } from '../../ui/dialogs/done.js'
+import { RevokeButton, shortId } from '../../ui/dialogs/revoke-button.js'
 import { Items } from '../../ui/items.js'
-import { RevokeButton, shortId } from '../../ui/revoke-button.js'
 import { Code, Time } from '../../ui/text.js'
 
 /** The passkeys with which a member signs in. */

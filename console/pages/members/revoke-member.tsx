@@ -3,8 +3,8 @@ import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useList } from '../../api/use-query.js'
 import { useWholeList } from '../../api/use-whole-list.js'
-import { counted } from '../../ui/counted.js'
-import { EndingsList, RevokeButton } from '../../ui/revoke-button.js'
+import { counted } from '../../ui/dialogs/counted.js'
+import { EndingsList, RevokeButton } from '../../ui/dialogs/revoke-button.js'
 import { Command } from '../../ui/text.js'
 
 interface RevokeMemberProps {

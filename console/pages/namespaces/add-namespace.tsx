@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { useAction } from '../../api/use-action.js'
-import { Field } from '../../ui/fields.js'
+import { Field } from '../../ui/forms/fields.js'
 import { ErrorNote } from '../../ui/notes.js'
 
 /** Claims a name. What proves it is then shown at the name. */

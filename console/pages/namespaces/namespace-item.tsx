@@ -1,9 +1,9 @@
 import { useConsole } from '../../api/console.js'
 import type { Item } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
+import { RevokeButton } from '../../ui/dialogs/revoke-button.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Facts } from '../../ui/page.js'
-import { RevokeButton } from '../../ui/revoke-button.js'
 import { Code, Command, Foreign, State, Time } from '../../ui/text.js'
 import { Transfer } from './transfer.js'
 

@@ -1,7 +1,7 @@
 import { useLocation } from 'preact-iso'
 import { useConsole } from '../../api/console.js'
 import { useWholeList } from '../../api/use-whole-list.js'
-import { useDone } from '../../ui/done.js'
+import { useDone } from '../../ui/dialogs/done.js'
 import { Items } from '../../ui/items.js'
 import { Page, Section } from '../../ui/page.js'
 import { Command } from '../../ui/text.js'

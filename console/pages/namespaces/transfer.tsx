@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { useAction } from '../../api/use-action.js'
-import { Dialog } from '../../ui/dialog.js'
-import { Field } from '../../ui/fields.js'
+import { Dialog } from '../../ui/dialogs/dialog.js'
+import { Field } from '../../ui/forms/fields.js'
 import { ErrorNote } from '../../ui/notes.js'
 import type { Namespace } from './namespace-item.js'
 

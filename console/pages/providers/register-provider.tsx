@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { useConsole } from '../../api/console.js'
 import { useAction } from '../../api/use-action.js'
-import { Field } from '../../ui/fields.js'
+import { Field } from '../../ui/forms/fields.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Code } from '../../ui/text.js'
 

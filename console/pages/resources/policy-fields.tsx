@@ -1,4 +1,4 @@
-import { Choice, Field } from '../../ui/fields.js'
+import { Choice, Field } from '../../ui/forms/fields.js'
 import type { Settings } from './resource-form.js'
 
 type Policy = NonNullable<Settings['policy']>

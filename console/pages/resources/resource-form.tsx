@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { Input } from '../../api/procedures.js'
-import { Choice, Field, Tick } from '../../ui/fields.js'
+import { Choice, Field, Tick } from '../../ui/forms/fields.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { PolicyFields } from './policy-fields.js'
 import { ScopeFields } from './scope-fields.js'

@@ -1,7 +1,7 @@
 import { useAction } from '../../api/use-action.js'
 import { useList } from '../../api/use-query.js'
-import { counted } from '../../ui/counted.js'
-import { EndingsList, RevokeButton } from '../../ui/revoke-button.js'
+import { counted } from '../../ui/dialogs/counted.js'
+import { EndingsList, RevokeButton } from '../../ui/dialogs/revoke-button.js'
 import type { Resource } from './resource.js'
 
 /** Revokes a resource, with every introduction to it and every token for it. */

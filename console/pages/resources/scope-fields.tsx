@@ -1,4 +1,4 @@
-import { Field, Tick } from '../../ui/fields.js'
+import { Field, Tick } from '../../ui/forms/fields.js'
 import type { Settings } from './resource-form.js'
 
 type Scope = Settings['scopes'][number]

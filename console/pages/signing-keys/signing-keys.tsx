@@ -2,10 +2,10 @@ import { useConsole } from '../../api/console.js'
 import type { Item } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { NO_INPUT, useWholeList } from '../../api/use-whole-list.js'
-import { useDone } from '../../ui/done.js'
+import { useDone } from '../../ui/dialogs/done.js'
+import { RevokeButton } from '../../ui/dialogs/revoke-button.js'
 import { Empty, ErrorNote, Loading } from '../../ui/notes.js'
 import { Page, Section } from '../../ui/page.js'
-import { RevokeButton } from '../../ui/revoke-button.js'
 import { Code, State, Time } from '../../ui/text.js'
 
 type SigningKey = Item<'signingKeys.list'>

@@ -1,7 +1,7 @@
 import { useLocation } from 'preact-iso'
 import { useConsole } from '../../api/console.js'
 import { useList } from '../../api/use-query.js'
-import { Choice } from '../../ui/fields.js'
+import { Choice } from '../../ui/forms/fields.js'
 import { Empty } from '../../ui/notes.js'
 import { Page } from '../../ui/page.js'
 import { Rows } from '../../ui/rows.js'

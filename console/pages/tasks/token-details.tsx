@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { useAction } from '../../api/use-action.js'
-import { RevokeDialog } from '../../ui/dialog.js'
+import { RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { Facts, Section } from '../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
 import { activeOf, stateOfToken, type TokenNode, withDescendants } from './lineage.js'

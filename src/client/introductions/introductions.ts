@@ -62,7 +62,7 @@ export interface Introduction extends Ended {
   readonly grantedAt?: number
   /** If the request is pending: the time at which it expires undecided. */
   readonly expiresAt: number
-  /** Of a granted one: tokens that were issued under it, and when the last one was. The last minute and a half may be missing. */
+  /** Tokens that were issued under a granted one, and when the last one was. The last minute and a half may be missing. */
   readonly uses?: number
   readonly lastUsedAt?: number
 }

@@ -15,6 +15,7 @@ import {
   EMPTY_FRONTIER,
   type Frontier,
   hashLeaf,
+  inclusionSteps,
   rootOfFrontier,
   verifyConsistency,
   verifyInclusion,
@@ -170,25 +171,28 @@ export async function readEntryTexts(source: Omit<LogSource, 'keys'>, from: numb
 }
 
 /** True if the log that the checkpoint signs contains the entry. */
-export async function isIncluded(source: LogSource, entry: Entry, checkpoint: Checkpoint): Promise<boolean> {
-  const proof = await readInclusion(source, entry.seq, checkpoint.size)
+export async function isIncluded(source: LogSource, entry: Entry, { size, root }: Checkpoint): Promise<boolean> {
   const leaf = hashLeaf(sha256, utf8(canonical(entry)))
-  return verifyInclusion(sha256, {
-    leaf,
-    index: proof.index,
-    size: checkpoint.size,
-    root: bytes(checkpoint.root),
-    proof: proof.hashes.map(bytes),
-  })
+  return verifyInclusion(sha256, { ...(await readInclusion(source, entry.seq, leaf, size)), root: bytes(root) })
 }
 
-/** The proof that the tree of `size` leaves contains the entry, unchecked. */
-export async function readInclusion(
-  source: LogSource,
-  seq: number,
-  size: number,
-): Promise<{ readonly index: number; readonly hashes: readonly string[] }> {
-  return readAs(source, `/log/inclusion?seq=${seq}&size=${size}`, Inclusion)
+/** A proof that a tree contains a leaf. `steps` lead from the leaf to the root; undefined for a proof of the wrong length. */
+interface InclusionProof {
+  readonly leaf: Uint8Array
+  readonly index: number
+  readonly size: number
+  readonly proof: readonly Uint8Array[]
+  readonly steps: ReturnType<typeof inclusionSteps>
+}
+
+/**
+ * Reads the proof that the tree of `size` leaves contains the leaf of entry `seq`. It proves something if the last hash of `steps`, or the leaf if there
+ * are none, is the root of a checkpoint of that size (RFC 9162 §2.1.3.2).
+ */
+export async function readInclusion(source: LogSource, seq: number, leaf: Uint8Array, size: number): Promise<InclusionProof> {
+  const { index, hashes } = await readAs(source, `/log/inclusion?seq=${seq}&size=${size}`, Inclusion)
+  const path = { leaf, index, size, proof: hashes.map(bytes) }
+  return { ...path, steps: inclusionSteps(sha256, path) }
 }
 
 /** True if the log that `newer` signs begins with the log that `older` signs, so the registry has shown one history. */

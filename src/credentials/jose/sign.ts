@@ -49,7 +49,7 @@ export async function newEs256Signer(): Promise<Signer> {
   return signerOf(privateKey, await exportJWK(publicKey), 'ES256')
 }
 
-/** Like `newEs256Signer`, for a page of a browser: no script can read the private key. */
+/** Makes a signer for a page of a browser, with a new ES256 key that no script can read. It lives as long as the page. */
 export async function newPageSigner(): Promise<Signer> {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: false })
   return signerOf(privateKey, await exportJWK(publicKey), 'ES256')

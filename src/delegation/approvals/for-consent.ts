@@ -89,7 +89,7 @@ export async function requestConsentApproval(
     const known = await findConsentApprovals(deps, person, needed.request.clientId, now)
     const pending = known.find((approval) => approval.state === 'pending' && isApprovalOf(approval, needed))
     const approval = pending ?? newApproval(deps, person, needed)
-    // By the digest, so that of two equal requests at once one fails and finds the other
+    // Keyed by the digest: of two equal requests at once one fails and finds the other
     const slot = pending ? undefined : await requireFreeSlot(deps, { id: approval.digest, from: person.id }, now)
     const creating = pending
       ? []

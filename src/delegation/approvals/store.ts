@@ -13,13 +13,13 @@ const StoredRisk = z.strictObject({
   parts: z.array(z.strictObject({ code: z.string().max(64), weight: z.int() })).max(16),
 })
 
-/** What the requester reads about a denial or a withdrawal. */
+/** Shown to the requester: why it was denied or withdrawn. */
 export const Note = z.string().max(512, 'must have at most 512 characters')
 
 /** Maximum number of audiences of one consent. */
 const MAX_AUDIENCES = 8
 
-/** What a person wants to allow a client, for which its organisation requires an administrator. */
+/** A consent that a person wants to give a client, for which its organisation requires an administrator. */
 const ConsentRequest = z.strictObject({
   clientId: ConsentClientId,
   /** The name that the client gives itself. */

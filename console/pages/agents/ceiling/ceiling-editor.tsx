@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { useConsole } from '../../../api/console.js'
-import { Choice, Field, Tick } from '../../../ui/fields.js'
+import { Choice, Field, Tick } from '../../../ui/forms/fields.js'
 import { Foreign, Name } from '../../../ui/text.js'
 import { Lines } from '../lines.js'
 import { audienceOf, type CeilingDraft, nameOfRight, OWN_SCOPES, PRESETS, type Right } from './ceiling-draft.js'

@@ -125,7 +125,7 @@ const faultsOfNames = (
 
 const CHANGEABLE = 'an administrator of your organisation can change it (agents.change)'
 
-/** What to do about scopes that the ceiling of a client lacks. */
+/** Hint about scopes that the ceiling of a client lacks. */
 export const beyondCeiling = (from: ClientId, audience: Audience, scopes: readonly Scope[]): string =>
   `your permission ceiling does not include ${scopes.join(' ')} for this audience; an administrator of your organisation can add it: credence agent change ${from} ${scopes.map((scope) => `--add-call ${shellWord(`${audience}=${scope}`)}`).join(' ')}`
 

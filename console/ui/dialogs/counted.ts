@@ -1,4 +1,4 @@
-import type { List } from '../api/use-query.js'
+import type { List } from '../../api/use-query.js'
 
 /** How many items a list has, as far as it was read, such as `1 session` or `100 or more agents`. */
 export function counted<T>({ items, hasMore, isLoading, error }: List<T>, noun: string, counts: (item: T) => boolean = () => true): string {

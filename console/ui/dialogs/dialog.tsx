@@ -1,8 +1,8 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { Foreign } from '../../src/http/pages/foreign.js'
-import { withoutUnprintable } from '../../src/lib/io/printable.js'
-import { ErrorNote } from './notes.js'
+import { Foreign } from '../../../src/http/pages/foreign.js'
+import { withoutUnprintable } from '../../../src/lib/io/printable.js'
+import { ErrorNote } from '../notes.js'
 
 /** A dialogue of the browser: it takes the focus, Escape closes it, and the focus returns. */
 export function Dialog({

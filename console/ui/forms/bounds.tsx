@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks'
-import type { Bounds } from '../../src/protocol/rights.js'
-import { Exact } from './exact.js'
+import type { Bounds } from '../../../src/protocol/rights.js'
+import { Exact } from '../exact.js'
+import { Foreign, Name } from '../text.js'
 import { Tick } from './fields.js'
-import { Foreign, Name } from './text.js'
 
 /** The words of an audience about a scope. */
 export type WordsOf = (scope: string) => string | undefined

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { EndReason, type RevocationReason } from '../../src/protocol/end-reason.js'
+import { EndReason, type RevocationReason } from '../../../src/protocol/end-reason.js'
+import { Choice, Field } from '../forms/fields.js'
 import { RevokeDialog } from './dialog.js'
-import { Choice, Field } from './fields.js'
 
 type Reason = RevocationReason['reason']
 

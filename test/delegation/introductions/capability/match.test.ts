@@ -425,4 +425,4 @@ describe('the queue', () => {
   })
 })
 
-const withoutIds = (response: Introduction | undefined) => ({ ...response, introductionId: '', from: '' })
+const withoutIds = (response: Introduction | undefined) => ({ ...response, introductionId: '', handles: [], from: '' })

@@ -1,7 +1,7 @@
 import type { ComponentType } from 'preact'
 import { useEffect, useReducer } from 'preact/hooks'
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso'
-import { type Console, ConsoleContext, useConsole } from './api/console.js'
+import { type Connection, type Console, ConsoleContext, useConsole } from './api/console.js'
 import { Overview } from './pages/overview/overview.js'
 import { ROUTES } from './routes.js'
 import { Page } from './ui/page.js'
@@ -46,16 +46,31 @@ export function App({ console }: { readonly console: Console }) {
       <LocationProvider scope="/console">
         <div class="console">
           <Navigation />
-          <Router>
-            <Route path="/console" component={Overview} />
-            {Object.entries(ROUTES).map(([path, component]) => (
-              <Route key={path} path={path} component={component as ComponentType} />
-            ))}
-            <Route default component={NotFound} />
-          </Router>
+          <Pages />
         </div>
       </LocationProvider>
     </ConsoleContext.Provider>
+  )
+}
+
+/** The page that the address names. After the end of the session nothing of it stays visible. */
+function Pages() {
+  if (useConnection().hasEnded)
+    return (
+      <Page title="Signed out">
+        <p class="error" role="alert">
+          Your session has ended. <a href="/sign-in">Sign in</a>
+        </p>
+      </Page>
+    )
+  return (
+    <Router>
+      <Route path="/console" component={Overview} />
+      {Object.entries(ROUTES).map(([path, component]) => (
+        <Route key={path} path={path} component={component as ComponentType} />
+      ))}
+      <Route default component={NotFound} />
+    </Router>
   )
 }
 
@@ -87,6 +102,12 @@ function Navigation() {
 
 /** Whether revocations reach this page. */
 function ConnectionState() {
+  const { isLive, hasEnded } = useConnection()
+  if (hasEnded) return null
+  return <output class="hint">{isLive ? 'Live: revocations appear at once' : 'Connecting to the revocation feed…'}</output>
+}
+
+function useConnection(): Connection {
   const { connection } = useConsole()
   const [, render] = useReducer((count: number) => count + 1, 0)
   useEffect(() => {
@@ -94,5 +115,5 @@ function ConnectionState() {
     connection.addEventListener('change', onChange)
     return () => connection.removeEventListener('change', onChange)
   }, [connection])
-  return <output class="hint">{connection.isLive ? 'Live: revocations appear at once' : 'Connecting to the revocation feed…'}</output>
+  return connection
 }

@@ -17,9 +17,18 @@ export interface Console {
   readonly connection: Connection
 }
 
-/** The state of the revocation feed. */
+/** The state of the session and of the revocation feed. */
 export class Connection extends EventTarget {
   #isLive = false
+  #hasEnded = false
+  /** True once the registry has refused a further token: the session has ended. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+  end(): void {
+    this.#hasEnded = true
+    this.dispatchEvent(new Event('change'))
+  }
   get isLive(): boolean {
     return this.#isLive
   }
@@ -36,14 +45,14 @@ const CHECK_MS = 5000
 
 /** Signs the page in, and follows the revocation feed from the head of the log on: what the page reads later already has everything before. */
 export async function openConsole(viewer: Viewer): Promise<Console> {
-  const calls = await openSession(viewer)
-  const cache = new QueryCache(calls)
   const connection = new Connection()
+  const calls = await openSession(viewer, () => connection.end())
+  const cache = new QueryCache(calls)
   if (viewer.scopes.includes('revocations:read')) void follow({ viewer, calls, cache, connection })
   return { viewer, calls, cache, connection }
 }
 
-/** Follows the feed as long as the page lives. */
+/** Follows the feed as long as the session lives. */
 async function follow({ viewer, calls, cache, connection }: Console): Promise<void> {
   const feed = await openFeedAtHead(viewer, calls, cache)
   let wasLive = false
@@ -55,6 +64,7 @@ async function follow({ viewer, calls, cache, connection }: Console): Promise<vo
     // What was read before the feed was live may be older
     if (connection.isLive && !wasLive) cache.invalidate()
     wasLive = connection.isLive
+    if (connection.hasEnded) return feed.close()
     await clientClock.after(connection.isLive ? CHECK_MS : RETRY_MS)
   }
 }

@@ -14,9 +14,9 @@ const EARLY_SECONDS = 60
 
 /**
  * Calls procedures with a root token of the session. The token and its key, which no script can read, stay in the memory of the page: a reload makes new
- * ones (RFC 9449 §5).
+ * ones (RFC 9449 §5). `onEnded` is called when the registry refuses a token, because the session has ended.
  */
-export async function openSession({ id, issuer }: Pick<Viewer, 'id' | 'issuer'>): Promise<Calls> {
+export async function openSession({ id, issuer }: Pick<Viewer, 'id' | 'issuer'>, onEnded: () => void): Promise<Calls> {
   const signer = await newPageSigner()
   const csrfToken = document.querySelector<HTMLMetaElement>('meta[name=csrf-token]')?.content ?? ''
   const deps = { issuer, clientId: id, signer, clock: clientClock, random: systemRandom, fetch: globalThis.fetch.bind(globalThis) }
@@ -29,7 +29,11 @@ export async function openSession({ id, issuer }: Pick<Viewer, 'id' | 'issuer'>)
     const sentAt = clientClock.now()
     const { response, body } = await requestJson(deps, url, { method: 'POST', headers: { dpop: proof, 'x-csrf-token': csrfToken } })
     nonce = response.headers.get('dpop-nonce') ?? nonce
-    if (!response.ok) throw errorOf(response, body)
+    if (!response.ok) {
+      const error = errorOf(response, body)
+      if (error.reason === 'login_required') onEnded()
+      throw error
+    }
     const token = parseResponse(TokenResponse, body, 'the token of the session')
     return { accessToken: token.access_token, scope: token.scope, expiresAt: sentAt + token.expires_in }
   }

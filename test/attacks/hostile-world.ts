@@ -104,7 +104,8 @@ export async function startHostileWorld(): Promise<HostileWorld> {
 
   const consentId = await aConsent(registry, { person: mia, client, by: acme })
   const { initialAccessToken } = await issueGrant(registry, acme)
-  await register(registry, aPublicClient({ client_name: hostile('External client', 128) }), initialAccessToken)
+  const client_name = hostile('External client', 128)
+  const external = (await register(registry, aPublicClient({ client_name }), initialAccessToken)).body.client_id
   await plantTexts(world, acme)
   const old = await registry.agent({ registeredBy: acme })
   await acme.mutate('agents.revoke', { agentId: old.agentId, note: hostile('Note of a revocation', 256) })
@@ -120,10 +121,12 @@ export async function startHostileWorld(): Promise<HostileWorld> {
       agentId: agents,
       id: [target.agentId, mia.clientId],
       introductionId: Object.values(introductions),
+      clientId: [external],
       taskId: [taskId, own.taskId],
       consentId: [consentId],
       memberId: [mia.clientId, acme.clientId],
       resourceId: [files.resourceId],
+      orgId: [acme.orgId, globex.orgId],
       seq: ['1'],
     },
   }
@@ -181,9 +184,10 @@ async function askForApproval({ registry }: ConsoleWorld, client: AgentActor): P
 async function plantTexts({ registry }: ConsoleWorld, { clientId, orgId }: Actor): Promise<void> {
   const { sessions, issuers } = peopleStore(registry)
   const now = registry.clock.now()
+  const dependsOn = registry.servers.map(({ trustLog }) => trustLog.epoch)
   const times = { createdAt: now, usedAt: now, endsAt: now + 3600, expiresAt: now + 3600 }
   const session = { id: newId(systemRandom, 'ses'), memberId: MemberId.parse(clientId), orgId, amr: ['pop'], codeHash: digestOfText('x') }
-  await sessions.insert({ ...session, ...times, browser: hostile('Browser of a session', 256), dependsOn: [] })
+  await sessions.insert({ ...session, ...times, browser: hostile('Browser of a session', 256), dependsOn })
   const issuer = { id: newId(systemRandom, 'iss'), orgId, handle: newHandle(systemRandom, 'iss'), clientId: foreign('credence', 256) }
   const url = 'http://127.0.0.1:9/"><svg/onload=window.injected=1>'
   await issuers.insert({ ...issuer, url, authorizationOrigin: 'http://127.0.0.1:9', grantedBy: [], createdAt: now })

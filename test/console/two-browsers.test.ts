@@ -72,10 +72,10 @@ describe.runIf(hasChromium('two browsers that watch one revocation'))('two brows
     await ocr.introductions.approve(introductionId)
     const revoke = () => ocr.introductions.revoke(introductionId)
     await watch({
-      list: `/console/reach/${caller.agentId}`,
+      list: `/console/reach/${caller.agentId}?state=all`,
       thing: `/console/introductions/${introductionId}`,
       name,
-      state: 'revoked',
+      state: 'ended',
       revoke,
     })
   }, 60_000)

@@ -35,7 +35,7 @@ export async function run(report) {
     const world = { report, browser, issuer: child.facts.issuer, admin: cast.admin, state: await signIn(browser, cast.admin) }
     await measureFirstPage(world, rounds)
     await measureRows(world, rows)
-    //FILTERS await measureFilters(world, rounds)
+    await measureFilters(world, rounds)
     await measureMemory(world, events)
   } finally {
     await browser.close()

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROUTES } from '../../console/routes.js'
 import { hasChromium } from '../chromium.js'
 import { show } from '../console/world.js'
-import { newBrowser, signedIn } from '../identity/people/browser.js'
+import { signedIn } from '../identity/people/browser.js'
 import type { Actor } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
 import { type HostileWorld, MARKS, startHostileWorld } from './hostile-world.js'
@@ -90,6 +90,31 @@ describe.runIf(hasChromium('attacks on the console'))('console', () => {
     expect(MARKS.filter((mark) => !seen.has(mark))).toEqual([])
   }, 240_000)
 
+  test('A2A-09 an approver sees the whole request without hidden characters, and approves exactly the names that were shown', async () => {
+    const { acme, caller, target } = world
+    const lookAlike = 'r\u0435ad'
+    const purpose = `Read \u001b[2K\u202Eeverything\u2066 ${'and more '.repeat(40)}THE END`
+    const asked = { to: target.agentId, scopes: ['ocr:read'], tools: ['read', lookAlike, 'delete'], purpose }
+    const { introductionId } = await caller.introductions.request(asked)
+    const page = await world.open(acme, `/console/inbox?item=${introductionId}&verb=approve`)
+    await page.waitForSelector('dialog >> text=Approve what is ticked')
+    const shown = await page.locator('dialog').innerText()
+    expect(INVISIBLE.exec(shown)?.[0]).toBeUndefined()
+    expect(shown).toContain('THE END')
+    expect(shown).toContain('\\u{435}')
+    const boxes = page.locator('dialog label.choice', { has: page.locator('input:checked') })
+    expect((await boxes.allInnerTexts()).map((text) => text.split(/[\s(]/)[0])).toEqual(
+      expect.arrayContaining(['read', lookAlike, 'delete']),
+    )
+    await page.locator('dialog label.choice', { hasText: '\\u{435}' }).locator('input').uncheck()
+    const sent = page.waitForRequest((request) => request.url().includes('/trpc/introductions.approve'))
+    await page.click('dialog >> text=Approve what is ticked')
+    expect((await sent).postDataJSON()).toMatchObject({ introductionId, tools: ['read', 'delete'] })
+    await expect.poll(async () => (await acme.introductions.get(introductionId)).bounds?.tools).toEqual(['read', 'delete'])
+    expect(world.troubles).toEqual([])
+    await page.context().close()
+  })
+
   test('CARD-14 a script in place of an icon is refused, and an icon of another site is an inert text', async () => {
     const page = await world.open(world.acme, `/console/cards/${world.target.agentId}`)
     await page.waitForSelector('main >> text=https://evil.example/icon.svg')
@@ -138,7 +163,6 @@ describe.runIf(hasChromium('attacks on the console'))('console', () => {
     expect(policy).not.toContain('unsafe')
     const foreignRead = await registry.fetch('/console', { headers: { cookie, origin: 'https://evil.example' } })
     expect(foreignRead.headers.get('access-control-allow-origin')).toBeNull()
-    expect(newBrowser(origin).cookies.size).toBe(0)
   })
 
   test('the token of the page is in no storage, and no script can export its key', async () => {

@@ -17,13 +17,13 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
 /** Attacks of the area oauth on what does not exist yet. Remove a row when its test is written. */
 const NOT_SERVED: Readonly<Record<string, string>> = Object.fromEntries(['POP-13', 'POP-14'].map((id) => [id, 'client certificates']))
 
-describeShared('.', 'the attacks of the areas core, oauth and mongodb', (material) => {
-  test('every attack of the areas core, oauth and mongodb has a test with its id, unless what it attacks is not served', () => {
+describeShared('.', 'the attacks of the areas core, oauth, mongodb and console', (material) => {
+  test('every attack of the areas core, oauth, mongodb and console has a test with its id, unless what it attacks is not served', () => {
     const rows = material
       .text('attacks.tsv')
       .split('\n')
       .map((line) => line.split('\t'))
-    const ids = rows.filter(([, area]) => ['core', 'oauth', 'mongodb'].includes(area ?? '')).map(([id]) => id ?? '')
+    const ids = rows.filter(([, area]) => ['core', 'oauth', 'mongodb', 'console'].includes(area ?? '')).map(([id]) => id ?? '')
     const source = readdirSync(import.meta.dirname)
       .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
       .join('\n')

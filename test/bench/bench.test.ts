@@ -29,6 +29,7 @@ test.each([
   'trpc',
   'fair',
   'capability',
+  'console',
 ])('%s runs, and its last line is JSON with figures and goals', async (name) => {
   const { code, lines } = await run([name, '--quick'])
   expect(code).toBe(0)

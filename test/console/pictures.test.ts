@@ -33,9 +33,9 @@ describe.runIf(TAKES_PICTURES)('pictures of the console', () => {
   })
 
   /** Shows a page by its link in the navigation, so that the session goes on. */
-  async function follow(label: string): Promise<void> {
+  async function follow(label: string, heading = label): Promise<void> {
     await page.click(`nav.places >> text="${label}"`)
-    await page.waitForSelector(`main h1:text-is("${label}")`)
+    await page.waitForSelector(`main h1:text-is("${heading}")`)
     await settled()
   }
 
@@ -88,7 +88,7 @@ describe.runIf(TAKES_PICTURES)('pictures of the console', () => {
   })
 
   test('the proof of a log entry', async () => {
-    await follow('Log')
+    await follow('Log', 'Trust log')
     await page.click('main .rows li a >> nth=2')
     await page.waitForURL(/\/console\/log\/\d+/)
     await settled()

@@ -22,6 +22,8 @@ export async function fillConsole({ issuer, globex, organisation, petra, planner
 
   const tablet = await agent(initech, { name: 'Booking assistant', rights: travel(desk.audience) })
   const watcher = await agent(initech, { name: 'Price watcher', rights: travel(desk.audience) })
+  await tablet.publish(travelCard(issuer, 'Booking assistant', 'Plans trips with people on a tablet.', 'tablet'))
+  await watcher.publish(travelCard(issuer, 'Price watcher', 'Says when a fare changes.', 'watcher'))
   const purposes = [
     [tablet, ['travel:quote', 'travel:book'], 'book the trip to Lisbon for your sales team'],
     [watcher, ['travel:quote'], 'tell you when fares fall'],

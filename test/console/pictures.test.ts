@@ -65,7 +65,11 @@ describe.runIf(TAKES_PICTURES)('pictures of the console', () => {
     await follow('Inbox')
     await page.waitForSelector('main .rows li')
     await page.keyboard.press('j')
+    await page.keyboard.press('a')
+    await page.waitForSelector('dialog >> text=Approve what is ticked')
+    await settled()
     await save('inbox')
+    await page.keyboard.press('Escape')
   })
 
   test('the tokens under a task', async () => {
@@ -84,6 +88,7 @@ describe.runIf(TAKES_PICTURES)('pictures of the console', () => {
     await page.click(`main a[href="/console/cards/${agentId}"]`)
     await page.waitForURL(`**/console/cards/${agentId}`)
     await settled()
+    await page.locator('main h2:has-text("Who sees what")').evaluate((heading) => heading.scrollIntoView())
     await save('card')
   })
 

@@ -1,5 +1,6 @@
 import { useConsole } from '../../api/console.js'
 import type { Item } from '../../api/procedures.js'
+import { useQuery } from '../../api/use-query.js'
 import { Dialog } from '../../ui/dialogs/dialog.js'
 import { Facts } from '../../ui/page.js'
 import { Code, Foreign, Name, Time } from '../../ui/text.js'
@@ -72,6 +73,7 @@ export function RowDetails({ row, onClose }: { readonly row: AuditItem; readonly
           row: <Code>{row.auditId}</Code>,
         }}
       />
+      {row.tokenId !== undefined && <ForWhom tokenId={row.tokenId} />}
       <ul>
         <li>
           <a href={auditHref({ actor: row.actor })}>Everything that this actor did</a>
@@ -96,5 +98,23 @@ export function RowDetails({ row, onClose }: { readonly row: AuditItem; readonly
         Close
       </button>
     </Dialog>
+  )
+}
+
+/** The subject of the token with which it was done, and what the token was for. Tokens are forgotten some time after they have expired. */
+function ForWhom({ tokenId }: { readonly tokenId: string }) {
+  const { data } = useQuery('tokens.lineage', { tokenId })
+  const token = data?.nodes.find((node) => node.tokenId === tokenId)
+  return (
+    token && (
+      <Facts
+        of={{
+          'for whom': <Name id={token.sub} />,
+          'at whom': <Name id={token.audience} />,
+          scopes: <Foreign text={token.scope} />,
+          'acted through': token.act.length > 0 && token.act.map((actor) => <Name key={actor} id={actor} />),
+        }}
+      />
+    )
   )
 }

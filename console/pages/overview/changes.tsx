@@ -26,7 +26,7 @@ export function Changes() {
           ) : (
             <ul class="items">
               {changes.map((row) => (
-                <li key={row.auditId}>
+                <li key={row.auditId} class="line">
                   <RowSummary row={row} href={auditHref({ action: row.action, subject: row.subject, row: row.auditId })} />
                 </li>
               ))}

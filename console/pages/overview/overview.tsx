@@ -1,4 +1,7 @@
+import { useState } from 'preact/hooks'
+import { useLocation } from 'preact-iso'
 import { useConsole } from '../../api/console.js'
+import { Field } from '../../ui/forms/fields.js'
 import { Page } from '../../ui/page.js'
 import { Changes } from './changes.js'
 import { Health } from './health.js'
@@ -11,6 +14,7 @@ export function Overview() {
   const mayAudit = viewer.role === 'administrator' || viewer.role === 'operator'
   return (
     <Page title="Overview">
+      <SearchField />
       <Needs />
       <OwnAgents />
       <ActiveTasks />
@@ -18,5 +22,29 @@ export function Overview() {
       {mayAudit && <Changes />}
       <Health />
     </Page>
+  )
+}
+
+/** Leads to the search for an agent by what it is needed for. */
+function SearchField() {
+  const { route } = useLocation()
+  const [text, setText] = useState('')
+  const submit = (event: Event) => {
+    event.preventDefault()
+    route(`/console/find?${new URLSearchParams({ text })}`)
+  }
+  return (
+    <search>
+      <form onSubmit={submit}>
+        <Field
+          label="Find an agent"
+          name="need"
+          type="search"
+          hint="What do you need an agent for? Press Enter."
+          value={text}
+          onInput={setText}
+        />
+      </form>
+    </search>
   )
 }

@@ -22,7 +22,7 @@ interface AgentFilter {
   readonly state?: AgentView['state'] | undefined
 }
 
-const PAGE = 100
+const PAGE = 500
 /** Maximum number of agents that one call reads in search of those that match. If more remain, the page has a cursor. */
 const MAX_READ = 2000
 
@@ -42,7 +42,7 @@ async function findRegisteredBy(deps: ListAgentsDeps, caller: Caller, memberId: 
 }
 
 /**
- * Lists the agents that the calling agent, or the calling person, registered; for other members those of their organisation. The operator may name any
+ * Lists, newest first, the agents that the calling agent, or the calling person, registered; for other members those of their organisation. The operator may name any
  * organisation. `memberId`: those that this member registered. `parent`: those that this agent registered, for callers that may see it.
  */
 export const listAgents = (
@@ -58,13 +58,18 @@ export const listAgents = (
     return { items, ...(page.cursor !== undefined && { cursor: page.cursor }) }
   })
 
-function readPage(deps: ListAgentsDeps, caller: Caller, { orgId, memberId, parent }: AgentFilter, paging: Omit<Query<Agent>, 'where'>) {
+function readPage(deps: ListAgentsDeps, caller: Caller, { orgId, memberId, parent }: AgentFilter, page: Omit<Query<Agent>, 'where'>) {
   const { agents } = deps
+  const paging = { ...page, order: 'down' } as const
   if (memberId !== undefined) return findRegisteredBy(deps, caller, memberId, paging)
   if (parent || caller.kind === 'agent') return agents.find('parent', { where: { parent: parent ?? AgentId.parse(caller.id) }, ...paging })
   if (caller.role === 'person') return findRegistered(deps, caller, paging)
   return agents.find('organisation', { where: { orgId: caller.role === 'operator' ? (orgId ?? caller.orgId) : caller.orgId }, ...paging })
 }
+
+/** Rules most agents out without reading their keys. */
+const mayBe = ({ trustLog }: AgentsDeps, { handle, memberId }: Agent, state: AgentView['state']): boolean =>
+  memberId !== undefined || trustLog.ended.has(handle) === (state === 'revoked' || state === 'suspended')
 
 /** Name and state have no index, because the state is decided by the log: agents are read until the page is full. */
 async function readMatching(
@@ -77,7 +82,8 @@ async function readMatching(
   if (name === undefined && state === undefined) return readPage(deps, caller, filter, { limit, ...(after && { after }) })
   const part = name?.toLowerCase()
   const matches = async (agent: Agent) =>
-    (part === undefined || agent.name.toLowerCase().includes(part)) && (state === undefined || (await stateOf(deps, agent)).state === state)
+    (part === undefined || agent.name.toLowerCase().includes(part)) &&
+    (state === undefined || (mayBe(deps, agent, state) && (await stateOf(deps, agent)).state === state))
   const items: Agent[] = []
   let last = after
   for (let read = 0; read < MAX_READ; read += PAGE) {

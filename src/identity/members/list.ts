@@ -24,14 +24,14 @@ export interface MemberList {
   readonly cursor?: string
 }
 
-/** Lists the members of an organisation for its administrators. */
+/** Lists the members of an organisation, newest first, for its administrators. */
 export async function listMembers(
   { members, trustLog, audit }: ManageMemberDeps,
   caller: Caller,
   { orgId, ...paging }: PageInput & { readonly orgId: OrgId },
 ): Promise<MemberList> {
   if (!mayOversee(caller, orgId)) return refuse('not_found', 'no such organisation')
-  const page = await members.find('organisation', { where: { orgId }, ...cursorOf(paging) })
+  const page = await members.find('organisation', { where: { orgId }, order: 'down', ...cursorOf(paging) })
   const findHistory = audit.history(caller)
   const items = await Promise.all(page.items.map((member) => viewOf({ trustLog }, member, findHistory)))
   return pageOf({ ...page, items }, (view) => view)

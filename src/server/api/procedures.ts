@@ -30,7 +30,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'administrators; operators, who invite administrators only while the organisation has none',
   },
   'members.join': { summary: 'Join with a one-time code and register the first key.', caller: 'anyone with the code' },
-  'members.list': { summary: 'List the members of an organisation.', caller: 'administrators, operators' },
+  'members.list': { summary: 'List the members of an organisation, newest first.', caller: 'administrators, operators' },
   'members.get': { summary: 'Show one member.', caller: 'the member itself, administrators, operators' },
   'members.changeRole': { summary: 'Change the role of a member.', caller: 'administrators' },
   'members.revoke': {
@@ -84,7 +84,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'agents.list': {
     summary:
-      'List agents; with `parent` those that this agent registered, with `memberId` those that this member registered, with `name` those whose names contain it.',
+      'List agents, newest first; with `parent` those that this agent registered, with `memberId` those that this member registered, with `name` those whose names contain it.',
     caller:
       'members see the agents of their organisation, agents those that they registered, operators those of any organisation; with `memberId` that member, administrators and operators',
   },

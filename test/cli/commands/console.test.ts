@@ -65,8 +65,12 @@ test('passkey and link list those of a member, and revoke one after it was confi
   const link = { id: linkId, handle: newHandle(systemRandom, 'lnk'), issuerId: newId(systemRandom, 'iss'), subjectHash: 'h'.repeat(43) }
   await passkeys.insert({ ...ofMember, ...passkey })
   await links.insert({ ...ofMember, ...link })
-  expect((await line.json('passkey', 'list', '--member', acme.clientId)).items).toEqual([{ passkeyId, createdAt: 1, usedAt: 2 }])
-  expect((await line.json('link', 'list', '--member', acme.clientId)).items).toEqual([{ linkId, issuerId: link.issuerId, linkedAt: 1 }])
+  expect((await line.json('passkey', 'list', '--member', acme.clientId)).items).toEqual([
+    { passkeyId, createdAt: 1, usedAt: 2, handles: [passkey.handle] },
+  ])
+  expect((await line.json('link', 'list', '--member', acme.clientId)).items).toEqual([
+    { linkId, issuerId: link.issuerId, linkedAt: 1, handles: [link.handle] },
+  ])
   for (const [command, id] of [
     ['passkey', passkeyId],
     ['link', linkId],

@@ -20,7 +20,6 @@ const FORM = 'src/http/pages/form.tsx'
 const SESSION = 'src/identity/people/session.ts'
 const CEREMONY = 'src/identity/people/passkeys/ceremony.ts'
 const PASSKEY = 'src/identity/people/passkeys/passkeys.ts'
-const UPSTREAM_PAGES = 'src/identity/people/upstream/pages.tsx'
 const UPSTREAM_SIGN_IN = 'src/identity/people/upstream/sign-in.ts'
 
 /** [rule, file, original text, planted text, tests that may detect it] */
@@ -78,8 +77,13 @@ export const PEOPLE_MUTANTS = [
     PASSKEYS,
   ],
   ['a challenge expires', PASSKEY, ' && ceremony.expiresAt > now', '', PASSKEYS],
-  ['a revoked passkey signs nobody in', PASSKEY, ' || !stands(deps.trustLog.ended, [passkey.handle])', '', PASSKEYS],
-  ['a callback belongs to the browser that began', UPSTREAM_PAGES, 'if (!upstream || !taken)', 'if (!upstream)', UPSTREAM],
+  [
+    'a sign-in with what was revoked opens no session',
+    'src/identity/people/sign-in.ts',
+    'codeStands(deps.trustLog, grant.dependsOn) && ',
+    '',
+    PASSKEYS,
+  ],
   [
     'a sign-in with a provider is confirmed',
     'src/identity/people/sign-in-pages.tsx',

@@ -62,7 +62,7 @@ test('resources that a compromised key registered end, and those that it changed
   const agent = await registry.agent({ ceiling: { rights: [{ audience: uri, scope: 'files:read' }] } })
   const request = async () => (await tokenRequest(registry, agent, { grant_type: 'client_credentials', resource: uri })).status
   expect(await request()).toBe(400)
-  await acme.mutate('resources.change', { ...changed, bearer: 'refused' })
+  await acme.mutate('resources.change', { ...changed, description: 'Reviewed' })
   expect([await stateOf(changed), await request()]).toEqual(['unproved', 200])
   // The URI of the one that ended is free
   const again = await register('http://127.0.0.1:9/registered', acme)

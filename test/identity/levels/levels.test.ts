@@ -100,6 +100,26 @@ test('of a removal and registrations at once, no agent is left with a removed le
   }
 })
 
+test('a level whose use begins while it is removed stays', async () => {
+  let begin: (() => Promise<unknown>) | undefined
+  await using own = await startRegistry({
+    servers: 1,
+    gate: async (name, work) => {
+      const result = await work()
+      const beginning = name === 'agents.find' ? begin : undefined
+      if (beginning) begin = undefined
+      await beginning?.()
+      return result
+    },
+  })
+  const hooli = await own.organisation('Hooli')
+  const name = await aLevel({}, hooli)
+  begin = () => hooli.mutate('agents.register', { name: aName('a'), maxScopeLevel: name })
+  expect(await reasonOf(hooli.mutate('levels.remove', { name }))).toBe('conflict')
+  expect(begin).toBeUndefined()
+  expect((await hooli.query<{ items: object[] }>('levels.list', {})).items).toHaveLength(1)
+})
+
 test('an organisation has at most 32 levels; replacing one is no creation', async () => {
   const globex = await registry.organisation('Globex')
   for (let i = 0; i < 32; i++) await globex.mutate('levels.set', { name: `l${i}`, ceiling: {} })

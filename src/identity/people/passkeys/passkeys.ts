@@ -5,7 +5,6 @@ import type { RevocationReason } from '../../../protocol/end-reason.js'
 import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
 import { type EntryId, MemberId, newId, type OrgId, type RegisteredKeyId } from '../../../protocol/ids.js'
 import type { Position } from '../../../protocol/log/entry.js'
-import { stands } from '../../../protocol/standing.js'
 import type { Committed } from '../../../trust-log/trust-log.js'
 import { denyCode } from '../../keys/one-time-code.js'
 import type { CountedCommit } from '../../limits/quota.js'
@@ -101,11 +100,11 @@ export async function addPasskey(deps: PasskeyDeps, caller: Caller, begun: SignI
   if (outcome !== 'committed') deny()
 }
 
-/** Verifies the response of a passkey, and what it grants. Its new counter is stored by a guarded change, so that a copy of the response grants nothing. */
+/** Verifies the response of a passkey, and what it grants; `signIn` refuses the grant of a revoked one. The new counter is stored by a guarded change, so that a copy of the response grants nothing. */
 export async function proveByPasskey(deps: PasskeyDeps, begun: SignIn, credential: string | undefined): Promise<SignInGrant> {
   const { ceremony, now } = await takeCeremony(deps, begun, 'sign-in')
   const passkey = await deps.people.passkeys.get(credentialIdOf(credential))
-  if (!passkey?.entry || !stands(deps.trustLog.ended, [passkey.handle])) return deny()
+  if (!passkey?.entry) return deny()
   const counter = await verifyAuthentication(deps.issuer, ceremony.challenge, credential, passkey)
   const changed = await deps.people.passkeys.change(passkey.credentialId, { counter: passkey.counter }, { counter, usedAt: now })
   return changed ? grantOf(deps, changed) : deny()

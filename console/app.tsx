@@ -1,5 +1,5 @@
 import type { ComponentType } from 'preact'
-import { useEffect, useReducer } from 'preact/hooks'
+import { useEffect, useReducer, useState } from 'preact/hooks'
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso'
 import { type Connection, type Console, ConsoleContext, useConsole } from './api/console.js'
 import { Overview } from './pages/overview/overview.js'
@@ -78,10 +78,15 @@ function Navigation() {
   const { viewer } = useConsole()
   const { path } = useLocation()
   const own = `/console/members/${viewer.id}`
+  const [isOpen, setOpen] = useState(false)
+  useEffect(() => setOpen(false), [path])
   const isCurrent = (place: string) => path === place || (place !== '/console' && path !== own && path.startsWith(`${place}/`))
   return (
-    <nav aria-label="Console" class="places">
-      <ul>
+    <nav aria-label="Console" class={isOpen ? 'places open' : 'places'}>
+      <button type="button" class="menu quiet small" aria-expanded={isOpen} aria-controls="places" onClick={() => setOpen(!isOpen)}>
+        Pages
+      </button>
+      <ul id="places">
         {PLACES.filter(({ roles }) => !roles || roles.includes(viewer.role)).map(({ path: place, label }) => (
           <li key={place}>
             <a href={place} aria-current={isCurrent(place) ? 'page' : undefined}>

@@ -48,6 +48,8 @@ export async function openConsole(viewer: Viewer): Promise<Console> {
   const connection = new Connection()
   const calls = await openSession(viewer, () => connection.end())
   const cache = new QueryCache(calls)
+  // Tokens and cards are in no entry of the log: they are read again when the person returns to the page
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && cache.advance())
   if (viewer.scopes.includes('revocations:read')) void follow({ viewer, calls, cache, connection })
   return { viewer, calls, cache, connection }
 }

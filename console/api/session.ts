@@ -22,7 +22,8 @@ export async function openSession({ id, issuer }: Pick<Viewer, 'id' | 'issuer'>,
   const deps = { issuer, clientId: id, signer, clock: clientClock, random: systemRandom, fetch: globalThis.fetch.bind(globalThis) }
   const url = `${issuer}/session/token`
   let nonce: string | undefined
-  let cached: Promise<AccessToken> | undefined
+  let cached: AccessToken | undefined
+  let requesting: Promise<AccessToken> | undefined
 
   const requestOnce = async (): Promise<AccessToken> => {
     const proof = await proveDpop(deps, { htm: 'POST', htu: url, ...(nonce !== undefined && { nonce }) })
@@ -48,10 +49,17 @@ export async function openSession({ id, issuer }: Pick<Viewer, 'id' | 'issuer'>,
       { mayRepeat: true },
     )
   const root = async (): Promise<AccessToken> => {
-    const token = await cached?.catch(() => undefined)
-    if (token && token.expiresAt - EARLY_SECONDS > clientClock.now()) return token
-    cached = request()
-    return cached
+    if (cached && cached.expiresAt - EARLY_SECONDS > clientClock.now()) return cached
+    // Calls that begin together share one request
+    requesting ??= request()
+      .then((token) => {
+        cached = token
+        return token
+      })
+      .finally(() => {
+        requesting = undefined
+      })
+    return requesting
   }
   return newCalls(deps, {
     root,

@@ -37,7 +37,6 @@ describe.runIf(hasChromium('an agent in the console'))('an agent', { timeout: 60
     await page.fill('input[name=description]', XSS)
     await page.selectOption('select[name=preset]', 'organisation')
     await page.fill('input[name=preset-scopes]', 'ocr:read')
-    await page.click('text=Apply the preset')
     await page.waitForSelector('text=agents of your organisation')
     await expectGoodPage(page)
     await page.click('button:has-text("Register the agent")')

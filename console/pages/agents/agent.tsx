@@ -17,7 +17,7 @@ import { Verbs } from './verbs.js'
 export function AgentPage({ agentId }: { readonly agentId: string }) {
   const agent = useQuery('agents.get', { agentId })
   return (
-    <Page title="Agent" actions={<Links agentId={agentId} />}>
+    <Page title="Agent" about={agent.data?.name} actions={<Links agentId={agentId} />}>
       <Result of={agent}>{(found) => <Sections key={agentId} agent={found} />}</Result>
     </Page>
   )

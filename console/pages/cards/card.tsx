@@ -146,7 +146,7 @@ function Summary({ view: { agentId, facts, text, version } }: { readonly view: C
 
 const NoCard = ({ agentId, error }: { readonly agentId: AgentId; readonly error: unknown }) => (
   <>
-    <ErrorNote error={error} />
+    {error instanceof CredenceError && error.reason !== 'not_found' && <ErrorNote error={error} />}
     <Empty>
       <p>No card of this agent can be read. Its organisation, or the agent, publishes one:</p>
       <Command text={`credence card publish ${agentId} card.json`} />

@@ -48,9 +48,11 @@ export function LogEntry({ seq: text }: { readonly seq: string }) {
               Entry {seq - 1}
             </a>
           )}
-          <a class="button" href={`/console/log/${seq + 1}`}>
-            Entry {seq + 1}
-          </a>
+          {checked.data?.text !== undefined && (
+            <a class="button" href={`/console/log/${seq + 1}`}>
+              Entry {seq + 1}
+            </a>
+          )}
         </p>
       )}
     </Page>

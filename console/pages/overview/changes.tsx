@@ -5,8 +5,9 @@ import { Command } from '../../ui/text.js'
 import { auditHref } from '../audit/filter.js'
 import { RowSummary } from '../audit/row.js'
 
-/** Reads of this console and tokens are left out: they would fill the list. */
-const isChange = ({ action }: { readonly action: string }) => !/\.(get|list|search|token|introspect|ticket|next|lint)$/.test(action)
+/** Refusals, reads and tokens are left out: they would fill the list. */
+const isChange = ({ action, outcome }: { readonly action: string; readonly outcome: string }) =>
+  outcome === 'done' && !/\.(get|list|search|token|introspect|ticket|next|lint)$/.test(action)
 const LOOKED_THROUGH = 100
 const SHOWN = 10
 

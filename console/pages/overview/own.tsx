@@ -22,8 +22,8 @@ export function OwnAgents() {
         {({ items }) =>
           items.length === 0 ? (
             <Empty>
-              <p>There is no agent. Register one:</p>
-              <Command text="credence agent register NAME" />
+              <p>There is no agent. {viewer.role === 'person' ? 'Connect one on your device:' : 'Register one:'}</p>
+              <Command text={viewer.role === 'person' ? 'credence agent connect NAME' : 'credence agent register NAME'} />
             </Empty>
           ) : (
             <ul class="items">

@@ -23,7 +23,7 @@ export function TaskPage({ taskId }: { readonly taskId: string }) {
   const task = useQuery('tasks.get', { taskId })
   const lineage = useQuery('tokens.lineage', { taskId })
   return (
-    <Page title="Task">
+    <Page title="Task" about={task.data?.description}>
       <Result of={task}>{(data) => <TaskView task={data} lineage={lineage} />}</Result>
     </Page>
   )

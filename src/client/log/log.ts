@@ -165,7 +165,7 @@ export async function readEntryTexts(source: Omit<LogSource, 'keys'>, from: numb
   const path = `/log/entries?from=${from}&limit=${limit}`
   const page = await read(source, path)
   const end = page.lastIndexOf(PAGE_END)
-  if (page.startsWith(PAGE_START) && end >= PAGE_START.length) return page.slice(PAGE_START.length, end).split(',\n')
+  if (page.startsWith(PAGE_START) && end > PAGE_START.length) return page.slice(PAGE_START.length, end).split(',\n')
   // An empty page, or one of a registry of an older release
   return parseResponse(Entries, jsonOf(page), `the response of ${source.issuer}${path}`).entries.map(canonical)
 }

@@ -55,7 +55,13 @@ export function Presets({ draft, onChange }: EditorProps) {
   const [chosen, choose] = useState('nobody')
   const [text, setText] = useState([...new Set(draft.rights.map(({ scope }) => scope))].join(' '))
   const preset = PRESETS[chosen]
-  const scopes = text.split(/\s+/).filter((scope) => scope !== '')
+  const apply = (name: string, scopesText: string) => {
+    choose(name)
+    setText(scopesText)
+    const scopes = scopesText.split(/\s+/).filter((scope) => scope !== '')
+    const next = PRESETS[name]
+    if (next && !(next.needsScopes && scopes.length === 0)) onChange(next.apply(draft, { orgId: viewer.orgId, scopes }))
+  }
   return (
     <fieldset>
       <legend>Start from a preset</legend>
@@ -64,7 +70,7 @@ export function Presets({ draft, onChange }: EditorProps) {
         name="preset"
         value={chosen}
         options={Object.entries(PRESETS).map(([name, { label }]) => [name, label])}
-        onChange={choose}
+        onChange={(name) => apply(name, text)}
       />
       {preset?.needsScopes && (
         <Field
@@ -72,17 +78,9 @@ export function Presets({ draft, onChange }: EditorProps) {
           name="preset-scopes"
           value={text}
           hint="Separated by spaces, such as ocr:read. A scope covers what continues it after a /."
-          onInput={setText}
+          onInput={(typed) => apply(chosen, typed)}
         />
       )}
-      <button
-        type="button"
-        class="quiet"
-        disabled={preset?.needsScopes && scopes.length === 0}
-        onClick={() => preset && onChange(preset.apply(draft, { orgId: viewer.orgId, scopes }))}
-      >
-        Apply the preset
-      </button>
     </fieldset>
   )
 }

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { useConsole } from '../../../api/console.js'
 import { useAction } from '../../../api/use-action.js'
+import { Field } from '../../../ui/forms/fields.js'
 import { ErrorNote } from '../../../ui/notes.js'
 import { Facts, Section } from '../../../ui/page.js'
 import { Foreign } from '../../../ui/text.js'
@@ -77,10 +78,11 @@ function EditForm({
   const change = useAction('agents.change', ['agents', 'tokens'])
   const before = draftOf(agent.ceiling, viewer.issuer)
   const [draft, setDraft] = useState(before)
+  const [note, setNote] = useState('')
   const changes = changesOf(before, draft)
   const save = async (event: Event) => {
     event.preventDefault()
-    if (await change.run({ agentId: agent.agentId, ceiling: inputOf(draft) })) onClose()
+    if (await change.run({ agentId: agent.agentId, ceiling: inputOf(draft), ...(note.trim() !== '' && { note }) })) onClose()
   }
   return (
     <form onSubmit={save}>
@@ -89,6 +91,7 @@ function EditForm({
       {changes.length > 0 && (
         <>
           {isWider(before, draft, viewer.issuer) && <Widening mayWiden={abilities.mayAdminister} />}
+          <Field label="Why" name="note" value={note} hint="For the audit row of the change. May be empty." onInput={setNote} />
           <p>Saving ends the tokens of the agent and of the agents below it. They request new ones within the new ceiling.</p>
         </>
       )}

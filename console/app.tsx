@@ -37,7 +37,7 @@ const PLACES: readonly Place[] = [
   { path: '/console/signing-keys', label: 'Signing keys', roles: ['operator'] },
 ]
 
-const NotFound = () => <Page title="There is no such page">Choose one in the navigation.</Page>
+const NotFound = () => <Page title="Page not found">Choose a page in the navigation.</Page>
 
 /** The console: the navigation, and the page that the address names. */
 export function App({ console }: { readonly console: Console }) {
@@ -109,7 +109,7 @@ function Navigation() {
 function ConnectionState() {
   const { isLive, hasEnded } = useConnection()
   if (hasEnded) return null
-  return <output class="hint">{isLive ? 'Live: revocations appear at once' : 'Connecting to the revocation feed…'}</output>
+  return <output class="hint">{isLive ? 'Live: revocations appear immediately' : 'Connecting to the revocation feed…'}</output>
 }
 
 function useConnection(): Connection {

@@ -66,11 +66,11 @@ describe.runIf(hasChromium('an agent in the console'))('an agent', { timeout: 60
     await page.click('text=Add the right')
     await page.selectOption('select[name=depth]', '2')
     const difference = page.locator('[aria-label=Difference]')
-    await difference.locator('li:has-text("added: delegates at most 2 deep")').waitFor()
+    await difference.locator('li:has-text("added: delegates to a depth of at most 2")').waitFor()
     expect(await difference.locator('li').allTextContents()).toEqual([
       'removed: does not delegate',
       'added: ocr:read at any agent of this registry',
-      'added: delegates at most 2 deep',
+      'added: delegates to a depth of at most 2',
     ])
     await page.waitForSelector('text=This widens the ceiling. You may do this as an administrator.')
     await expectGoodPage(page)

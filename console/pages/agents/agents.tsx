@@ -46,7 +46,7 @@ export function Agents() {
             label="State"
             name="state"
             value={state ?? ''}
-            options={[['', 'every state'], ...STATES.map((one) => [one, one] as const)]}
+            options={[['', 'any state'], ...STATES.map((one) => [one, one] as const)]}
             onChange={(chosen) => filter({ state: chosen })}
           />
         </div>
@@ -78,7 +78,7 @@ function NoAgents({ isFiltered, onClear }: { readonly isFiltered: boolean; reado
   if (isFiltered)
     return (
       <Empty>
-        <p>No agent has this name and state.</p>
+        <p>No agent matches these filters.</p>
         <button type="button" class="quiet" onClick={onClear}>
           Show all agents
         </button>
@@ -88,12 +88,12 @@ function NoAgents({ isFiltered, onClear }: { readonly isFiltered: boolean; reado
     <Empty>
       {viewer.role === 'person' ? (
         <>
-          <p>No agent acts for you alone. Connect a program on your device:</p>
+          <p>You have no personal agent. Connect a program on your device:</p>
           <Command text={`credence agent connect NAME --registry ${viewer.issuer}`} />
         </>
       ) : (
         <>
-          <p>Your organisation has no agent. Register one here, or on the machine of the agent:</p>
+          <p>Your organisation has no agent. Register one here, or on the agent's machine:</p>
           <Command text="credence agent register NAME" />
         </>
       )}

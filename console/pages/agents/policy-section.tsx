@@ -13,14 +13,14 @@ type Policy = NonNullable<Input<'agents.register'>['introductionPolicy']>
 const DAY_SECONDS = 86_400
 
 const MODES: readonly (readonly [Policy['mode'], string])[] = [
-  ['ask', 'ask: you or the agent decide each request'],
-  ['open', 'open: granted at once, within the conditions'],
+  ['ask', 'ask: you or the agent decide about each request'],
+  ['open', 'open: granted automatically, within the conditions'],
   ['closed', 'closed: every request is refused'],
 ]
 const CAPABILITIES: readonly (readonly [NonNullable<Policy['capabilities']>, string])[] = [
-  ['ask', 'ask about each'],
-  ['open', 'like other requests'],
-  ['closed', 'the agent is not asked'],
+  ['ask', 'ask about each request'],
+  ['open', 'treat them like other requests'],
+  ['closed', 'never ask the agent'],
 ]
 
 /** How requests for an introduction to the agent are decided. */
@@ -39,9 +39,9 @@ export function PolicySection({ agent, abilities }: { readonly agent: AgentView;
         of={{
           Requests: MODES.find(([one]) => one === mode)?.[1],
           'From organisations': organisations === undefined ? 'all' : <Texts of={organisations} />,
-          'Granted at once': mode !== 'open' ? undefined : scopes === undefined ? 'every scope of the card' : <Texts of={scopes} />,
+          'Granted automatically': mode !== 'open' ? undefined : scopes === undefined ? 'every scope of the card' : <Texts of={scopes} />,
           'Requests for a capability': CAPABILITIES.find(([one]) => one === (capabilities ?? 'ask'))?.[1],
-          'At most for': `${maxSeconds / DAY_SECONDS} days`,
+          'Longest introduction': `${maxSeconds / DAY_SECONDS} days`,
         }}
       />
       {abilities.mayChange && ['active', 'registered'].includes(agent.state) && (
@@ -74,7 +74,7 @@ function EditForm({ agent, onClose }: { readonly agent: AgentView; readonly onCl
   return (
     <form onSubmit={save}>
       <PolicyFields policy={policy} onChange={setPolicy} />
-      <p class="hint">Introductions that were granted before stay, until they expire or are revoked.</p>
+      <p class="hint">Existing introductions stay valid until they expire or are revoked.</p>
       <ErrorNote error={change.error} />
       <button type="submit" disabled={change.isRunning || JSON.stringify(policy) === JSON.stringify(agent.introductionPolicy)}>
         Save the introduction policy
@@ -97,14 +97,14 @@ export function PolicyFields({ policy, onChange }: { readonly policy: Policy; re
         <>
           <Lines
             label="From these organisations"
-            hint="Ids (org_…), one a line. Empty: all."
+            hint="Ids (org_…), one per line. Empty: all."
             value={organisations ?? []}
             onChange={(lines) => change({ organisations: lines.length > 0 ? [...lines] : undefined })}
           />
           {mode === 'open' && (
             <Lines
-              label="Scopes that are granted at once"
-              hint="One a line. Empty: every scope of the card."
+              label="Scopes that are granted automatically"
+              hint="One per line. Empty: every scope of the card."
               value={scopes ?? []}
               onChange={(lines) => change({ scopes: lines.length > 0 ? [...lines] : undefined })}
             />

@@ -34,7 +34,7 @@ export function ReasonFields({ value, onChange }: { readonly value: Because; rea
         label="Note"
         name="note"
         value={note ?? ''}
-        hint="For those who read the audit log. It is never erased, so it must not contain personal data."
+        hint="Kept permanently in the audit log: do not enter personal data."
         onInput={(text) => onChange({ reason, ...(text.trim() !== '' && { note: text }) })}
       />
     </>

@@ -51,12 +51,14 @@ function RegisterForm({ onRegistered }: { readonly onRegistered: (name: string, 
         label="Description"
         name="description"
         value={description}
-        hint="For the people of your organisation. May be empty."
+        hint="For the people of your organisation. Optional."
         onInput={setDescription}
       />
       <ModeChoice mode={mode} onChange={setMode} />
       <h2>Ceiling</h2>
-      <p class="hint">The most that the agent may ever be given. Its page has the whole editor; only an administrator widens it later.</p>
+      <p class="hint">
+        The maximum permissions of the agent. Its page has the full editor; later, only an administrator can widen the ceiling.
+      </p>
       <Presets draft={ceiling} onChange={setCeiling} />
       <CeilingFacts draft={ceiling} />
       <ErrorNote error={register.error} />
@@ -71,17 +73,17 @@ function Registered({ name, agent }: { readonly name: string; readonly agent: Ou
   return (
     <>
       <Done>
-        <Foreign text={name} /> is registered. It is active once its own key confirms.
+        <Foreign text={name} /> is registered. It becomes active when its own key confirms the registration.
       </Done>
       <h2>On the machine of the agent</h2>
       <p>
-        Run this command there. It makes the key of the agent, which stays on that machine, and asks for the registration token. The token
+        Run this command there. It generates the agent's key, which stays on that machine, and asks for the registration token. The token
         works once, until <Time at={agent.expiresAt} />.
       </p>
       <ConfirmCommand agentId={agent.agentId} name={name} />
       <h3>Registration token</h3>
       <p>
-        <strong>It is shown only now.</strong> The registry keeps no more than its hash.
+        <strong>It is shown only once.</strong> The registry stores only its hash.
       </p>
       <Command text={agent.registrationToken} />
       <p>

@@ -15,10 +15,10 @@ interface VerbsProps {
 }
 
 const DESCRIPTIONS: Readonly<Record<AgentView['state'], string>> = {
-  registered: 'The agent has no key yet, so it can do nothing.',
+  registered: 'The agent has no key yet, so it cannot act.',
   active: 'The agent may act within its ceiling.',
-  suspended: 'The agent may do nothing until it is reinstated. Its earlier tokens and introductions stay revoked.',
-  revoked: 'The agent is revoked for ever. Register another one in its place.',
+  suspended: 'The agent cannot act until it is reinstated. Its earlier tokens and introductions stay revoked.',
+  revoked: 'The agent is permanently revoked. Register a new one to replace it.',
 }
 
 /** What the state of the agent means, and what may be done about it. */
@@ -62,14 +62,14 @@ function ToConfirm({ agent: { agentId, name, clientUri } }: { readonly agent: Ag
   if (clientUri !== undefined)
     return (
       <p>
-        It becomes active when it first authenticates with a key of its metadata at <Foreign text={clientUri} />.
+        It becomes active when it first authenticates with a key in its metadata at <Foreign text={clientUri} />.
       </p>
     )
   return (
     <>
       <p>To confirm it, run this command on its machine with the registration token, which was shown once at the registration:</p>
       <ConfirmCommand agentId={agentId} name={name} />
-      <p class="hint">The token is valid for 24 hours. If it is lost or too old, revoke this agent and register another one.</p>
+      <p class="hint">The token is valid for 24 hours. If it is lost or expired, revoke this agent and register another one.</p>
     </>
   )
 }
@@ -107,7 +107,7 @@ function Suspend({ agent, abilities, onEnded, onClose }: EndProps) {
   return (
     <Dialog title="Suspend the agent" onClose={onClose}>
       <p>
-        <Foreign text={agent.name} /> may do nothing until it is reinstated. What is revoked now stays revoked.
+        <Foreign text={agent.name} /> cannot act until it is reinstated. Tokens and introductions that are revoked now stay revoked.
       </p>
       <WhatEnds of={endings} />
       <form onSubmit={confirm}>

@@ -35,7 +35,7 @@ export function useEndings({ agentId }: AgentView, { maySeeActivity }: Abilities
 
 export const WhatEnds = ({ of: { texts, isLoading, error } }: { readonly of: Endings }) => (
   <>
-    <p>These end with it, at once and everywhere:</p>
+    <p>This also revokes, immediately:</p>
     <ErrorNote error={error} />
     {isLoading ? (
       <Loading />

@@ -33,7 +33,11 @@ export function Audit() {
           row={(row) => <RowSummary row={row} href={hrefOf(row)} />}
           empty={
             <Empty>
-              <p>{isFiltered ? 'No row matches these filters. Remove one, or ask from the command line:' : 'Nothing was done yet.'}</p>
+              <p>
+                {isFiltered
+                  ? 'No row matches these filters. Remove a filter, or query from the command line:'
+                  : 'The audit log is empty. From the command line:'}
+              </p>
               <Command text="credence audit --since 30d" />
             </Empty>
           }

@@ -29,7 +29,7 @@ export function Export({ filter }: { readonly filter: AuditFilter }) {
       )}
       <output class="hint">
         {sum !== undefined && `${sum.length} rows ${isDone ? 'saved' : 'read'}.`}{' '}
-        {isDone && 'Rows of about the last half minute follow in a later export.'}
+        {isDone && 'Rows of the last 30 seconds may be missing and appear in a later export.'}
       </output>
       <ErrorNote error={error} />
     </>

@@ -23,7 +23,9 @@ export function Retention() {
     <Section title="Retention">
       <Result of={retention}>
         {(view) => (
-          <Facts of={{ 'rows are kept': view.days === null ? 'for ever' : `${view.days} days`, 'at least': `${view.minimumDays} days` }} />
+          <Facts
+            of={{ 'rows are kept': view.days === null ? 'indefinitely' : `${view.days} days`, 'at least': `${view.minimumDays} days` }}
+          />
         )}
       </Result>
       {viewer.role === 'administrator' && current && (
@@ -34,7 +36,7 @@ export function Retention() {
             else void save()
           }}
         >
-          <Field label="Days" name="days" type="number" hint="Empty: rows are kept for ever" value={shown} onInput={setDays} />
+          <Field label="Days" name="days" type="number" hint="Empty: rows are kept indefinitely" value={shown} onInput={setDays} />
           <button type="submit" class="quiet" disabled={set.isRunning || next === current.days}>
             Set
           </button>
@@ -43,7 +45,7 @@ export function Retention() {
       )}
       {asks && (
         <RevokeDialog
-          title={`Keep rows for ${next} days only`}
+          title={`Keep rows for only ${next} days`}
           verb="Set"
           name={`${next} days`}
           error={set.error}
@@ -52,8 +54,8 @@ export function Retention() {
           onClose={() => setAsks(false)}
         >
           <p>
-            Rows that are older are removed for ever, and then each day one day more. Their times and digests stay, so the chain can still
-            be checked.
+            Older rows are permanently removed, now and every day from then on. Their times and digests stay, so the chain can still be
+            verified.
           </p>
         </RevokeDialog>
       )}

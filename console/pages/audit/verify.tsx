@@ -25,8 +25,8 @@ export function VerifyAudit() {
   return (
     <Section title="Chain check">
       <p>
-        Each row is in a hash chain, and the chains are anchored in the <a href="/console/log">trust log</a>: a row that was changed,
-        removed or added later shows. The check covers the whole registry.
+        Each row is in a hash chain, and the chains are anchored in the <a href="/console/log">trust log</a>: the check detects rows that
+        were changed, removed or added later. It covers the whole registry.
       </p>
       <button type="button" class="quiet" onClick={run} disabled={isRunning}>
         Check the chains
@@ -41,7 +41,7 @@ export function VerifyAudit() {
         <Facts
           of={{
             'rows checked': sum.rows,
-            'links of chains': sum.links,
+            'chain links': sum.links,
             'removed by retention': sum.removed,
             'anchors compared': sum.anchors,
           }}
@@ -52,7 +52,7 @@ export function VerifyAudit() {
           {sum.broken.map(({ writer, link, isRemovedEarly }) => (
             <li key={`${writer} ${link}`}>
               Writer <Code>{writer}</Code>, link {link}:{' '}
-              {isRemovedEarly ? 'rows are missing that no retention has reached' : 'does not match its rows'}
+              {isRemovedEarly ? 'rows are missing before the end of their retention' : 'does not match its rows'}
             </li>
           ))}
           {sum.brokenAnchors.map((number) => (

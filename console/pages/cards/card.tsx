@@ -18,7 +18,7 @@ import { WithdrawDialog, type Withdrawing, type Withdrawn, WithdrawnNote } from 
 /** The card of an agent. */
 export function CardPage({ agentId: id }: { readonly agentId: string }) {
   const parsed = AgentId.safeParse(id)
-  return parsed.success ? <Card key={id} agentId={parsed.data} /> : <Page title="Card">{`"${id}" is no agent id.`}</Page>
+  return parsed.success ? <Card key={id} agentId={parsed.data} /> : <Page title="Card">{`"${id}" is not an agent id.`}</Page>
 }
 
 function Card({ agentId }: { readonly agentId: AgentId }) {
@@ -120,7 +120,7 @@ function Actions({ agentId, isOwn, mayWithdraw, onUnpublish }: ActionsProps) {
 function Summary({ view: { agentId, facts, text, version } }: { readonly view: CardView }) {
   const { deprecated } = facts
   return (
-    <Section title="The agent, by its card">
+    <Section title="The agent according to its card">
       <Facts
         of={{
           Agent: <Name id={agentId} link={false} />,
@@ -148,7 +148,7 @@ const NoCard = ({ agentId, error }: { readonly agentId: AgentId; readonly error:
   <>
     {error instanceof CredenceError && error.reason !== 'not_found' && <ErrorNote error={error} />}
     <Empty>
-      <p>No card of this agent can be read. Its organisation, or the agent, publishes one:</p>
+      <p>This agent has no card that you can read. The agent or its organisation publishes one with:</p>
       <Command text={`credence card publish ${agentId} card.json`} />
     </Empty>
   </>

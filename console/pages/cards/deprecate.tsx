@@ -16,7 +16,7 @@ export function Deprecation({ agentId, isDeprecated }: { readonly agentId: Agent
       <p>Callers are advised against this version. They can still call the agent.</p>
       <ErrorNote error={undeprecate.error} />
       <button type="button" disabled={undeprecate.isRunning} onClick={() => undeprecate.run({ agentId })}>
-        Take the deprecation back
+        Undo the deprecation
       </button>
     </Section>
   )
@@ -35,10 +35,10 @@ function Deprecate({ agentId }: { readonly agentId: AgentId }) {
   }
   return (
     <Section title="Deprecation">
-      <p>A deprecation advises callers against this version. Nothing ends, and the next version is not deprecated.</p>
+      <p>A deprecation advises callers against this version. Nothing is revoked, and the next version is not deprecated.</p>
       <form onSubmit={submit}>
         <Field
-          label="Agent to call in its place"
+          label="Agent to call instead"
           name="successor"
           value={successor}
           onInput={setSuccessor}
@@ -49,7 +49,7 @@ function Deprecate({ agentId }: { readonly agentId: AgentId }) {
           name="deprecation"
           value={note}
           onInput={setNote}
-          hint="Optional, at most 256 characters. Everyone reads it."
+          hint="Optional, public, at most 256 characters."
         />
         <ErrorNote error={deprecate.error} />
         <button type="submit" disabled={deprecate.isRunning || isWrong}>

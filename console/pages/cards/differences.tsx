@@ -12,7 +12,7 @@ const GROUPS = {
   scopes: 'Scopes',
   skills: 'Skills',
   other: 'Capabilities and modes',
-  prose: 'Texts that only people read',
+  prose: 'Descriptive texts',
 } as const satisfies Partial<Record<keyof CardDiff, string>>
 const MAX_VALUE = 2048
 
@@ -44,10 +44,10 @@ export function Differences({ agentId, from, to }: DifferencesProps) {
 
 const TakenAway = ({ of: { takesAway } }: { readonly of: CardDiff }) =>
   takesAway.length === 0 ? (
-    <p class="note">It takes nothing away from callers: no introduction needs another approval.</p>
+    <p class="note">It removes nothing that callers depend on: no introduction needs another approval.</p>
   ) : (
     <div class="note">
-      <p>It takes away what introductions may rely on. Those that do need another approval:</p>
+      <p>It removes parts that introductions may depend on. Introductions that depend on them need another approval:</p>
       <ul>
         {takesAway.map(({ pointer, hint }) => (
           <li key={`${pointer} ${hint}`}>

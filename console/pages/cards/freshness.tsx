@@ -16,7 +16,7 @@ interface FreshnessProps {
 export function Freshness({ agentId, freshness, mayCheck }: FreshnessProps) {
   const check = useAction('cards.checkFreshness', ['cards.get'])
   return (
-    <Section title="Is it still what the agent serves?">
+    <Section title="Does the agent serve the same card?">
       {freshness ? <Seen of={freshness} /> : <p>The registry has not compared the card with the one that the agent serves.</p>}
       {mayCheck && (
         <>
@@ -24,7 +24,7 @@ export function Freshness({ agentId, freshness, mayCheck }: FreshnessProps) {
           <button type="button" onClick={() => check.run({ agentId })} disabled={check.isRunning}>
             Compare now
           </button>
-          <p class="hint">A version is compared once a day at most: until then this shows the last result.</p>
+          <p class="hint">A version is compared at most once a day. Until then, this shows the last result.</p>
         </>
       )}
     </Section>

@@ -64,7 +64,7 @@ function Faults({
       <h3>Result for {of}</h3>
       <p>
         <State state={state} /> {a2aVersion !== undefined && `A2A ${a2aVersion}. `}The card {uses.join(', and ')}.{' '}
-        {faults.length === 0 && 'It has no fault.'}
+        {faults.length === 0 && 'No faults found.'}
       </p>
       <ul class="items">
         {faults.map(({ code, pointer, hint, publish }, i) => (

@@ -32,7 +32,7 @@ export function Tiers({ agentId, isOwn }: TiersProps) {
           <Tier title="An introduced caller" of={introduced} before={authenticated} than="an authenticated caller" />
         ) : (
           <Column title="An introduced caller">
-            <Empty>Only the agents that are introduced to it, and its own organisation, see what it shows to introduced callers.</Empty>
+            <Empty>Only introduced agents and the organisation of the agent can see this view.</Empty>
           </Column>
         )}
       </div>

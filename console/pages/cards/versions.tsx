@@ -86,7 +86,7 @@ function Version({
           Deprecated <Time at={deprecated.at} />
           {deprecated.successor && (
             <>
-              ; call <Name id={deprecated.successor} /> in its place
+              ; call <Name id={deprecated.successor} /> instead
             </>
           )}
           {text?.deprecation !== undefined && (

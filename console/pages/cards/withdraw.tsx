@@ -76,15 +76,15 @@ export function WithdrawDialog({ agentId, audience, name, of: { version, isCurre
     >
       {isCurrent ? (
         <p>
-          Readers and searches no longer find the card. No introduction to the agent can be used until another card is published and the
-          agent approves again: the tokens under them end. There {tokens.count === 1 ? 'is' : 'are'} {tokens.text} for it now.
+          The card can no longer be read or found. Introductions to the agent cannot be used until another card is published and the agent
+          approves them again, and their tokens are revoked. There {tokens.count === 1 ? 'is' : 'are'} {tokens.text} for it now.
         </p>
       ) : (
         <p>Introductions that were approved for this version need another approval. The current version stays published.</p>
       )}
-      {version !== undefined && <p>The history shows everyone that the version was yanked, and the reason.</p>}
+      {version !== undefined && <p>The public history shows that the version was yanked, and the reason.</p>}
       <Choice label="Reason" name="reason" options={REASONS} value={reason} onChange={(value) => setReason(EndReason.parse(value))} />
-      <Field label="Note" name="note" value={note} onInput={setNote} hint={version === undefined ? NOTE : `${NOTE} Everyone reads it.`} />
+      <Field label="Note" name="note" value={note} onInput={setNote} hint={version === undefined ? NOTE : `${NOTE} It is public.`} />
     </RevokeDialog>
   )
 }

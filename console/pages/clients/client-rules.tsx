@@ -32,7 +32,7 @@ const RulesFacts = ({ rules: { externalClients, adminScopes } }: { readonly rule
   <Facts
     of={{
       'People may consent to': RULES.find(([rule]) => rule === externalClients)?.[1],
-      'Scopes that an administrator approves':
+      'Scopes that an administrator must approve':
         adminScopes.length === 0 ? 'none' : adminScopes.map((scope) => <Foreign key={scope} text={scope} />),
     }}
   />
@@ -53,13 +53,13 @@ function RulesForm({ rules }: { readonly rules: Rules }) {
     <form onSubmit={save} onInput={() => setSaved(false)}>
       <Choice label="People may consent to" name="externalClients" options={RULES} value={rule} onChange={setRule} />
       <Field
-        label="Scopes that an administrator approves"
+        label="Scopes that an administrator must approve"
         name="adminScopes"
         value={scopes}
         onInput={setScopes}
         hint="Separated by spaces. A person cannot allow them before an administrator has approved."
       />
-      <p class="hint">Consents that exist stay valid.</p>
+      <p class="hint">Existing consents stay valid.</p>
       <ErrorNote error={change.error} />
       <button type="submit" disabled={change.isRunning}>
         Save

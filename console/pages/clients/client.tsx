@@ -75,8 +75,8 @@ function Allowed({ client: { clientId, isAllowed } }: { readonly client: Client 
     <Section title={isAllowed ? 'Disallow' : 'Allow'}>
       <p>
         {isAllowed
-          ? 'Nobody of your organisation can then give it a new consent, unless the rules allow every client. Consents that exist stay valid: revoke them one by one.'
-          : 'People of your organisation may then consent to it.'}
+          ? 'People in your organisation can no longer give it a new consent, unless the rules allow every client. Existing consents stay valid: revoke them one by one.'
+          : 'This lets people in your organisation consent to it.'}
       </p>
       <ErrorNote error={allowing.error ?? disallowing.error} />
       <button
@@ -96,7 +96,7 @@ function Revoke({ client }: { readonly client: Client }) {
   const { clientId, name } = client
   return (
     <Section title="Revoke">
-      <p>The client ends for ever, with its tokens, consents and refresh tokens.</p>
+      <p>This permanently revokes the client with its tokens, consents and refresh tokens.</p>
       <button type="button" class="danger" onClick={() => setAsking(true)}>
         Revoke the client
       </button>
@@ -110,8 +110,8 @@ function Revoke({ client }: { readonly client: Client }) {
           onConfirm={() => revocation.run({ clientId, reason: 'user_request' })}
         >
           <p>
-            <ClientName client={client} /> <Code>{clientId}</Code> ends, for every organisation that uses it: all of its tokens, those that
-            came from them, the consents that people gave it, and its refresh tokens.
+            This revokes <ClientName client={client} /> <Code>{clientId}</Code> for every organisation that uses it: its tokens, the tokens
+            that were derived from them, the consents that people gave it, and its refresh tokens.
           </p>
         </RevokeDialog>
       )}

@@ -11,9 +11,9 @@ const DAY_SECONDS = 86_400
 
 const GRANT_TYPES: readonly (readonly [GrantType, string])[] = [
   ['client_credentials', 'Act as an agent of your organisation'],
-  ['urn:ietf:params:oauth:grant-type:token-exchange', 'As such an agent, get tokens for other agents'],
-  ['authorization_code', 'Act for people that consent in the browser'],
-  ['refresh_token', 'Go on while the person is away'],
+  ['urn:ietf:params:oauth:grant-type:token-exchange', 'Exchange tokens to call other agents'],
+  ['authorization_code', 'Act for people who consent in the browser'],
+  ['refresh_token', 'Continue while the person is away'],
 ]
 
 /** Issues a registration grant with the default ceiling. */

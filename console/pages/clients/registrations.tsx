@@ -22,7 +22,7 @@ export function Registrations() {
       {issued && (
         <section class="note" aria-label="Initial access token">
           <p>
-            The initial access token of <Code>{issued.registrationId}</Code>. It is shown only now: the registry keeps only its hash.
+            The initial access token of <Code>{issued.registrationId}</Code>. It is shown only once: the registry stores only its hash.
           </p>
           <Command text={issued.initialAccessToken} />
           <p>
@@ -58,7 +58,7 @@ export function Registrations() {
           onConfirm={() => revocation.run({ registrationId: chosen.registrationId })}
         >
           <p>
-            Its token registers no client any more: {chosen.usesLeft} of {chosen.uses} uses are left. Clients that were registered with it
+            Its token can no longer register clients: {chosen.usesLeft} of {chosen.uses} uses are left. Clients that were registered with it
             stay; revoke them on their own pages.
           </p>
         </RevokeDialog>

@@ -95,11 +95,11 @@ export function Rights({ consent: { rights, words = {}, tools, resources, delega
       {resources && <NamesItem text="Only on these resources:" names={resources} />}
       {delegation ? (
         <NamesItem
-          text={`May pass on, up to ${delegation.depth} ${delegation.depth === 1 ? 'level' : 'levels'}:`}
+          text={`May delegate, up to ${delegation.depth} ${delegation.depth === 1 ? 'level' : 'levels'}:`}
           names={delegation.rights.map(nameOfRight)}
         />
       ) : (
-        <li>May pass nothing on to other agents</li>
+        <li>May not delegate to other agents</li>
       )}
     </ul>
   )

@@ -17,8 +17,7 @@ export function Families({ consentId }: { readonly consentId: string }) {
   return (
     <Section title="Families of refresh tokens">
       <ErrorNote error={list.error} />
-      {list.items.length === 0 &&
-        (list.isLoading ? <Loading /> : <p>There is none: the client can act only until its current tokens expire.</p>)}
+      {list.items.length === 0 && (list.isLoading ? <Loading /> : <p>None: the client can act only until its current tokens expire.</p>)}
       <ul class="items">
         {list.items.map((family) => (
           <li key={family.familyId}>
@@ -59,8 +58,8 @@ export function Families({ consentId }: { readonly consentId: string }) {
           onConfirm={() => revocation.run({ familyId: chosen.familyId, reason: 'user_request' })}
         >
           <p>
-            Its refresh token ends, with every token that was issued with it. The consent stays valid: with it, the client can ask for a new
-            family.
+            This revokes its refresh token and every token that was issued with it. The consent stays valid: with it, the client can ask for
+            a new family.
           </p>
         </RevokeDialog>
       )}

@@ -49,11 +49,11 @@ export function NarrowForm({ consent, onNarrowed }: NarrowFormProps) {
         <Boxes {...boxes} legend="Scopes" kind="scope" names={rights.map(({ scope }) => scope)} words={words} />
         <Boxes {...boxes} legend="Only with these tools" kind="tool" names={tools} />
         <Boxes {...boxes} legend="Only on these resources" kind="resource" names={resources} />
-        <Boxes {...boxes} legend="May pass on" kind="passOn" names={passedOn.map(nameOfRight)} />
+        <Boxes {...boxes} legend="May delegate" kind="passOn" names={passedOn.map(nameOfRight)} />
         <Field label="Last day" name="until" type="date" value={lastDay} onInput={setLastDay} />
         <p class="hint">
-          The current tokens end, with those that came from them. The client can get new ones for what stays ticked. Only a new consent
-          gives back what you untick.
+          This revokes the current tokens and those that were derived from them. The client can request new ones for what stays ticked. To
+          restore what you untick, you must consent again.
         </p>
         {scopes.length === 0 && <p class="hint">Leave at least one scope ticked. To allow nothing, revoke the consent.</p>}
         <ErrorNote error={narrowing.error} />

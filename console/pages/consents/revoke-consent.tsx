@@ -47,9 +47,12 @@ export function RevokeConsent({ consent, onRevoked }: RevokeConsentProps) {
           </p>
           <Rights consent={consent} />
           <p>
-            {tokensText} and {familiesText} will end, with every token that came from them. To act again, the client must ask again.
+            {tokensText} and {familiesText} will end, with every token that was derived from them. To act again, the client must ask for a
+            new consent.
           </p>
-          {valid.length > ending.length && <p>{valid.length - ending.length} more lose this audience, and go on for others.</p>}
+          {valid.length > ending.length && (
+            <p>{valid.length - ending.length} other families lose this audience and stay valid for others.</p>
+          )}
         </RevokeDialog>
       )}
     </p>

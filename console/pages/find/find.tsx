@@ -53,7 +53,7 @@ function Nothing({ criteria }: { readonly criteria: Criteria }) {
   if (text === undefined && filtersOf(criteria).length === 0)
     return (
       <Empty>
-        <p>No card is published that you may see. An agent publishes one with:</p>
+        <p>There is no published card that you can see. An agent publishes one with:</p>
         <Command text="credence card publish AGENT card.json" />
       </Empty>
     )
@@ -61,7 +61,7 @@ function Nothing({ criteria }: { readonly criteria: Criteria }) {
     <Empty>
       <p>
         No card matches. Use fewer words or <a href={addressOf({})}>search without filters</a>. An agent may have the capability without
-        showing it: its organisation is asked with
+        publishing it. To ask its organisation:
       </p>
       <Command text={'credence introduction request --capability NAME --from AGENT --purpose "WHY"'} />
     </Empty>

@@ -18,7 +18,7 @@ export function HitRow({ hit, mayRequest }: { readonly hit: Hit; readonly mayReq
       {(score > 0 || why.missing.length > 0) && (
         <p class="hint">
           Score {score} of 100. {why.found.map(foundText).join('; ')}
-          {why.missing.length > 0 && `${why.found.length > 0 ? '. ' : ''}Lacks: ${why.missing.join(', ')}`}
+          {why.missing.length > 0 && `${why.found.length > 0 ? '. ' : ''}Missing: ${why.missing.join(', ')}`}
         </p>
       )}
       {deprecated && (
@@ -26,7 +26,7 @@ export function HitRow({ hit, mayRequest }: { readonly hit: Hit; readonly mayReq
           Deprecated <Time at={deprecated.at} />
           {deprecated.successor && (
             <>
-              : call <Name id={deprecated.successor} link={false} /> in its place
+              : call <Name id={deprecated.successor} link={false} /> instead
             </>
           )}
         </p>
@@ -46,7 +46,7 @@ export function HitRow({ hit, mayRequest }: { readonly hit: Hit; readonly mayReq
 }
 
 const BY: Readonly<Record<NonNullable<FoundWord['by']>, string>> = {
-  synonym: ' (a word that means the same)',
+  synonym: ' (a synonym)',
   prefix: ' (a longer word)',
   spelling: ' (a similar spelling)',
 }

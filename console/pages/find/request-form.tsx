@@ -83,11 +83,11 @@ export function RequestForm({ to, agents, onMoreAgents, onRequested }: RequestFo
         value={purpose}
         onInput={setPurpose}
         required
-        hint="The organisation that decides reads it. At most 512 characters."
+        hint="Shown to the organisation that decides. At most 512 characters."
       />
       <fieldset>
         <legend>Scopes</legend>
-        <p class="hint">The words are those of the card. The registry has not checked them.</p>
+        <p class="hint">The descriptions are from the card. The registry has not verified them.</p>
         {to.scopes.map((scope) => (
           <Tick
             key={scope}
@@ -130,8 +130,8 @@ function BeyondCeiling({ agent, to, scopes }: { readonly agent: OwnAgent; readon
   return (
     <div class="note" aria-live="polite">
       <p>
-        The ceiling of <Foreign text={agent.name} /> does not include what you chose, so the request will be refused. An administrator adds
-        it on <a href={`/console/agents/${agent.agentId}`}>the page of the agent</a>, or with
+        The ceiling of <Foreign text={agent.name} /> does not include what you chose, so the request will be refused. An administrator can
+        add it on <a href={`/console/agents/${agent.agentId}`}>the page of the agent</a>, or with:
       </p>
       <Command
         text={`credence agent change ${agent.agentId} ${beyond.map((scope) => `--add-call ${shellWord(`${to.audience}=${scope}`)}`).join(' ')}`}

@@ -18,7 +18,7 @@ const TITLE = 'Request an introduction'
 export function RequestIntroduction({ agentId: id }: { readonly agentId: string }) {
   const { viewer } = useConsole()
   const parsed = AgentId.safeParse(id)
-  if (!parsed.success) return <Page title={TITLE}>{`"${id}" is no agent id.`}</Page>
+  if (!parsed.success) return <Page title={TITLE}>{`"${id}" is not an agent id.`}</Page>
   if (viewer.role === 'person')
     return (
       <Page title={TITLE}>
@@ -79,8 +79,7 @@ function Request({
     return (
       <Empty>
         <p>
-          Your organisation has no other agent that stands. <a href="/console/agents/register">Register one</a>, or on the machine of the
-          agent:
+          Your organisation has no other active agent. <a href="/console/agents/register">Register one</a>, or on the agent's machine:
         </p>
         <Command text="credence agent register NAME" />
       </Empty>

@@ -24,7 +24,11 @@ export function Requested({ introduction, onAgain }: { readonly introduction: In
   return (
     <section aria-label="The request">
       <h2 tabIndex={-1} ref={heading}>
-        {state === 'granted' ? 'The introduction is granted' : state === 'pending' ? 'The request waits for a decision' : 'The request'}
+        {state === 'granted'
+          ? 'The introduction is granted'
+          : state === 'pending'
+            ? 'The request is waiting for a decision'
+            : 'The request'}
       </h2>
       <p aria-live="polite">
         <State state={state} />{' '}
@@ -40,7 +44,7 @@ export function Requested({ introduction, onAgain }: { readonly introduction: In
             ' ',
           ]),
           Tools: (bounds ?? requested).tools?.map((tool) => [<Foreign key={tool} text={tool} />, ' ']),
-          [state === 'pending' ? 'Undecided, it expires' : 'Expires']: <Time at={expiresAt} />,
+          [state === 'pending' ? 'Expires if undecided' : 'Expires']: <Time at={expiresAt} />,
         }}
       />
       <p>

@@ -121,7 +121,7 @@ function IntroductionApproval({ request, onDecided }: Omit<DecisionProps, 'verb'
       <BoundsBoxes choice={choice} wordsOf={wordsOf(request)} />
       {introduction.data && (
         <Field
-          label="Ends after (days)"
+          label="Expires after (days)"
           name="days"
           type="number"
           value={days ?? String(requestedDays)}
@@ -153,7 +153,7 @@ function Approval({ request, onDecided }: Omit<DecisionProps, 'verb'>) {
       {request.kind === 'consent' ? <Bounds request={request} /> : <BoundsBoxes choice={choice} wordsOf={wordsOf(request)} />}
       <p class="hint">
         {request.kind === 'consent'
-          ? 'The person chooses again, at most what you approve.'
+          ? 'The person then chooses within what you approve.'
           : 'The approval allows one token, and expires after an hour.'}
       </p>
       {!choice.isValid && <p class="error">{INVALID}</p>}

@@ -40,9 +40,9 @@ const InboxOfPerson = () => (
 
 const VIEWS = [
   ['to pending', 'Waiting for us'],
-  ['to all', 'Received, decided too'],
-  ['from pending', 'Our requests that wait'],
-  ['from all', 'Our requests, decided too'],
+  ['to all', 'All received'],
+  ['from pending', 'Our pending requests'],
+  ['from all', 'All our requests'],
 ] as const
 
 function Requests() {
@@ -106,12 +106,12 @@ const NothingWaits = ({ role }: { readonly role: 'from' | 'to' }) => (
   <Empty>
     {role === 'to' ? (
       <>
-        <p>Nothing waits for a decision. Requests appear here by themselves. On the command line:</p>
+        <p>No request is waiting for a decision. New requests appear here automatically. On the command line:</p>
         <Command text="credence approval list" />
       </>
     ) : (
       <>
-        <p>Your agents have requested nothing. An agent asks for an introduction:</p>
+        <p>Your agents have not requested anything. To request an introduction:</p>
         <Command text="credence introduction request AGENT --scope SCOPE --purpose TEXT" />
       </>
     )}

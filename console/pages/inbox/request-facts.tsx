@@ -25,7 +25,7 @@ export function RequestFacts({ request }: { readonly request: Request }) {
         ...(request.kind === 'consent' && {
           'For the application': (
             <>
-              <Whole text={request.clientName} /> (its own words) <Code>{request.client}</Code>
+              <Whole text={request.clientName} /> (the name that it gave itself) <Code>{request.client}</Code>
             </>
           ),
         }),
@@ -91,7 +91,7 @@ const VERDICTS: Readonly<Record<string, string>> = {
 /** What the registry knows of an agent by its card: organisation, verdict, since when. */
 export function CardVerdict({ agentId }: { readonly agentId: string }) {
   const { data, error, isLoading } = useQuery('cards.get', { agentId }, { isLive: false })
-  if (error !== undefined) return <>No card that you can see: nothing vouches for its name.</>
+  if (error !== undefined) return <>No card that you can see, so its name is not verified.</>
   if (data === undefined) return isLoading ? <>…</> : null
   const { facts, proof } = data
   const { verdict } = facts
@@ -107,7 +107,7 @@ export function CardVerdict({ agentId }: { readonly agentId: string }) {
       , of <Foreign text={facts.organisationName} />. Checked <Time at={verdict.checkedAt} />.{' '}
       {proof && (
         <>
-          Its key is known here since <Time at={proof.statement.registeredAt} />.
+          Its key was registered <Time at={proof.statement.registeredAt} />.
         </>
       )}
     </>

@@ -63,8 +63,8 @@ export function RevokeIntroduction({ introduction, onDone, onClose }: ActionProp
       {!isRequest && (
         <>
           <p>
-            Every token under it ends at once, with the tokens that came from these, and refresh tokens that stand on it. To call again, the
-            agent needs a new introduction.
+            This immediately revokes every token that was issued under it, the tokens that were derived from those, and the refresh tokens
+            that depend on it. To call again, the agent needs a new introduction.
           </p>
           <LiveTokens of={tokens} />
         </>
@@ -110,15 +110,16 @@ export function NarrowIntroduction({ introduction, onDone, onClose }: ActionProp
       <form onSubmit={submit}>
         <BoundsBoxes choice={choice} />
         <Field
-          label="Ends earlier, at the end of"
+          label="New last day"
           name="until"
           type="date"
           value={date}
           onInput={setDate}
-          hint={`It ends ${new Date(expiresAt * 1000).toLocaleDateString()}, if you leave this empty.`}
+          hint={`Empty: it still expires on ${new Date(expiresAt * 1000).toLocaleDateString()}.`}
         />
         <p>
-          These tokens end at once; the agent may get narrower ones. Nothing widens an introduction again: a wider one is a new request.
+          These tokens are revoked immediately; the agent can request narrower ones. An introduction cannot be widened again: more rights
+          need a new request.
         </p>
         <LiveTokens of={tokens} />
         {!choice.isValid && <p class="error">Leave at least one scope ticked. To allow nothing, revoke the introduction.</p>}

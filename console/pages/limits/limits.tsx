@@ -16,13 +16,13 @@ type LimitsView = Output<'limits.get'>
 type LimitName = keyof LimitsView['limits']
 
 const LABELS: Readonly<Record<LimitName, string>> = {
-  tokenRequestsPerSecond: 'Token requests per second, of one client',
-  creationsPerSecond: 'Creations per second, of one client',
-  openTasks: 'Open tasks, of one client',
+  tokenRequestsPerSecond: 'Token requests per second and client',
+  creationsPerSecond: 'Creations per second and client',
+  openTasks: 'Open tasks per client',
   introductionsPerPair: 'Introductions from one agent to another',
   introductionsPerTarget: 'Introductions to one agent',
   agents: 'Agents of the organisation',
-  sockets: 'Open sockets, of one client on one instance',
+  sockets: 'Open sockets per client and instance',
 }
 const NAMES = Object.keys(LABELS) as LimitName[] // the keys of the table
 /** The largest value counts as no limit. */
@@ -74,7 +74,7 @@ function Usage({ input }: { readonly input: { readonly organisation?: string } }
         )}
         empty={
           <Empty>
-            <p>The organisation has no agent that could use its limits. Register one:</p>
+            <p>The organisation has no agent yet. Register one:</p>
             <Command text="credence agent register NAME" />
           </Empty>
         }
@@ -95,7 +95,9 @@ function LimitsForm({ view, input }: { readonly view: LimitsView; readonly input
   }
   return (
     <form onSubmit={save}>
-      <p class="hint">An empty field is the most that you may set. A limit revokes nothing: it bounds what is created from now on.</p>
+      <p class="hint">
+        Empty: the highest value that you may set. A limit never revokes anything: it applies to what is created from now on.
+      </p>
       <div class="columns">
         {NAMES.map((name) => (
           <div key={name}>

@@ -33,7 +33,7 @@ export function Webhooks() {
         {({ items }) =>
           items.length === 0 ? (
             <Empty>
-              <p>No URL gets the notifications of your organisation. Add one below, or:</p>
+              <p>Your organisation has no webhook. Add one below, or:</p>
               <Command text="credence api webhooks.set '{&quot;url&quot;:&quot;https://…&quot;}'" />
             </Empty>
           ) : (
@@ -118,7 +118,7 @@ function RemoveWebhook({ webhook, onClose }: { readonly webhook: Webhook; readon
   return (
     <Dialog title="Remove the webhook" onClose={onClose}>
       <p>
-        <Foreign text={webhook.url} /> gets no further messages, also not those that wait for delivery.
+        <Foreign text={webhook.url} /> receives no further messages, including those that are waiting for delivery.
       </p>
       <ErrorNote error={remove.error} />
       <button type="button" class="danger" onClick={confirm} disabled={remove.isRunning}>

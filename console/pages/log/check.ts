@@ -68,7 +68,12 @@ export async function checkHistory(source: LogSource, newest: Newest): Promise<S
     const isSame = await isConsistent(source, first, newest)
     return isSame
       ? { title, outcome: 'proved', facts }
-      : { title, outcome: 'wrong', facts, text: 'The registry shows another history than before. Tell its operator, and keep both roots.' }
+      : {
+          title,
+          outcome: 'wrong',
+          facts,
+          text: 'The registry shows a different history than before. Keep both roots and tell its operator.',
+        }
   } catch (error) {
     return { title, outcome: 'wrong', text: textOf(error) }
   }
@@ -91,7 +96,7 @@ export async function checkEntry(
       facts: { 'leaf hash, SHA-256(0x00 ‖ bytes)': base64url(leaf) },
     },
   ]
-  const included = newest === undefined ? notIncluded('The checkpoint is wrong.') : await checkInclusion(source, seq, leaf, newest)
+  const included = newest === undefined ? notIncluded('The checkpoint is invalid.') : await checkInclusion(source, seq, leaf, newest)
   return { text, steps: [...steps, included] }
 }
 
@@ -112,10 +117,12 @@ async function checkInclusion(source: LogSource, seq: number, leaf: Uint8Array, 
         'root of the checkpoint': root,
       },
       ...(found && { path: found.map(({ side, sibling, hash }) => ({ side, sibling: base64url(sibling), hash: base64url(hash) })) }),
-      ...(!isProved && { text: 'The proof does not lead to the signed root: the registry may show you another log than others.' }),
+      ...(!isProved && {
+        text: 'The proof does not lead to the signed root: the registry may be showing you a different log than it shows others.',
+      }),
     }
   } catch (error) {
-    return notIncluded(`${textOf(error)}. Entries of earlier epochs have no proof in the present tree.`)
+    return notIncluded(`${textOf(error)}. Entries of earlier epochs have no proof in the current tree.`)
   }
 }
 

@@ -35,7 +35,7 @@ export function LogEntry({ seq: text }: { readonly seq: string }) {
             </Section>
             {note !== undefined && <Cosignatures note={note} />}
             <Section title="Check it elsewhere">
-              <p>The same checks on your own machine, and a copy of the log that notices when it is rewritten:</p>
+              <p>To run the same checks on your own machine, and to keep a copy of the log that detects when it is rewritten:</p>
               <Command text={`credence log verify --registry ${viewer.issuer}`} />
             </Section>
           </>

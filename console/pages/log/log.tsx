@@ -19,7 +19,7 @@ export function Log() {
   const hrefOf = ({ seq }: { readonly seq: number }) => `/console/log/${seq}`
   return (
     <Page title="Trust log">
-      <p>Every registration, grant and revocation has an entry. Entries are public and name nobody: they hold handles and digests.</p>
+      <p>Every registration, grant and revocation has an entry. Entries are public. They contain handles and digests, no names.</p>
       <Head />
       <Section title="Entries">
         <GoTo />

@@ -41,7 +41,7 @@ export function Accounts({ memberId, orgId, isOwn }: AccountsProps) {
               onDone={() => say(`The link ${shortId(linkId)}… is revoked, with the sessions and consents that came from it.`)}
             >
               <p>The sessions that the account opened end, and the consents that were given in them.</p>
-              <p>The account signs in again only after the person has linked it anew.</p>
+              <p>The person must link the account again before signing in with it.</p>
             </RevokeButton>
           </>
         )}

@@ -61,7 +61,7 @@ function Invitation({ code, expiresAt, role }: { readonly code: string; readonly
   return (
     <div class="note">
       <p>
-        <strong>The code is shown only now.</strong> Whoever has it can join once, as {role}, until <Time at={expiresAt} />.
+        <strong>The code is shown only once.</strong> Anyone who has it can join once, as {role}, until <Time at={expiresAt} />.
       </p>
       <p>Send the person this link, which opens in a browser:</p>
       <Command text={`${issuer}/invitation#${code}`} />

@@ -31,10 +31,10 @@ export function Keys({ memberId, isOwn }: { readonly memberId: string; readonly 
       />
       {list.items.length > 0 && (
         <details>
-          <summary>A key is lost</summary>
+          <summary>Lost key</summary>
           <p>
-            {isOwn ? 'An administrator, or you with another key, makes' : 'Make'} a one-time code. A browser session cannot do this, because
-            the key would outlive it. With the code the member registers a key on another machine, and the lost key is revoked:
+            {isOwn ? 'An administrator, or you with another key, creates' : 'Create'} a one-time code. A browser session cannot do this,
+            because the key would outlive it. With the code the member registers a key on another machine, and the lost key is revoked:
           </p>
           <Command text={`credence key code ${memberId} --revoke-others`} />
         </details>
@@ -67,9 +67,9 @@ function KeyItem({ of: key, say }: { readonly of: Key; readonly say: (text: stri
           hasReason={false}
           action={retire}
           revoke={() => retire.run({ keyId })}
-          onDone={() => say(`The key ${shortId(keyId)}… is retired. Tokens that it got stay valid until they expire.`)}
+          onDone={() => say(`The key ${shortId(keyId)}… is retired. Tokens that were issued with it stay valid until they expire.`)}
         >
-          <p>The key is accepted for one more hour. Tokens that it got stay valid until they expire.</p>
+          <p>The key is accepted for one more hour. Tokens that were issued with it stay valid until they expire.</p>
         </RevokeButton>
       )}
       {state !== 'revoked' && (
@@ -83,7 +83,7 @@ function KeyItem({ of: key, say }: { readonly of: Key; readonly say: (text: stri
             onDone={() => say(`The key ${shortId(keyId)}… is revoked, with every token that it authenticated.`)}
           >
             <p>Every token that the key authenticated ends, and every browser session that was opened with it.</p>
-            <p>With the reason “compromised”, the open codes of its owner are withdrawn too.</p>
+            <p>With the reason “compromised”, the unused codes of its owner become invalid too.</p>
           </RevokeButton>
           <Stolen keyId={keyId} say={say} />
         </>

@@ -29,7 +29,7 @@ export function RevokeMember({ member: { memberId, orgId, name }, isOwn, say }: 
         revoke={(because) => revoke.run({ memberId, ...because })}
         onDone={() => say(`The membership is revoked. Ended with it: ${endings.join('; ')}.`)}
       >
-        <p>With the membership ends:</p>
+        <p>This also revokes:</p>
         <EndingsList of={endings} />
         <p>Agents that the member registered stay, except those on its devices.</p>
       </RevokeButton>

@@ -82,7 +82,7 @@ function Proof({ of: { name, state }, proof }: { readonly of: Namespace; readonl
   return (
     <details open={state === 'pending' || state === 'failing'}>
       <summary>What proves {name}</summary>
-      <p>One of the two, for as long as the name is used. A TXT record, which covers the subdomains too:</p>
+      <p>Publish one of these for as long as you use the name. A TXT record, which also covers the subdomains:</p>
       <Command text={`${proof.txt.name}. IN TXT "${proof.txt.value}"`} />
       <p>
         Or a file at <Code>{proof.file.url}</Code>, which covers only this host:
@@ -132,12 +132,14 @@ function Remove({ of: { name, state }, say }: { readonly of: Namespace; readonly
       name={name}
       action={remove}
       revoke={(because) => remove.run({ name, ...because })}
-      onDone={() => say(isClaim ? `The claim of ${name} is dropped.` : `The proof of ${name} has ended: its cards are only signed.`)}
+      onDone={() =>
+        say(isClaim ? `The claim of ${name} is dropped.` : `The proof of ${name} has ended: its cards are no longer verified, only signed.`)
+      }
     >
       {isClaim ? (
-        <p>The claim ends, and its challenge proves nothing any more. Nothing else depends on it.</p>
+        <p>The claim ends, and its challenge becomes invalid. Nothing else depends on it.</p>
       ) : (
-        <p>Every card that the name verified is only signed from then on, for every caller. A further proof needs a new record or file.</p>
+        <p>The verdict of every card that the name verified drops from verified to signed. A further proof needs a new record or file.</p>
       )}
     </RevokeButton>
   )

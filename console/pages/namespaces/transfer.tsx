@@ -43,8 +43,8 @@ export function Transfer({ of: { name, offeredTo }, say }: { readonly of: Namesp
       {isOpen && (
         <Dialog title="Offer the namespace to another organisation" onClose={() => open(false)}>
           <p>
-            Nothing changes until the other organisation adds the name and proves it, within 30 days. Then your proof ends, and the cards
-            that it verified are only signed.
+            Nothing changes until the other organisation adds the name and proves it, within 30 days. Then your proof ends, and the verdict
+            of the cards that it verified drops to signed.
           </p>
           <form onSubmit={offer}>
             <Field label="Id of the organisation" name="to" required value={to} onInput={setTo} hint="It begins with org_." />

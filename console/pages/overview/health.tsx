@@ -8,7 +8,7 @@ import { Foreign, Time } from '../../ui/text.js'
 type Status = Output<'system.status'>
 
 const WITNESS: Readonly<Record<Status['witness'], string>> = {
-  none: 'none: nobody outside would notice that the store was put back to an earlier state',
+  none: 'none: no outside party would detect a rollback of the store',
   current: 'has the head of the log',
   failing: 'cannot be reached',
 }
@@ -17,7 +17,7 @@ const COSIGNERS: Readonly<Record<Status['cosigners'], string>> = {
   current: 'all have cosigned',
   failing: 'one of them has not cosigned',
 }
-const ROOM = { enough: '', little: ', nearly full: no creations', reserve: ', full: only revocations' } as const
+const ROOM = { enough: '', little: ', nearly full: nothing new can be created', reserve: ', full: only revocations are accepted' } as const
 const MIB = 1_048_576
 
 /** The health of the registry, as the instance sees it that answered. */
@@ -44,7 +44,7 @@ export function Health() {
                 version,
               }}
             />
-            <p class="hint">From the instance that answered. Others may have other subscribers.</p>
+            <p class="hint">Reported by the instance that answered. Other instances may have other subscribers.</p>
           </>
         )}
       </Result>

@@ -79,7 +79,7 @@ const needOfApproval = ({ approvalId, from, to, purpose }: Item<'approvals.list'
   verb: 'Decide',
   what: (
     <>
-      <Name id={from} link={false} /> asks for {to === undefined ? 'an agent that can do it' : <Name id={to} link={false} />}:{' '}
+      <Name id={from} link={false} /> asks for {to === undefined ? 'any agent with a capability' : <Name id={to} link={false} />}:{' '}
       <Foreign text={purpose} />
     </>
   ),

@@ -22,7 +22,7 @@ export function OwnAgents() {
         {({ items }) =>
           items.length === 0 ? (
             <Empty>
-              <p>There is no agent. {viewer.role === 'person' ? 'Connect one on your device:' : 'Register one:'}</p>
+              <p>No agent yet. {viewer.role === 'person' ? 'Connect one on your device:' : 'Register one:'}</p>
               <Command text={viewer.role === 'person' ? 'credence agent connect NAME' : 'credence agent register NAME'} />
             </Empty>
           ) : (
@@ -66,7 +66,7 @@ export function ActiveTasks() {
           const active = items.filter(({ state }) => state === 'active' || state === 'paused')
           return active.length === 0 ? (
             <Empty>
-              <p>No task is active. An agent begins one with its first token request, or:</p>
+              <p>No task is active. An agent starts one with its first token request, or:</p>
               <Command text='credence task create "What is to be done"' />
             </Empty>
           ) : (
@@ -103,7 +103,7 @@ export function OwnConsents() {
           const valid = items.filter(({ state }) => state === 'valid').sort((a, b) => (b.lastUsedAt ?? 0) - (a.lastUsedAt ?? 0))
           return valid.length === 0 ? (
             <Empty>
-              <p>You let no client act for you. A client asks you when it needs it.</p>
+              <p>No client may act for you. A client asks when it needs your consent.</p>
             </Empty>
           ) : (
             <ul class="items">

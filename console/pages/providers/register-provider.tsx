@@ -24,7 +24,7 @@ export function RegisterProvider({ say }: { readonly say: (text: string) => void
   return (
     <form onSubmit={submit}>
       <p>
-        First make a client at the provider: confidential, with the authorization code flow, the client authentication{' '}
+        First create a confidential client at the provider with the authorization code flow, the client authentication{' '}
         <Code>private_key_jwt</Code> and the keys at <Code>{`${issuer}/.well-known/jwks.json`}</Code>. The redirect URI is shown here once
         the provider is registered.
       </p>
@@ -39,7 +39,7 @@ export function RegisterProvider({ say }: { readonly say: (text: string) => void
       <Field label="Client id at the provider" name="clientId" required value={fields.clientId} onInput={set('clientId')} />
       <fieldset>
         <legend>Who joins without an invitation</legend>
-        <p class="hint">People whose ID token has this claim with this value join in the role person. Empty: nobody.</p>
+        <p class="hint">People whose ID token has this claim with this value join with the role person. Empty: nobody joins.</p>
         <Field label="Claim" name="claim" value={fields.claim} onInput={set('claim')} />
         <Field label="Value" name="value" value={fields.value} onInput={set('value')} />
       </fieldset>

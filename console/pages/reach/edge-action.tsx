@@ -64,7 +64,8 @@ function RevokeConsent({ consent, onDone, onClose }: Omit<EdgeActionProps, 'edge
         <Name id={client} link={false} /> at <Name id={audience} link={false} />
       </p>
       <p>
-        Every token under it ends at once, and every refresh token that stands on it. To act for the person again, the client must ask anew.
+        This immediately revokes every token that was issued under it, and every refresh token that depends on it. To act for the person
+        again, the client must ask for a new consent.
       </p>
       <LiveTokens of={tokens} />
       <Choice

@@ -43,7 +43,7 @@ export function Graph({
         </div>
       </section>
       <figcaption class="hint">
-        Whole lines: introductions. Dotted: consents. Dashed: where an introduction or a consent allows delegation. The list below says the
+        Solid lines: introductions. Dotted: consents. Dashed: where an introduction or a consent allows delegation. The list below says the
         same in words.
         {leftOut > 0 && ` The graph shows ${MAX_NODES} parties and leaves out ${leftOut}: choose one of them, or a direction.`}
         {hasMore && ' It shows what the list has read so far.'}

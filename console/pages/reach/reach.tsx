@@ -18,7 +18,7 @@ import { type EdgeFilter, useEdges } from './use-edges.js'
 const STATES = [
   ['granted', 'Can call now'],
   ['pending', 'Requested'],
-  ['all', 'All, also ended'],
+  ['all', 'All, including ended'],
 ] as const
 const DIRECTIONS = [
   ['all', 'Both directions'],
@@ -154,11 +154,9 @@ const NoEdges = ({ filter: { state, id } }: { readonly filter: EdgeFilter }) => 
     {state === 'granted' ? (
       <>
         <p>
-          {id === undefined
-            ? 'Nobody can call an agent here, and no agent here can call another.'
-            : 'Nobody can call it, and it can call nobody.'}
+          {id === undefined ? 'No agent here can be called, and none can call another.' : 'No party can call it, and it cannot call any.'}
         </p>
-        <p>Find an agent and ask for an introduction, on the command line:</p>
+        <p>Find an agent and request an introduction, or use the command line:</p>
         <Command text="credence introduction request AGENT --scope SCOPE --purpose TEXT" />
       </>
     ) : (

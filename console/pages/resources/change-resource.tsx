@@ -37,14 +37,14 @@ export function ChangeResource({ resource, say }: { readonly resource: Resource;
     <details open={resource.state === 'frozen'}>
       <summary>Settings</summary>
       <p>
-        Texts and further scopes leave tokens valid. After any other change the tokens for this resource end, and clients get new ones
+        Changed texts and added scopes leave tokens valid. Any other change revokes the tokens for this resource, and clients get new ones
         within a second.
       </p>
       {(resource.changedAt ?? 0) > (opened.changedAt ?? 0) && (
         <p class="error">
-          The resource was changed meanwhile, so saving this form would take that change back.{' '}
+          The resource was changed meanwhile, so saving this form would revert that change.{' '}
           <button type="button" class="small" onClick={() => setOpened(resource)}>
-            Show the present settings
+            Show the current settings
           </button>
         </p>
       )}

@@ -8,13 +8,13 @@ const DEFAULT_DAYS = 30
 
 const MODES = [
   ['ask', 'ask: a member decides on each introduction'],
-  ['open', 'open: granted at once, within the scopes below'],
-  ['closed', 'closed: nobody is introduced'],
+  ['open', 'open: granted automatically, within the scopes below'],
+  ['closed', 'closed: every request is refused'],
 ] as const
 
 const EXTERNAL = [
   ['none', 'none'],
-  ['withPerson', 'those that act for a person'],
+  ['withPerson', 'only those that act for a person'],
   ['any', 'any, also without a person'],
 ] as const
 
@@ -40,17 +40,17 @@ export function PolicyFields({ policy, onChange }: { readonly policy: Policy; re
         name="organisations"
         value={policy.organisations?.join(' ') ?? ''}
         onInput={(text) => onChange(withList(policy, 'organisations', text))}
-        hint="Ids of organisations, with spaces between them. Empty: all."
+        hint="Ids of organisations, separated by spaces. Empty: all."
       />
       <Field
         label="Scopes that an open policy grants"
         name="policyScopes"
         value={policy.scopes?.join(' ') ?? ''}
         onInput={(text) => onChange(withList(policy, 'scopes', text))}
-        hint="With spaces between them. Empty: all."
+        hint="Separated by spaces. Empty: all."
       />
       <Field
-        label="Days that an introduction lasts at most"
+        label="Longest introduction in days"
         name="maxDays"
         type="number"
         value={String((policy.maxSeconds ?? DEFAULT_DAYS * DAY_SECONDS) / DAY_SECONDS)}

@@ -9,7 +9,7 @@ export function ResourceScopes({ resource: { scopes } }: { readonly resource: Re
         <li key={scope}>
           <Code>{scope}</Code> <Foreign text={words} />
           <p class="hint">
-            a token lives {seconds} s{cost > 0 && `, a call costs ${cost} units`}
+            tokens are valid for {seconds} s{cost > 0 && `, a call costs ${cost} units`}
             {approval === 'organisation' && ', a member approves each token'}
           </p>
         </li>

@@ -37,8 +37,7 @@ function Parts({ resource }: { readonly resource: Resource }) {
       <ResourceFacts resource={resource} />
       {state === 'frozen' && (
         <p class="error">
-          A compromised key changed this resource, so it gets no token. Review its settings below and save them: that puts it in force
-          again.
+          A compromised key changed this resource, so no tokens are issued for it. Review its settings below and save them to reactivate it.
         </p>
       )}
       <Section title="Scopes">
@@ -49,7 +48,7 @@ function Parts({ resource }: { readonly resource: Resource }) {
           <Section title="Proof of its server">
             <Proof resource={resource} isOwn={isOwn} />
           </Section>
-          <Section title="Tokens that stand">
+          <Section title="Active tokens">
             <Tokens resource={resource} />
           </Section>
           {isOwn && (
@@ -116,7 +115,7 @@ function Proof({ resource, isOwn }: { readonly resource: Resource; readonly isOw
   const confirm = useAction('resources.confirm', ['resources'])
   return (
     <>
-      {provedAt === undefined && <p>No token is issued before its server has proved that it is this resource.</p>}
+      {provedAt === undefined && <p>No token is issued until its server has proved that it is this resource.</p>}
       <p>
         The server serves this document at <Code>{wellKnownUrl}</Code>:
       </p>
@@ -128,7 +127,7 @@ function Proof({ resource, isOwn }: { readonly resource: Resource; readonly isOw
           type="button"
           disabled={prove.isRunning}
           onClick={async () => {
-            if (await prove.run({ resourceId })) say('Proved: the resource may have tokens.')
+            if (await prove.run({ resourceId })) say('Proved: tokens can now be issued for the resource.')
           }}
         >
           Prove
@@ -142,7 +141,7 @@ function Proof({ resource, isOwn }: { readonly resource: Resource; readonly isOw
             class="quiet"
             disabled={confirm.isRunning}
             onClick={async () => {
-              if (await confirm.run({ resourceId })) say('Confirmed: the resource may have tokens.')
+              if (await confirm.run({ resourceId })) say('Confirmed: tokens can now be issued for the resource.')
             }}
           >
             Confirm without a proof
@@ -178,7 +177,8 @@ function Tokens({ resource: { uri, provedAt } }: { readonly resource: Resource }
       )}
       empty={
         <Empty>
-          No token for this resource stands. An agent gets one once it is introduced: <Code>credence introduction request</Code>
+          There is no active token for this resource. An agent can request one once it is introduced:{' '}
+          <Code>credence introduction request</Code>
         </Empty>
       }
     />

@@ -19,7 +19,7 @@ export function RevokeResource({ resource, say }: { readonly resource: Resource;
       revoke={(because) => revoke.run({ resourceId, ...because })}
       onDone={() => say(`The resource is revoked. Ended with it: ${endings.join('; ')}.`)}
     >
-      <p>With the resource ends:</p>
+      <p>This also revokes:</p>
       <EndingsList of={endings} />
       <p>Its URI can be proved for another resource afterwards.</p>
     </RevokeButton>

@@ -56,7 +56,7 @@ function OneScope({ scope, onChange }: { readonly scope: Scope; readonly onChang
         hint="People read this before they consent. Such as: Read your files."
       />
       <Field
-        label="Seconds that a token lives"
+        label="Token lifetime in seconds"
         name="seconds"
         type="number"
         value={String(scope.seconds ?? 300)}
@@ -64,7 +64,7 @@ function OneScope({ scope, onChange }: { readonly scope: Scope; readonly onChang
         hint="30 to 3600."
       />
       <Field
-        label="Units of a budget for each call"
+        label="Budget units per call"
         name="cost"
         type="number"
         value={String(scope.cost ?? 0)}

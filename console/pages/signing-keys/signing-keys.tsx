@@ -20,7 +20,7 @@ interface UseWords {
 const USES: Readonly<Record<Use, UseWords>> = {
   token: {
     title: 'Access tokens',
-    ends: 'Every access token that the key signed ends, of all clients. Clients get new ones with their own keys and refresh tokens.',
+    ends: 'Every access token that the key signed is revoked, for all clients. Clients get new ones with their own keys and refresh tokens.',
   },
   card: {
     title: 'Card views',
@@ -28,7 +28,7 @@ const USES: Readonly<Record<Use, UseWords>> = {
   },
   log: {
     title: 'Checkpoints of the trust log',
-    ends: 'Every checkpoint that the key signed is invalid. Whoever verifies the log from one of them starts anew with a checkpoint of the next key.',
+    ends: 'Every checkpoint that the key signed is invalid. A verifier that started from one of them must start again with a checkpoint of the next key.',
   },
   'log-ed25519': {
     title: 'Checkpoints of the trust log (Ed25519, for witnesses)',
@@ -91,14 +91,14 @@ function KeysOfUse({ use, keys }: { readonly use: Use; readonly keys: readonly S
     if (next)
       say(
         <>
-          The key <Code>{next.kid.slice(0, 10)}…</Code> is published, and signs from <Time at={next.signsFrom} />. The present key ends by
-          itself, once nothing that it signed can be valid.
+          The key <Code>{next.kid.slice(0, 10)}…</Code> is published, and signs from <Time at={next.signsFrom} />. The current key is
+          retired automatically, once nothing that it signed can still be valid.
         </>,
       )
   }
   return (
     <>
-      {keys.length === 0 && <p>No key yet. The first use makes one.</p>}
+      {keys.length === 0 && <p>No key yet. The first use creates one.</p>}
       <ul class="items">
         {keys.map((key) => (
           <li key={key.kid}>
@@ -147,7 +147,7 @@ function KeyItem({
           <p>
             <strong>{USES[use].ends}</strong>
           </p>
-          <p>Another key signs at once. If the key is not stolen, rotate it instead: nothing ends then.</p>
+          <p>Another key signs at once. If the key was not stolen, rotate it instead: that revokes nothing.</p>
         </RevokeButton>
       )}
     </>

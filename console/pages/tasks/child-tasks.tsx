@@ -11,7 +11,7 @@ export function ChildTasks({ taskId, mayCreate }: { readonly taskId: string; rea
       <Result of={{ ...list, ...(!list.isLoading || list.items.length > 0 ? { data: list.items } : {}) }}>
         {(items) =>
           items.length === 0 ? (
-            <p>This task has no child task that you may read.</p>
+            <p>There is no child task that you can see.</p>
           ) : (
             <ul class="items">
               {items.map((task) => (

@@ -45,7 +45,7 @@ export function TaskActions({ task, active, isComplete, onEnded }: TaskActionsPr
       {asked === 'pause' && (
         <Dialog title="Pause the task" onClose={close}>
           <WhatEnds {...what} taskId={taskId} />
-          <p>There are no new tokens for it until it is resumed. Tokens that end now stay ended. Introductions stay.</p>
+          <p>No new tokens are issued for it until it is resumed. Tokens that are revoked now stay revoked. Introductions stay valid.</p>
           <ErrorNote error={pause.error} />
           <button
             type="button"

@@ -66,7 +66,7 @@ function TaskView({ task, lineage }: { readonly task: Task; readonly lineage: Sh
         <Result of={lineage}>
           {(data) =>
             nodes.length === 0 ? (
-              <p>No token was issued for this task yet. An agent gets one when it exchanges its token and names the task.</p>
+              <p>No token has been issued for this task yet. An agent gets one when it exchanges its token and names the task.</p>
             ) : (
               <>
                 <p>

@@ -8,7 +8,7 @@ import { Rows } from '../../ui/rows.js'
 import { Command, Foreign, Name, State, Time } from '../../ui/text.js'
 
 const STATES = [
-  ['', 'Every state'],
+  ['', 'Any state'],
   ['active', 'Active'],
   ['paused', 'Paused'],
   ['expired', 'Expired'],
@@ -63,7 +63,7 @@ export function Tasks() {
           <Empty>
             <p>
               {state === '' ? 'There is no task' : `There is no task in the state ${state}`}. A task is the purpose for which tokens are
-              issued: what runs under it ends with it. Create one here, or as an agent:
+              issued: when it ends, its tokens are revoked. Create one here, or as an agent:
             </p>
             <Command text={'credence task create "DESCRIPTION"'} />
           </Empty>

@@ -69,7 +69,13 @@ export function RevokeButton(props: RevokeButtonProps) {
                 onChange={(value) => setReason(EndReason.parse(value))}
                 options={EndReason.options.map((option) => [option, WORDS[option]] as const)}
               />
-              <Field label="Note" name="note" hint="Kept for ever in the audit log: no personal data." value={note} onInput={setNote} />
+              <Field
+                label="Note"
+                name="note"
+                hint="Kept permanently in the audit log: do not enter personal data."
+                value={note}
+                onInput={setNote}
+              />
             </>
           )}
         </RevokeDialog>

@@ -11,7 +11,7 @@ export function ChildrenSection({ agentId }: { readonly agentId: string }) {
       <ErrorNote error={error} />
       {isLoading && items.length === 0 && <Loading />}
       {items.length === 0 && !isLoading && error === undefined && (
-        <p>The agent has registered no agent. With the scope agents:write in its ceiling it may.</p>
+        <p>The agent has not registered any agents. It needs the scope agents:write in its ceiling to do so.</p>
       )}
       <ul class="items">
         {items.map((child) => (

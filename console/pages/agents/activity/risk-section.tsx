@@ -8,11 +8,11 @@ type AgentRisk = Output<'tokens.risk'>
 type Code = AgentRisk['risk']['parts'][number]['code']
 
 const PARTS: Readonly<Record<Code, string>> = {
-  new_audience: 'the agent had no token for this audience before',
-  new_scope: 'the agent had no token with this scope for this audience before',
-  rate: 'the agent got many more tokens within an hour than it usually does',
+  new_audience: 'this is the first token for this audience',
+  new_scope: 'this is the first token with this scope for this audience',
+  rate: 'the agent requested many more tokens within an hour than usual',
   deeper: 'the chain of actors is longer than in any earlier token',
-  new_key: 'the key of the token was first used less than 24 hours before',
+  new_key: 'the key of the token was first used less than 24 hours earlier',
 }
 
 /** How unusual the recent tokens of the agent are, and why. */
@@ -37,14 +37,14 @@ function RiskOf({ found: { risk, token, tokensCompared, profile } }: { readonly 
   if (risk.score === null)
     return (
       <p>
-        <strong>Unknown.</strong> A comparison needs {profile.usesNeeded} uses in {profile.days} days. The agent has {profile.uses}.
+        <strong>Unknown.</strong> A score needs at least {profile.usesNeeded} uses within {profile.days} days. The agent has {profile.uses}.
       </p>
     )
   return (
     <>
       <p>
-        <strong>{risk.level}</strong>, score {risk.score} of 100: that of the most unusual of the {tokensCompared} newest tokens of the last
-        24 hours. A score informs. It never revokes anything.
+        <strong>{risk.level}</strong>, score {risk.score} of 100. This is the highest score among the {tokensCompared} newest tokens of the
+        last 24 hours. The score is informational: it never revokes anything.
       </p>
       {risk.parts.length === 0 ? (
         <p>Nothing is unusual.</p>
@@ -78,10 +78,12 @@ function RiskOf({ found: { risk, token, tokensCompared, profile } }: { readonly 
 
 const ProfileOf = ({ profile: { days, uses, refusals, depth, audiences, keys } }: { readonly profile: AgentRisk['profile'] }) => (
   <details>
-    <summary>What the agent did in {days} days</summary>
-    <Facts of={{ Tokens: uses, 'Refused requests': refusals, 'Longest chain': `${depth} further actors`, 'Keys used': keys.length }} />
+    <summary>Activity of the last {days} days</summary>
+    <Facts
+      of={{ Tokens: uses, 'Refused requests': refusals, 'Longest actor chain': `${depth} further actors`, 'Keys used': keys.length }}
+    />
     {audiences.length === 0 ? (
-      <p>No use was counted yet. A use is counted within a minute and a half.</p>
+      <p>No uses counted yet. A use is counted within 90 seconds.</p>
     ) : (
       <ul>
         {audiences.map(({ audience, scopes, lastUsedAt }) => (

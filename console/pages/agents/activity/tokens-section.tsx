@@ -11,7 +11,7 @@ export function TokensSection({ agentId }: { readonly agentId: string }) {
       <ErrorNote error={error} />
       {items.length === 0 && !isLoading && error === undefined && (
         <Empty>
-          <p>No token of the agent can be used now. On its machine, it gets one with each command, such as:</p>
+          <p>The agent has no active token. Each command on its machine requests one, for example:</p>
           <Command text="credence whoami" />
         </Empty>
       )}

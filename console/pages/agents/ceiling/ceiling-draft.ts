@@ -59,7 +59,7 @@ export interface Preset {
 }
 
 export const PRESETS: Readonly<Record<string, Preset>> = {
-  nobody: { label: 'calls nobody', apply: (draft) => ({ ...draft, rights: [], delegationDepth: 0 }) },
+  nobody: { label: 'cannot call others', apply: (draft) => ({ ...draft, rights: [], delegationDepth: 0 }) },
   organisation: {
     label: 'calls agents of this organisation',
     needsScopes: true,
@@ -89,8 +89,8 @@ export function changesOf(before: CeilingDraft, after: CeilingDraft): readonly C
   const values = (draft: CeilingDraft): readonly string[] => [
     `tools: ${namesText(draft.tools)}`,
     `resources: ${namesText(draft.resources)}`,
-    `tokens live at most ${draft.tokenSeconds} s`,
-    draft.delegationDepth === 0 ? 'does not delegate' : `delegates at most ${draft.delegationDepth} deep`,
+    `tokens are valid for at most ${draft.tokenSeconds} s`,
+    draft.delegationDepth === 0 ? 'does not delegate' : `delegates to a depth of at most ${draft.delegationDepth}`,
   ]
   const side = (from: CeilingDraft, to: CeilingDraft, isAdded: boolean): readonly Change[] => [
     ...rights(from, to).map((right) => ({ isAdded, right })),

@@ -32,18 +32,21 @@ export const CeilingEditor = ({ draft, onChange }: EditorProps) => (
     <NamesEditor what="tool" names={draft.tools} onChange={(tools) => onChange({ ...draft, tools })} />
     <NamesEditor what="resource" names={draft.resources} onChange={(resources) => onChange({ ...draft, resources })} />
     <Field
-      label="Token life in seconds"
+      label="Token lifetime in seconds"
       name="token-seconds"
       type="number"
       value={`${draft.tokenSeconds}`}
-      hint="A token lives at most this long: 1 to 3600."
+      hint="Maximum lifetime of a token: 1 to 3600."
       onInput={(text) => onChange({ ...draft, tokenSeconds: Number(text) })}
     />
     <Choice
       label="Delegation depth"
       name="depth"
       value={`${draft.delegationDepth}`}
-      options={[0, 1, 2, 3, 4, 5].map((depth) => [`${depth}`, depth === 0 ? 'does not delegate' : `${depth} further agents in a chain`])}
+      options={[0, 1, 2, 3, 4, 5].map((depth) => [
+        `${depth}`,
+        depth === 0 ? 'does not delegate' : `up to ${depth} further ${depth === 1 ? 'agent' : 'agents'} in the chain`,
+      ])}
       onChange={(depth) => onChange({ ...draft, delegationDepth: Number(depth) })}
     />
   </>
@@ -74,10 +77,10 @@ export function Presets({ draft, onChange }: EditorProps) {
       />
       {preset?.needsScopes && (
         <Field
-          label="Scopes that it may ask for"
+          label="Scopes that it may request"
           name="preset-scopes"
           value={text}
-          hint="Separated by spaces, such as ocr:read. A scope covers what continues it after a /."
+          hint="Separated by spaces, such as ocr:read. A scope includes longer ones that continue it after a slash, such as ocr:read/invoices."
           onInput={(typed) => apply(chosen, typed)}
         />
       )}
@@ -98,9 +101,9 @@ function RightsEditor({ draft, onChange }: EditorProps) {
   }
   return (
     <fieldset>
-      <legend>Rights towards others</legend>
+      <legend>Rights at other audiences</legend>
       {draft.rights.length === 0 ? (
-        <p>It calls nobody.</p>
+        <p>It cannot call others.</p>
       ) : (
         <Rights of={draft.rights} onRemove={(rights) => onChange({ ...draft, rights })} />
       )}
@@ -175,7 +178,7 @@ function NamesEditor({
         Any {what}
       </Tick>
       {names !== undefined && (
-        <Lines label={`Only these ${what}s`} hint={`One a line. Without a line it may use no ${what}.`} value={names} onChange={onChange} />
+        <Lines label={`Only these ${what}s`} hint={`One per line. Empty: it may use no ${what}.`} value={names} onChange={onChange} />
       )}
     </fieldset>
   )

@@ -16,8 +16,8 @@ export function CeilingSection({ agent, abilities }: { readonly agent: AgentView
   const isOfDevice = agent.memberId !== undefined
   return (
     <Section title="Ceiling">
-      <p class="hint">The most that the agent may ever be given. Introductions and consents allow less.</p>
-      {isOfDevice && <p>The agent runs on the device of a person: the consents of this person are its ceiling.</p>}
+      <p class="hint">The maximum permissions of the agent. Introductions and consents grant a part of them.</p>
+      {isOfDevice && <p>The agent runs on a person's device, so the consents of that person are its ceiling.</p>}
       {isEdited ? (
         <EditForm agent={agent} abilities={abilities} onClose={() => setEdited(false)} />
       ) : (
@@ -41,12 +41,12 @@ export const CeilingFacts = ({
 }) => (
   <Facts
     of={{
-      'Towards others': rights.length === 0 ? 'calls nobody' : <Rights of={rights} />,
+      'At other audiences': rights.length === 0 ? 'cannot call others' : <Rights of={rights} />,
       'At this registry': scopes.length === 0 ? 'nothing' : scopes.join(', '),
       Tools: <Names of={tools} />,
       Resources: <Names of={resources} />,
-      'Token life': `at most ${tokenSeconds} s`,
-      Delegation: delegationDepth === 0 ? 'none' : `at most ${delegationDepth} deep`,
+      'Token lifetime': `at most ${tokenSeconds} s`,
+      Delegation: delegationDepth === 0 ? 'none' : `depth of at most ${delegationDepth}`,
     }}
   />
 )
@@ -92,7 +92,7 @@ function EditForm({
         <>
           {isWider(before, draft, viewer.issuer) && <Widening mayWiden={abilities.mayAdminister} />}
           <Field label="Why" name="note" value={note} hint="For the audit row of the change. May be empty." onInput={setNote} />
-          <p>Saving ends the tokens of the agent and of the agents below it. They request new ones within the new ceiling.</p>
+          <p>Saving revokes the tokens of the agent and of its child agents. They can request new ones within the new ceiling.</p>
         </>
       )}
       <ErrorNote error={change.error} />
@@ -111,7 +111,7 @@ const Widening = ({ mayWiden }: { readonly mayWiden: boolean }) => (
     This widens the ceiling.{' '}
     {mayWiden
       ? 'You may do this as an administrator.'
-      : 'Only an administrator of the organisation may do this: the registry will refuse it.'}
+      : 'Only an administrator of the organisation can do this, so the registry will refuse the change.'}
   </p>
 )
 
@@ -119,7 +119,7 @@ const Difference = ({ changes }: { readonly changes: readonly Change[] }) => (
   <section aria-label="Difference" aria-live="polite">
     <h3>Difference</h3>
     {changes.length === 0 ? (
-      <p>Nothing has changed.</p>
+      <p>No changes.</p>
     ) : (
       <ul>
         {changes.map(({ isAdded, right, text }) => (

@@ -21,13 +21,13 @@ export function LevelSection({ agent, abilities }: LevelProps) {
   const levels = useQuery('levels.list', abilities.maySeeActivity ? { orgId: agent.orgId } : undefined)
   return (
     <Section title="Scope level">
-      <p class="hint">A named ceiling of the organisation. An agent with a level has no more than the level allows.</p>
+      <p class="hint">A named ceiling of the organisation. An agent cannot exceed its level.</p>
       <p>
         {agent.maxScopeLevel === undefined ? (
           'The agent has no level.'
         ) : (
           <>
-            The agent stays within <Foreign text={agent.maxScopeLevel} />.
+            The agent is limited to <Foreign text={agent.maxScopeLevel} />.
           </>
         )}
       </p>
@@ -78,7 +78,7 @@ function LevelForm({
         options={[...(mayRemove || current === '' ? [['', 'none'] as const] : []), ...names.map((name) => [name, name] as const)]}
         onChange={setLevel}
       />
-      <p class="hint">Another level ends the tokens of the agent. Only an administrator may replace or remove a level.</p>
+      <p class="hint">Changing the level revokes the tokens of the agent. Only an administrator can replace or remove a level.</p>
       <ErrorNote error={change.error} />
       <button type="submit" disabled={level === current || change.isRunning}>
         Save the level
@@ -101,7 +101,7 @@ function Levels({ agent, names }: { readonly agent: AgentView; readonly names: r
     <details>
       <summary>Levels of the organisation</summary>
       {names.length === 0 ? (
-        <p>There are none. Make one from the ceiling of this agent.</p>
+        <p>There are no levels. Create one from the ceiling of this agent.</p>
       ) : (
         <ul>
           {names.map((one) => (
@@ -126,12 +126,12 @@ function Levels({ agent, names }: { readonly agent: AgentView; readonly names: r
           label="Name of the level"
           name="level-name"
           value={name}
-          hint="Gets the ceiling of this agent. A name that exists replaces that level, and ends the tokens of every agent that uses it."
+          hint="The level gets the ceiling of this agent. An existing name replaces that level and revokes the tokens of every agent that has it."
           onInput={setName}
         />
         <ErrorNote error={set.error} />
         <button type="submit" class="quiet" disabled={name.trim() === '' || set.isRunning}>
-          {names.includes(name) ? 'Replace the level' : 'Make the level'}
+          {names.includes(name) ? 'Replace the level' : 'Create the level'}
         </button>
       </form>
     </details>

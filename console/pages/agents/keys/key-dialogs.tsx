@@ -19,7 +19,7 @@ const OVERLAPS: readonly (readonly [string, string])[] = [
   ['3600', 'one hour'],
   ['86400', 'one day'],
   ['604800', 'one week'],
-  ['0', 'not at all: from now on'],
+  ['0', 'no overlap: effective immediately'],
 ]
 
 /** A retired key stops working without a stop of the agent, which has another key by then. */
@@ -35,10 +35,10 @@ export function Retire({ of: { keyId }, onDone, onClose }: KeyDialogProps) {
   return (
     <Dialog title="Retire the key" onClose={onClose}>
       <p>
-        After the overlap, <Code>{keyId}</Code> authenticates nothing new. Tokens that it authenticated before stay valid until they expire.
+        After the overlap, <Code>{keyId}</Code> is no longer accepted. Tokens that were issued with it stay valid until they expire.
       </p>
       <form onSubmit={confirm}>
-        <Choice label="Still accepted for" name="overlap" value={overlap} options={OVERLAPS} onChange={setOverlap} />
+        <Choice label="Keep accepting it for" name="overlap" value={overlap} options={OVERLAPS} onChange={setOverlap} />
         <ErrorNote error={retire.error} />
         <button type="submit" disabled={retire.isRunning}>
           Retire
@@ -70,8 +70,8 @@ export function RevokeKey({ agent, of: { keyId }, onDone, onClose }: KeyDialogPr
       onClose={onClose}
     >
       <p>
-        <Code>{keyId}</Code> ends at once, with every token that it authenticated and the cards that only it signed. Without another key the
-        agent stops.
+        This immediately revokes <Code>{keyId}</Code>, every token that was issued with it, and the cards that only it signed. Without
+        another key the agent can no longer authenticate.
       </p>
       <ReasonFields value={because} onChange={setBecause} />
     </RevokeDialog>
@@ -98,8 +98,8 @@ export function Compromise({ agent, of: { keyId, registeredAt }, onDone, onClose
       onClose={onClose}
     >
       <p>
-        These end at once: <Code>{keyId}</Code>, the keys that the agent has registered since the theft, and everything that these keys have
-        granted since. Open one-time codes are withdrawn. The key is never accepted again.
+        This immediately revokes <Code>{keyId}</Code>, the keys that the agent has registered since the theft, and everything that these
+        keys have granted since. Unused one-time codes become invalid. The key is never accepted again.
       </p>
       <Field label="Stolen since" name="since" type="datetime-local" value={since} hint="In your time zone." onInput={setSince} />
     </RevokeDialog>

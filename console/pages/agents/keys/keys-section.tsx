@@ -25,7 +25,7 @@ export function KeysSection({ agent, abilities }: { readonly agent: AgentView; r
     <Section title="Keys">
       {agent.clientUri && (
         <p>
-          The agent authenticates with the keys of its metadata at <Foreign text={agent.clientUri} />.
+          The agent authenticates with the keys in its metadata at <Foreign text={agent.clientUri} />.
         </p>
       )}
       {done !== '' && <Done>{done}</Done>}
@@ -34,7 +34,7 @@ export function KeysSection({ agent, abilities }: { readonly agent: AgentView; r
           items.length === 0 ? (
             !agent.clientUri && (
               <Empty>
-                <p>The agent has no key. It registers its first one on its machine:</p>
+                <p>The agent has no key yet. Register its first key on its machine:</p>
                 <ConfirmCommand agentId={agent.agentId} name={agent.name} />
               </Empty>
             )
@@ -50,7 +50,7 @@ export function KeysSection({ agent, abilities }: { readonly agent: AgentView; r
         }
       </Result>
       {agent.state === 'revoked' && <p>The agent is revoked, so none of its keys is accepted.</p>}
-      {!abilities.mayOversee && <p class="hint">Administrators of your organisation retire and revoke its keys.</p>}
+      {!abilities.mayOversee && <p class="hint">Only administrators of your organisation can retire and revoke keys.</p>}
       {dialog && open.verb === 'retire' && <Retire {...dialog} />}
       {dialog && open.verb === 'revoke' && <RevokeKey {...dialog} />}
       {dialog && open.verb === 'compromise' && <Compromise {...dialog} />}

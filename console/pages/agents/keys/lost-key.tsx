@@ -28,20 +28,20 @@ export function LostKey({ agent: { agentId, name } }: { readonly agent: AgentVie
   return (
     <section aria-label="A lost key, or a second machine">
       <h3>A lost key, or a second machine</h3>
-      <p>A one-time code lets the agent register a new key, which is made on its machine. The code is valid for 24 hours.</p>
+      <p>A one-time code lets the agent register a new key, which is generated on its machine. The code is valid for 24 hours.</p>
       <form onSubmit={submit}>
         <Tick checked={revokeOthers} onChange={setRevokeOthers}>
-          The new key replaces all others: using the code revokes them, with the tokens that they authenticated
+          Replace all other keys: redeeming the code revokes them and the tokens that were issued with them
         </Tick>
         <ErrorNote error={issue.error ?? withdraw.error} />
         <button type="submit" disabled={issue.isRunning}>
           Issue a code
         </button>
         <button type="button" class="quiet" disabled={withdraw.isRunning} onClick={withdrawAll}>
-          Withdraw the open codes
+          Invalidate unused codes
         </button>
       </form>
-      {isWithdrawn && <Done>The open codes of the agent are void.</Done>}
+      {isWithdrawn && <Done>All unused codes of the agent are now invalid.</Done>}
       {issued && (
         <div aria-live="polite">
           <p>
@@ -49,7 +49,7 @@ export function LostKey({ agent: { agentId, name } }: { readonly agent: AgentVie
           </p>
           <Command text={`credence login --registry ${viewer.issuer} --profile ${profileNameOf(name)}`} />
           <p>
-            <strong>The code is shown only now:</strong>
+            <strong>The code is shown only once:</strong>
           </p>
           <Command text={issued.code} />
         </div>

@@ -4,6 +4,7 @@ import { LocationProvider, Route, Router, useLocation } from 'preact-iso'
 import { type Connection, type Console, ConsoleContext, useConsole } from './api/console.js'
 import { Overview } from './pages/overview/overview.js'
 import { ROUTES } from './routes.js'
+import { SessionEnded } from './ui/notes.js'
 import { Page } from './ui/page.js'
 
 interface Place {
@@ -58,9 +59,7 @@ function Pages() {
   if (useConnection().hasEnded)
     return (
       <Page title="Signed out">
-        <p class="error" role="alert">
-          Your session has ended. <a href="/sign-in">Sign in</a>
-        </p>
+        <SessionEnded />
       </Page>
     )
   return (

@@ -13,6 +13,9 @@ export interface Viewer {
   readonly scopes: readonly string[]
 }
 
+/** True for the roles that manage an organisation. An operator manages the registry too. */
+export const isAdministrator = ({ role }: Pick<Viewer, 'role'>): boolean => role === 'administrator' || role === 'operator'
+
 /** The element that the console renders into. */
 export const ROOT_ID = 'console'
 

@@ -5,12 +5,7 @@ import { CredenceError } from '../../src/errors.js'
 export function ErrorNote({ error }: { readonly error: unknown }) {
   if (error === undefined) return null
   if (!(error instanceof CredenceError)) return <Problem text={String(error)} />
-  if (error.reason === 'login_required')
-    return (
-      <p class="error" role="alert">
-        Your session has ended. <a href="/sign-in">Sign in</a>
-      </p>
-    )
+  if (error.reason === 'login_required') return <SessionEnded />
   return (
     <div class="error" role="alert">
       <p>
@@ -33,6 +28,12 @@ export function ErrorNote({ error }: { readonly error: unknown }) {
     </div>
   )
 }
+
+export const SessionEnded = () => (
+  <p class="error" role="alert">
+    Your session has ended. <a href="/sign-in">Sign in</a>
+  </p>
+)
 
 const Problem = ({ text }: { readonly text: string }) => (
   <p class="error" role="alert">

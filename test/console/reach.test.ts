@@ -40,7 +40,7 @@ describe.runIf(hasChromium('who can call whom in the console'))('who can call wh
     await page.click('dialog button.danger')
     await page.waitForSelector('text=The introduction was revoked.')
     await page.waitForSelector(`main [aria-live] >> text=${taskId}`)
-    await page.waitForSelector('text=Nobody can call an agent here')
+    await page.waitForSelector('text=No agent here can be called')
     expect(await reasonOf(registry.as(planner).exchange({ audience: ocr.audience }))).toBe('invalid_target')
     expect(world.troubles).toEqual([])
   })

@@ -109,7 +109,7 @@ describe.runIf(hasChromium('the tasks of the console'))('tasks', () => {
     await page.fill('input[name=calls]', '20')
     await page.click('main button[type=submit]')
     await page.waitForSelector('text=0 used, 0 reserved, 20 left of 20')
-    await page.waitForSelector('text=No token was issued for this task yet')
+    await page.waitForSelector('text=No token has been issued for this task yet')
     await open('/console/tasks')
     await page.selectOption('select[name=state]', 'paused')
     await page.waitForSelector('text=There is no task in the state paused')

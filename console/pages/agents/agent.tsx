@@ -1,5 +1,6 @@
 import { useConsole } from '../../api/console.js'
 import { useQuery } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { Result } from '../../ui/notes.js'
 import { Facts, Page } from '../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
@@ -25,7 +26,7 @@ export function AgentPage({ agentId }: { readonly agentId: string }) {
 
 function Links({ agentId }: { readonly agentId: string }) {
   const { viewer } = useConsole()
-  const isAuditor = viewer.role === 'administrator' || viewer.role === 'operator'
+  const isAuditor = isAdministrator(viewer)
   return (
     <nav aria-label="About this agent">
       <a href={`/console/cards/${agentId}`}>Card</a> · <a href={`/console/reach/${agentId}`}>Who can call it</a>

@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks'
 import { useAction } from '../../api/use-action.js'
 import { Dialog, RevokeDialog } from '../../ui/dialogs/dialog.js'
+import { ReasonFields, UNSPECIFIED } from '../../ui/dialogs/reason-fields.js'
 import { Done, ErrorNote } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
 import { Foreign } from '../../ui/text.js'
 import type { Abilities, AgentView } from './abilities.js'
-import { ReasonFields, UNSPECIFIED } from './reason-fields.js'
 import { ConfirmCommand } from './register-agent.js'
 import { useEndings, WhatEnds } from './what-ends.js'
 

@@ -1,5 +1,6 @@
 import type { Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
+import { countText } from '../../ui/dialogs/counted.js'
 import { ErrorNote, Loading } from '../../ui/notes.js'
 import type { Abilities, AgentView } from './abilities.js'
 
@@ -18,14 +19,12 @@ export function useEndings({ agentId }: AgentView, { maySeeActivity }: Abilities
   const keys = useQuery('keys.list', maySeeActivity ? { owner: agentId } : undefined)
   const children = useQuery('agents.list', { parent: agentId, limit: 100 })
   const standing = (items: readonly { readonly state: string }[] = []) => items.filter(({ state }) => state !== 'revoked')
-  const count = (number: number, hasMore: boolean, noun: string) =>
-    `${number}${hasMore ? ' or more' : ''} ${noun}${number === 1 && !hasMore ? '' : 's'}`
-  const pageOf = (list: Listed | undefined, noun: string) => count(list?.items.length ?? 0, list?.cursor !== undefined, noun)
+  const pageOf = (list: Listed | undefined, noun: string) => countText(list?.items.length ?? 0, noun, list?.cursor !== undefined)
   return {
     texts: [
       maySeeActivity ? pageOf(tokens.data, 'live token') : 'all its tokens',
-      ...(verb === 'suspend' ? [] : [maySeeActivity ? count(standing(keys.data?.items).length, false, 'key') : 'all its keys']),
-      `${count(standing(children.data?.items).length, children.data?.cursor !== undefined, 'agent')} that it registered`,
+      ...(verb === 'suspend' ? [] : [maySeeActivity ? countText(standing(keys.data?.items).length, 'key') : 'all its keys']),
+      `${countText(standing(children.data?.items).length, 'agent', children.data?.cursor !== undefined)} that it registered`,
       'all its introductions and tasks',
     ],
     isLoading: [tokens, keys, children].some(({ isLoading, data }) => isLoading && data === undefined),

@@ -5,8 +5,8 @@ export type AuditFilter = Pick<
   'actor' | 'action' | 'subject' | 'taskId' | 'tokenId' | 'outcome' | 'from' | 'until'
 >
 
-export const TEXT_FILTERS = ['actor', 'action', 'subject', 'taskId', 'tokenId', 'outcome'] as const
-export const TIME_FILTERS = ['from', 'until'] as const
+const TEXT_FILTERS = ['actor', 'action', 'subject', 'taskId', 'tokenId', 'outcome'] as const
+const TIME_FILTERS = ['from', 'until'] as const
 type Query = Readonly<Record<string, string | undefined>>
 
 /** The filter in the address: `?actor=…&from=<epoch seconds>`. The server refuses values that are wrong. */
@@ -20,19 +20,4 @@ export function filterOf(query: Query): AuditFilter {
 export function auditHref(filter: Readonly<Record<string, string | number | undefined>>): string {
   const given = Object.entries(filter).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, String(value)]]))
   return given.length === 0 ? '/console/audit' : `/console/audit?${new URLSearchParams(given)}`
-}
-
-const MS = 1000
-const MINUTE_MS = 60_000
-
-/** The time for an input of the type `datetime-local`, which is in the zone of the viewer. */
-export function localTime(at: number | undefined): string {
-  if (at === undefined) return ''
-  const date = new Date(at * MS)
-  return new Date(date.getTime() - date.getTimezoneOffset() * MINUTE_MS).toISOString().slice(0, 16)
-}
-
-export const epochOf = (local: string): number | undefined => {
-  const ms = new Date(local).getTime()
-  return Number.isNaN(ms) ? undefined : Math.floor(ms / MS)
 }

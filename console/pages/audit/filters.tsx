@@ -1,6 +1,7 @@
 import { useLocation } from 'preact-iso'
 import { Choice, Field } from '../../ui/forms/fields.js'
-import { type AuditFilter, auditHref, epochOf, localTime } from './filter.js'
+import { localText, secondsOf } from '../../ui/forms/local-time.js'
+import { type AuditFilter, auditHref } from './filter.js'
 
 const TEXTS = [
   ['actor', 'Actor', 'Id of an agent, member or client'],
@@ -23,7 +24,7 @@ export function Filters({ filter }: { readonly filter: AuditFilter }) {
     const form = new FormData(event.currentTarget as HTMLFormElement) // the handler is on the form
     const text = (name: string) => String(form.get(name) ?? '').trim()
     const texts = [...TEXTS.map(([name]) => name), 'outcome'].map((name) => [name, text(name)])
-    const times = (['from', 'until'] as const).map((name) => [name, epochOf(text(name))])
+    const times = (['from', 'until'] as const).map((name) => [name, secondsOf(text(name))])
     route(auditHref(Object.fromEntries([...texts, ...times])))
   }
   const isFiltered = Object.keys(filter).length > 0
@@ -41,10 +42,10 @@ export function Filters({ filter }: { readonly filter: AuditFilter }) {
             <Choice label="Outcome" name="outcome" options={OUTCOMES} value={filter.outcome ?? ''} />
           </div>
           <div>
-            <Field label="From" name="from" type="datetime-local" value={localTime(filter.from)} />
+            <Field label="From" name="from" type="datetime-local" value={timeText(filter.from)} />
           </div>
           <div>
-            <Field label="Until" name="until" type="datetime-local" value={localTime(filter.until)} />
+            <Field label="Until" name="until" type="datetime-local" value={timeText(filter.until)} />
           </div>
         </div>
         <button type="submit">Filter</button>
@@ -53,3 +54,5 @@ export function Filters({ filter }: { readonly filter: AuditFilter }) {
     </details>
   )
 }
+
+const timeText = (at: number | undefined): string => (at === undefined ? '' : localText(at))

@@ -22,7 +22,13 @@ export function Thing({ id }: { readonly id: string }) {
   const { viewer } = useConsole()
   if (/^agt_/.test(id) || id === viewer.id) return <Name id={id} />
   const page = PAGES[id.slice(0, 3)]
-  return page === undefined || !/^[a-z]{3}_/.test(id) ? <Code>{id}</Code> : <a href={`/console/${page}/${id}`}>{<Code>{id}</Code>}</a>
+  return page === undefined || !/^[a-z]{3}_/.test(id) ? (
+    <Code>{id}</Code>
+  ) : (
+    <a href={`/console/${page}/${id}`}>
+      <Code>{id}</Code>
+    </a>
+  )
 }
 
 export const Outcome = ({ outcome }: Pick<AuditItem, 'outcome'>) => (

@@ -4,6 +4,7 @@ import type { AgentId, Audience } from '../../../src/protocol/ids.js'
 import { useAction } from '../../api/use-action.js'
 import { useQuery } from '../../api/use-query.js'
 import { RevokeDialog } from '../../ui/dialogs/dialog.js'
+import { REASON_OPTIONS } from '../../ui/dialogs/reason-fields.js'
 import { Choice, Field } from '../../ui/forms/fields.js'
 import { Code } from '../../ui/text.js'
 
@@ -30,12 +31,11 @@ interface WithdrawProps {
 }
 
 const CHANGES = ['cards', 'tokens', 'introductions', 'discovery']
-const REASONS = EndReason.options.map((reason) => [reason, reason.replaceAll('_', ' ')] as const)
 /** As many tokens as are counted. */
 const COUNTED = 100
 
 /** The number of live tokens for the agent, as a text, and as a number. */
-export function useLiveTokens(audience: Audience | undefined): { readonly count: number | undefined; readonly text: string } {
+function useLiveTokens(audience: Audience | undefined): { readonly count: number | undefined; readonly text: string } {
   const { data } = useQuery('tokens.list', audience && { audience, alive: true, limit: COUNTED })
   const count = data?.items.length
   const text =
@@ -83,7 +83,13 @@ export function WithdrawDialog({ agentId, audience, name, of: { version, isCurre
         <p>Introductions that were approved for this version need another approval. The current version stays published.</p>
       )}
       {version !== undefined && <p>The public history shows that the version was yanked, and the reason.</p>}
-      <Choice label="Reason" name="reason" options={REASONS} value={reason} onChange={(value) => setReason(EndReason.parse(value))} />
+      <Choice
+        label="Reason"
+        name="reason"
+        options={REASON_OPTIONS}
+        value={reason}
+        onChange={(value) => setReason(EndReason.parse(value))}
+      />
       <Field label="Note" name="note" value={note} onInput={setNote} hint={version === undefined ? NOTE : `${NOTE} It is public.`} />
     </RevokeDialog>
   )

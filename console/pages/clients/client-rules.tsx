@@ -3,6 +3,7 @@ import { useConsole } from '../../api/console.js'
 import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useQuery } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { Choice, Field } from '../../ui/forms/fields.js'
 import { ErrorNote, Result } from '../../ui/notes.js'
 import { Facts, Page } from '../../ui/page.js'
@@ -20,7 +21,7 @@ const RULES = [
 export function ClientRulesPage() {
   const { viewer } = useConsole()
   const rules = useQuery('clients.rules', {})
-  const mayChange = viewer.role === 'administrator' || viewer.role === 'operator'
+  const mayChange = isAdministrator(viewer)
   return (
     <Page title="Rules about external clients">
       <Result of={rules}>{(data) => (mayChange ? <RulesForm rules={data} /> : <RulesFacts rules={data} />)}</Result>

@@ -3,6 +3,7 @@ import { useConsole } from '../../api/console.js'
 import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useQuery } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { nameToType } from '../../ui/dialogs/confirm-name.js'
 import { RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { ErrorNote, Result } from '../../ui/notes.js'
@@ -25,7 +26,7 @@ export function ClientPage({ clientId }: { readonly clientId: string }) {
 function ClientView({ client }: { readonly client: Client }) {
   const { viewer } = useConsole()
   const { clientId, clientUri } = client
-  const isAdmin = viewer.role === 'administrator' || viewer.role === 'operator'
+  const isAdmin = isAdministrator(viewer)
   // One that is known by its URL is used by several organisations
   const mayRevoke = viewer.role === 'operator' || (isAdmin && client.orgId === viewer.orgId)
   return (

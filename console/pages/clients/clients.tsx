@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import { useConsole } from '../../api/console.js'
 import { useAction } from '../../api/use-action.js'
 import { useList } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { Field } from '../../ui/forms/fields.js'
 import { Empty, ErrorNote } from '../../ui/notes.js'
 import { Page, Section } from '../../ui/page.js'
@@ -14,7 +15,7 @@ export function Clients() {
   const { viewer } = useConsole()
   const list = useList('clients.list', {}, ({ clientId }) => clientId)
   const hrefOf = ({ clientId }: { readonly clientId: string }) => `/console/clients/${clientId}`
-  const isAdmin = viewer.role === 'administrator' || viewer.role === 'operator'
+  const isAdmin = isAdministrator(viewer)
   return (
     <Page
       title="External clients"

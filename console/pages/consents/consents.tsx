@@ -4,6 +4,7 @@ import { withoutUnprintable } from '../../../src/lib/io/printable.js'
 import { shortened } from '../../../src/lib/text.js'
 import { useConsole } from '../../api/console.js'
 import { useList, useQuery } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { Choice, Tick } from '../../ui/forms/fields.js'
 import { Empty } from '../../ui/notes.js'
 import { Page } from '../../ui/page.js'
@@ -33,7 +34,7 @@ export function Consents() {
   const isOwn = (!member || member === viewer.id) && !client
   return (
     <Page title={isOwn ? 'What applications may do for you' : 'Consents'}>
-      {(viewer.role === 'administrator' || viewer.role === 'operator') && <WhoseConsents member={member} client={client} show={show} />}
+      {isAdministrator(viewer) && <WhoseConsents member={member} client={client} show={show} />}
       <Tick checked={used === 'week'} onChange={(checked) => show({ used: checked ? 'week' : '' })}>
         Only those used in the last 7 days
       </Tick>

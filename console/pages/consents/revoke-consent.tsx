@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import { useAction } from '../../api/use-action.js'
 import { useQuery } from '../../api/use-query.js'
 import { nameToType } from '../../ui/dialogs/confirm-name.js'
+import { countText } from '../../ui/dialogs/counted.js'
 import { RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { type Consent, Rights } from './consent.js'
 import { PartyName } from './consents.js'
@@ -22,7 +23,7 @@ export function RevokeConsent({ consent, onRevoked }: RevokeConsentProps) {
   const valid = families.data?.items.filter(({ state }) => state === 'valid') ?? []
   // Those with another consent go on without this one
   const ending = valid.filter(({ grants }) => grants.every((grant) => grant.consentId === consentId))
-  const tokensText = counted(tokens.data, 'active token')
+  const tokensText = countText(tokens.data?.items.length ?? 0, 'active token', tokens.data?.cursor !== undefined)
   const familiesText = `${ending.length} ${ending.length === 1 ? 'family' : 'families'} of refresh tokens`
   return (
     <p>
@@ -57,9 +58,4 @@ export function RevokeConsent({ consent, onRevoked }: RevokeConsentProps) {
       )}
     </p>
   )
-}
-
-const counted = (page: { readonly items: readonly unknown[]; readonly cursor?: string } | undefined, noun: string): string => {
-  const number = page?.items.length ?? 0
-  return `${page?.cursor === undefined ? '' : 'More than '}${number} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -17,13 +17,3 @@ export const RISKS: Readonly<Record<string, string>> = {
   deeper: 'The token passes through more agents than before.',
   new_key: 'The key is less than a day old.',
 }
-
-export const REVOCATION_REASONS = [
-  ['no_longer_needed', 'No longer needed'],
-  ['policy', 'Policy'],
-  ['compromised', 'Compromised'],
-  ['suspicious_task_pattern', 'Suspicious pattern of tasks'],
-  ['user_request', 'Request of a user'],
-  ['superseded', 'Superseded'],
-  ['unspecified', 'Other'],
-] as const

@@ -1,12 +1,15 @@
 import { useState } from 'preact/hooks'
+import { EndReason } from '../../../src/protocol/end-reason.js'
 import type { Input, Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
+import { nameToType } from '../../ui/dialogs/confirm-name.js'
 import { Dialog, RevokeDialog } from '../../ui/dialogs/dialog.js'
+import { REASON_OPTIONS } from '../../ui/dialogs/reason-fields.js'
 import { BoundsBoxes, useBoundsChoice } from '../../ui/forms/bounds.js'
 import { Choice, Field } from '../../ui/forms/fields.js'
+import { secondsOf } from '../../ui/forms/local-time.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Foreign, Name, useAgentName } from '../../ui/text.js'
-import { REVOCATION_REASONS } from '../inbox/reasons.js'
 import { LiveTokens, type Token, useTokensOfIntroduction } from './live-tokens.js'
 
 export type Introduction = Output<'introductions.list'>['items'][number]
@@ -25,13 +28,9 @@ interface ActionProps {
 }
 
 const CHANGES = ['introductions', 'approvals', 'tokens'] as const
-const TYPEABLE = /^[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?$/
 
 /** The name of an agent if a person can type it, otherwise its id. */
-export function useTypeableName(agentId: string): string {
-  const name = useAgentName(agentId)
-  return name !== undefined && TYPEABLE.test(name) && !name.includes('  ') ? name : agentId
-}
+export const useTypeableName = (agentId: string): string => nameToType(useAgentName(agentId), agentId)
 
 /** Revokes a granted introduction, or withdraws a request. */
 export function RevokeIntroduction({ introduction, onDone, onClose }: ActionProps) {
@@ -72,15 +71,15 @@ export function RevokeIntroduction({ introduction, onDone, onClose }: ActionProp
       <Choice
         label="Reason"
         name="reason"
-        options={REVOCATION_REASONS}
+        options={REASON_OPTIONS}
         value={reason}
-        onChange={(value) => setReason(REVOCATION_REASONS.find(([one]) => one === value)?.[0] ?? 'unspecified')}
+        onChange={(value) => setReason(EndReason.parse(value))}
       />
     </RevokeDialog>
   )
 }
 
-export const Parties = ({ introduction: { from, to, capability } }: { readonly introduction: Introduction }) => (
+const Parties = ({ introduction: { from, to, capability } }: { readonly introduction: Introduction }) => (
   <>
     <Name id={from} link={false} /> to {to === undefined ? <Foreign text={capability ?? ''} /> : <Name id={to} link={false} />}
   </>
@@ -97,7 +96,8 @@ export function NarrowIntroduction({ introduction, onDone, onClose }: ActionProp
   const submit = async (event: Event) => {
     event.preventDefault()
     const ended = tokens.data?.items ?? []
-    const result = await action.run({ introductionId, ...choice.kept, ...(date !== '' && { until: endOfDay(date) }) })
+    const until = secondsOf(date)
+    const result = await action.run({ introductionId, ...choice.kept, ...(until !== undefined && { until }) })
     if (!result) return
     onDone({ text: `The introduction was narrowed. It allows: ${result.bounds?.scopes.join(' ')}`, tokens: ended })
     onClose()
@@ -134,6 +134,3 @@ export function NarrowIntroduction({ introduction, onDone, onClose }: ActionProp
     </Dialog>
   )
 }
-
-/** The last second of a day in the zone of the viewer. */
-export const endOfDay = (date: string): number => Math.floor(new Date(`${date}T23:59:59`).getTime() / 1000)

@@ -6,6 +6,7 @@ import { RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { useDone } from '../../ui/dialogs/done.js'
 import { RevokeButton, shortId } from '../../ui/dialogs/revoke-button.js'
 import { Field } from '../../ui/forms/fields.js'
+import { secondsOf } from '../../ui/forms/local-time.js'
 import { Items } from '../../ui/items.js'
 import { Code, Command, State, Time } from '../../ui/text.js'
 
@@ -98,8 +99,7 @@ function Stolen({ keyId, say }: { readonly keyId: string; readonly say: (text: s
   const [since, setSince] = useState('')
   const compromise = useAction('keys.compromise', ['keys', 'sessions', 'members', 'agents'])
   const confirm = async () => {
-    const time = new Date(since).getTime() / 1000
-    const result = await compromise.run({ keyId, since: Number.isNaN(time) ? 0 : Math.floor(time) })
+    const result = await compromise.run({ keyId, since: secondsOf(since) ?? 0 })
     if (result !== undefined) say(`The key ${shortId(keyId)}… and everything that it has granted since then are revoked.`)
     return result
   }

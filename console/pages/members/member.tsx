@@ -3,6 +3,7 @@ import { useConsole } from '../../api/console.js'
 import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useList, useQuery } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { AuditLinks } from '../../ui/audit-links.js'
 import { counted } from '../../ui/dialogs/counted.js'
 import { useDone } from '../../ui/dialogs/done.js'
@@ -69,7 +70,7 @@ function MemberParts({ member, isOwn }: { readonly member: Member; readonly isOw
 function MemberFacts({ member }: { readonly member: Member }) {
   const { memberId, orgId, name, role, state, joinedAt, invitedBy, endedAt, endedBy, reason, note } = member
   const { viewer } = useConsole()
-  const maySeeOthers = viewer.role === 'administrator' || viewer.role === 'operator'
+  const maySeeOthers = isAdministrator(viewer)
   return (
     <Facts
       of={{

@@ -1,6 +1,7 @@
 import { useLocation } from 'preact-iso'
 import { useConsole } from '../../api/console.js'
 import { useList } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { Empty } from '../../ui/notes.js'
 import { Page, Section } from '../../ui/page.js'
 import { Rows } from '../../ui/rows.js'
@@ -11,7 +12,7 @@ import { Invite } from './invite.js'
 export function Members() {
   const { viewer } = useConsole()
   const orgId = useLocation().query.organisation ?? viewer.orgId
-  if (viewer.role !== 'administrator' && viewer.role !== 'operator')
+  if (!isAdministrator(viewer))
     return (
       <Page title="Members">
         <Empty>

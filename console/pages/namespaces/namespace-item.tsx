@@ -1,6 +1,7 @@
 import { useConsole } from '../../api/console.js'
 import type { Item } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { RevokeButton } from '../../ui/dialogs/revoke-button.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Facts } from '../../ui/page.js'
@@ -19,7 +20,7 @@ interface NamespaceItemProps {
 /** A namespace: its state, what proves it, and what an administrator may do. */
 export function NamespaceItem({ of: namespace, listed, say }: NamespaceItemProps) {
   const { viewer } = useConsole()
-  const isAdmin = (viewer.role === 'administrator' || viewer.role === 'operator') && namespace.orgId === viewer.orgId
+  const isAdmin = isAdministrator(viewer) && namespace.orgId === viewer.orgId
   const isOffer = namespace.orgId !== listed
   return (
     <>

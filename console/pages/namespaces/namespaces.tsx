@@ -1,6 +1,7 @@
 import { useLocation } from 'preact-iso'
 import { useConsole } from '../../api/console.js'
 import { useWholeList } from '../../api/use-whole-list.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { useDone } from '../../ui/dialogs/done.js'
 import { Items } from '../../ui/items.js'
 import { Page, Section } from '../../ui/page.js'
@@ -14,7 +15,7 @@ export function Namespaces() {
   const orgId = useLocation().query.organisation ?? viewer.orgId
   const list = useWholeList('namespaces.list', { orgId })
   const [done, say] = useDone()
-  const mayAdd = (viewer.role === 'administrator' || viewer.role === 'operator') && orgId === viewer.orgId
+  const mayAdd = isAdministrator(viewer) && orgId === viewer.orgId
   return (
     <Page title="Namespaces">
       <p>A proved DNS name makes cards below it verified: callers see that the organisation owns the name.</p>

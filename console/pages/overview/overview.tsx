@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { useConsole } from '../../api/console.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { Field } from '../../ui/forms/fields.js'
 import { Page } from '../../ui/page.js'
 import { Changes } from './changes.js'
@@ -11,7 +12,7 @@ import { ActiveTasks, OwnAgents, OwnConsents } from './own.js'
 /** Where every question begins: what needs the viewer, what changed, and whether the registry is healthy. */
 export function Overview() {
   const { viewer } = useConsole()
-  const mayAudit = viewer.role === 'administrator' || viewer.role === 'operator'
+  const mayAudit = isAdministrator(viewer)
   return (
     <Page title="Overview">
       <SearchField />

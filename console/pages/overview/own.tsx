@@ -1,6 +1,7 @@
 import { clientClock } from '../../../src/lib/clock.js'
 import { useConsole } from '../../api/console.js'
 import { useQuery } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { Empty, Result } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
 import { Command, Foreign, Name, State, Time } from '../../ui/text.js'
@@ -14,7 +15,7 @@ const DAY_SECONDS = 86_400
 export function OwnAgents() {
   const { viewer } = useConsole()
   const agents = useQuery('agents.list', { limit: LOOKED_THROUGH })
-  const mayAudit = viewer.role === 'administrator' || viewer.role === 'operator'
+  const mayAudit = isAdministrator(viewer)
   const today = Math.floor(clientClock.now() / 3600) * 3600 - DAY_SECONDS
   return (
     <Section title="Agents">

@@ -3,6 +3,7 @@ import { useConsole } from '../../api/console.js'
 import type { Item } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useWholeList } from '../../api/use-whole-list.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { useDone } from '../../ui/dialogs/done.js'
 import { RevokeButton } from '../../ui/dialogs/revoke-button.js'
 import { Items } from '../../ui/items.js'
@@ -18,7 +19,7 @@ export function Providers() {
   const orgId = useLocation().query.organisation ?? viewer.orgId
   const list = useWholeList('issuers.list', { orgId })
   const [done, say] = useDone()
-  const mayRegister = (viewer.role === 'administrator' || viewer.role === 'operator') && orgId === viewer.orgId
+  const mayRegister = isAdministrator(viewer) && orgId === viewer.orgId
   return (
     <Page title="Sign-in providers">
       {orgId !== viewer.orgId && (
@@ -88,7 +89,7 @@ function ProviderItem({ of: provider, say }: { readonly of: Provider; readonly s
               }}
             />
           </details>
-          {(viewer.role === 'administrator' || viewer.role === 'operator') && (
+          {isAdministrator(viewer) && (
             <RevokeButton
               label={`Revoke the provider ${issuerId}`}
               title="Revoke the sign-in provider"

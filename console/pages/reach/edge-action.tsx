@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks'
+import { EndReason } from '../../../src/protocol/end-reason.js'
 import type { Input } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { RevokeDialog } from '../../ui/dialogs/dialog.js'
+import { REASON_OPTIONS } from '../../ui/dialogs/reason-fields.js'
 import { Choice } from '../../ui/forms/fields.js'
 import { Name } from '../../ui/text.js'
-import { REVOCATION_REASONS } from '../inbox/reasons.js'
 import { type Done, NarrowIntroduction, RevokeIntroduction, useTypeableName } from '../introductions/introduction-actions.js'
 import { LiveTokens, useTokensOfConsent } from '../introductions/live-tokens.js'
 import type { ConsentRow, Edge } from './edges.js'
@@ -71,9 +72,9 @@ function RevokeConsent({ consent, onDone, onClose }: Omit<EdgeActionProps, 'edge
       <Choice
         label="Reason"
         name="reason"
-        options={REVOCATION_REASONS}
+        options={REASON_OPTIONS}
         value={reason}
-        onChange={(value) => setReason(REVOCATION_REASONS.find(([one]) => one === value)?.[0] ?? 'unspecified')}
+        onChange={(value) => setReason(EndReason.parse(value))}
       />
     </RevokeDialog>
   )

@@ -103,8 +103,6 @@ function ReachOf({ id, path, query, route }: ReachOfProps) {
 
 const hrefOf = ({ kind, id }: Edge): string => (kind === 'consent' ? `/console/consents/${id}` : `/console/introductions/${id}`)
 
-const DIRECTION_WORDS = { in: 'in', out: 'out', inside: 'inside' } as const
-
 function EdgeRow({ edge, onAct }: { readonly edge: Edge; readonly onAct: (verb: EdgeVerb) => void }) {
   const { kind, from, to, state, direction, bounds, uses, lastUsedAt, expiresAt } = edge
   return (
@@ -120,7 +118,7 @@ function EdgeRow({ edge, onAct }: { readonly edge: Edge; readonly onAct: (verb: 
         )}
       </span>
       <State state={state} />
-      <span class="hint">{DIRECTION_WORDS[direction]}</span>
+      <span class="hint">{direction}</span>
       <span class="hint">
         {uses} {uses === 1 ? 'use' : 'uses'}, last <Time at={lastUsedAt} />, until <Time at={expiresAt} />
       </span>

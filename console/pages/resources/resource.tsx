@@ -3,6 +3,7 @@ import { useConsole } from '../../api/console.js'
 import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useList, useQuery } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
 import { AuditLinks } from '../../ui/audit-links.js'
 import { useDone } from '../../ui/dialogs/done.js'
 import { Empty, ErrorNote, Result } from '../../ui/notes.js'
@@ -100,7 +101,7 @@ function ResourceFacts({ resource }: { readonly resource: Resource }) {
         Proved: time(provedAt),
         Changed: time(changedAt),
         Revoked: time(revokedAt),
-        Audit: viewer.role === 'administrator' || viewer.role === 'operator' ? <AuditLinks id={resourceId} acts={false} /> : undefined,
+        Audit: isAdministrator(viewer) ? <AuditLinks id={resourceId} acts={false} /> : undefined,
       }}
     />
   )

@@ -3,11 +3,12 @@ import type { Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useQuery } from '../../api/use-query.js'
 import { nameToType } from '../../ui/dialogs/confirm-name.js'
+import { countText } from '../../ui/dialogs/counted.js'
 import { Dialog, RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Foreign } from '../../ui/text.js'
 import type { TokenNode } from './lineage.js'
-import { count, TokenNames } from './token-details.js'
+import { TokenNames } from './token-details.js'
 
 interface TaskActionsProps {
   readonly task: Output<'tasks.get'>
@@ -97,8 +98,8 @@ function WhatEnds({ taskId, active, isComplete }: { readonly taskId: string } & 
     <>
       <p>
         {isComplete ? '' : 'More than '}
-        {count(active.length, 'active token')} will end
-        {children && children.items.length > 0 && `, also those of ${more}${count(children.items.length, 'active child task')}`}.
+        {countText(active.length, 'active token')} will end
+        {children && children.items.length > 0 && `, also those of ${more}${countText(children.items.length, 'active child task')}`}.
       </p>
       <TokenNames nodes={active} />
     </>

@@ -4,6 +4,8 @@ import type { Shown } from '../../api/cache.js'
 import { useConsole } from '../../api/console.js'
 import type { Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
+import { isAdministrator } from '../../api/viewer.js'
+import { countText } from '../../ui/dialogs/counted.js'
 import { Result } from '../../ui/notes.js'
 import { Facts, Page, Section } from '../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
@@ -12,7 +14,7 @@ import { Budget } from './budget.js'
 import { ChildTasks } from './child-tasks.js'
 import { activeOf, isOfTask, type TokenNode } from './lineage.js'
 import { TaskActions } from './task-actions.js'
-import { count, TokenDetails } from './token-details.js'
+import { TokenDetails } from './token-details.js'
 import { TokenTree } from './token-tree.js'
 
 type Task = Output<'tasks.get'>
@@ -35,7 +37,7 @@ function TaskView({ task, lineage }: { readonly task: Task; readonly lineage: Sh
   const now = useNow(nodes.map(({ expiresAt }) => expiresAt))
   const active = activeOf(nodes, now)
   const [ended, setEnded] = useState<{ readonly verb: string; readonly tokenIds: readonly string[] } | undefined>()
-  const isAdmin = viewer.role === 'administrator' || viewer.role === 'operator'
+  const isAdmin = isAdministrator(viewer)
   const isOwner = task.owner === viewer.id
   const endedNow = nodes.filter(({ tokenId, revoked }) => revoked && ended?.tokenIds.includes(tokenId)).length
   return (
@@ -53,7 +55,7 @@ function TaskView({ task, lineage }: { readonly task: Task; readonly lineage: Sh
       )}
       {ended && (
         <output class="note">
-          {ended.verb}. {endedNow} of {count(ended.tokenIds.length, 'active token')} ended.
+          {ended.verb}. {endedNow} of {countText(ended.tokenIds.length, 'active token')} ended.
         </output>
       )}
       {isAdmin && (
@@ -70,7 +72,7 @@ function TaskView({ task, lineage }: { readonly task: Task; readonly lineage: Sh
             ) : (
               <>
                 <p>
-                  {active.filter(isOfTask).length} active of {count(nodes.filter(isOfTask).length, 'token')}, below the root tokens from
+                  {active.filter(isOfTask).length} active of {countText(nodes.filter(isOfTask).length, 'token')}, below the root tokens from
                   which they came
                   {!isComplete && ' (there are more, which are not shown)'}{' '}
                   <button type="button" class="quiet small" onClick={() => cache.invalidate(['tokens', 'tasks'])}>

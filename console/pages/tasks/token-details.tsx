@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { useAction } from '../../api/use-action.js'
+import { countText } from '../../ui/dialogs/counted.js'
 import { RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { Facts, Section } from '../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
@@ -28,12 +29,12 @@ export function TokenDetails({ node, nodes, isComplete, now, mayRevoke }: TokenD
     <Section title="The selected token">
       <TokenFacts node={node} nodes={nodes} state={state} />
       <p>
-        {family.length === 1 ? 'No other token came from it' : `${count(family.length - 1, 'token')} came from it`}
+        {family.length === 1 ? 'No other token came from it' : `${countText(family.length - 1, 'token')} came from it`}
         {!isComplete && ', as far as the tree shows'}.
       </p>
       {revoked.length > 0 && (
         <output class="note">
-          Revoked. {ended} of {count(revoked.length, 'active token')} ended: this one
+          Revoked. {ended} of {countText(revoked.length, 'active token')} ended: this one
           {revoked.length > 1 && ' and those that came from it'}.
         </output>
       )}
@@ -56,7 +57,7 @@ export function TokenDetails({ node, nodes, isComplete, now, mayRevoke }: TokenD
           }}
         >
           <p>
-            {count(active.length, 'active token')} will end{!isComplete && ', and those that the tree does not show'}: this one
+            {countText(active.length, 'active token')} will end{!isComplete && ', and those that the tree does not show'}: this one
             {active.length > 1 && ' and those that came from it'}. The task goes on, and its clients can get new tokens. To stop them, end
             or pause the task.
           </p>
@@ -98,7 +99,7 @@ function TokenFacts({ node, nodes, state }: { readonly node: TokenNode; readonly
         'Only on resources': resources && <Names of={resources} />,
         'May delegate': delegation && (
           <>
-            {count(delegation.depth, 'level')}: <Names of={delegation.rights.map(({ audience, scope }) => `${scope} at ${audience}`)} />
+            {countText(delegation.depth, 'level')}: <Names of={delegation.rights.map(({ audience, scope }) => `${scope} at ${audience}`)} />
           </>
         ),
         Calls: maxCalls !== undefined && `${usedCalls ?? 0} settled of ${maxCalls}${usedUnits === undefined ? '' : `, ${usedUnits} units`}`,
@@ -158,6 +159,3 @@ export const TokenNames = ({ nodes }: { readonly nodes: readonly TokenNode[] }) 
     {nodes.length > MAX_NAMED && <li>and {nodes.length - MAX_NAMED} more</li>}
   </ul>
 )
-
-/** `1 token`, `2 tokens`. */
-export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`

@@ -5,5 +5,9 @@ export function counted<T>({ items, hasMore, isLoading, error }: List<T>, noun: 
   const count = items.filter(counts).length
   if (error !== undefined) return `${noun}s: cannot be counted`
   if (isLoading && items.length === 0) return `${noun}s: counting…`
-  return `${count}${hasMore ? ' or more' : ''} ${noun}${count === 1 && !hasMore ? '' : 's'}`
+  return countText(count, noun, hasMore)
 }
+
+/** `1 token`, `2 tokens`, `100 or more tokens`. */
+export const countText = (count: number, noun: string, hasMore = false): string =>
+  `${count}${hasMore ? ' or more' : ''} ${noun}${count === 1 && !hasMore ? '' : 's'}`

@@ -1,20 +1,8 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { EndReason, type RevocationReason } from '../../../src/protocol/end-reason.js'
-import { Choice, Field } from '../forms/fields.js'
+import type { RevocationReason } from '../../../src/protocol/end-reason.js'
 import { RevokeDialog } from './dialog.js'
-
-type Reason = RevocationReason['reason']
-
-const WORDS: Readonly<Record<Reason, string>> = {
-  unspecified: 'no reason given',
-  superseded: 'replaced by another',
-  compromised: 'compromised',
-  no_longer_needed: 'no longer needed',
-  policy: 'policy',
-  user_request: 'at the request of its user',
-  suspicious_task_pattern: 'suspicious behaviour',
-}
+import { ReasonFields, UNSPECIFIED } from './reason-fields.js'
 
 interface RevokeButtonProps {
   /** The name of the button. It says of what, because a list has many of them. */
@@ -37,10 +25,9 @@ interface RevokeButtonProps {
 export function RevokeButton(props: RevokeButtonProps) {
   const { label, verb = 'Revoke', title, name, hasReason = true, action, revoke, onDone, children } = props
   const [isOpen, open] = useState(false)
-  const [reason, setReason] = useState<Reason>('unspecified')
-  const [note, setNote] = useState('')
+  const [because, setBecause] = useState(UNSPECIFIED)
   const confirm = async () => {
-    const result = await revoke({ reason, ...(note.trim() !== '' && { note: note.trim() }) })
+    const result = await revoke(because)
     if (result !== undefined) onDone?.()
     return result
   }
@@ -60,24 +47,7 @@ export function RevokeButton(props: RevokeButtonProps) {
           onClose={() => open(false)}
         >
           {children}
-          {hasReason && (
-            <>
-              <Choice
-                label="Reason"
-                name="reason"
-                value={reason}
-                onChange={(value) => setReason(EndReason.parse(value))}
-                options={EndReason.options.map((option) => [option, WORDS[option]] as const)}
-              />
-              <Field
-                label="Note"
-                name="note"
-                hint="Kept permanently in the audit log: do not enter personal data."
-                value={note}
-                onInput={setNote}
-              />
-            </>
-          )}
+          {hasReason && <ReasonFields value={because} onChange={setBecause} />}
         </RevokeDialog>
       )}
     </>

@@ -1,11 +1,12 @@
 import { useState } from 'preact/hooks'
 import { useAction } from '../../../api/use-action.js'
 import { Dialog, RevokeDialog } from '../../../ui/dialogs/dialog.js'
+import { ReasonFields, UNSPECIFIED } from '../../../ui/dialogs/reason-fields.js'
 import { Choice, Field } from '../../../ui/forms/fields.js'
+import { localText, secondsOf } from '../../../ui/forms/local-time.js'
 import { ErrorNote } from '../../../ui/notes.js'
 import { Code } from '../../../ui/text.js'
 import type { AgentView } from '../abilities.js'
-import { ReasonFields, UNSPECIFIED } from '../reason-fields.js'
 import type { KeyView } from './keys-section.js'
 
 interface KeyDialogProps {
@@ -80,9 +81,10 @@ export function RevokeKey({ agent, of: { keyId }, onDone, onClose }: KeyDialogPr
 
 export function Compromise({ agent, of: { keyId, registeredAt }, onDone, onClose }: KeyDialogProps) {
   const compromise = useAction('keys.compromise', ['keys', 'agents', 'tokens'])
-  const [since, setSince] = useState(localTextOf(registeredAt))
-  const seconds = Math.floor(Date.parse(since) / 1000)
+  const [since, setSince] = useState(localText(registeredAt))
+  const seconds = secondsOf(since)
   const confirm = async () => {
+    if (seconds === undefined) return undefined
     const result = await compromise.run({ keyId, since: seconds })
     if (result) onDone(`The key ${keyId} is banned. ${result.revokedCount} keys and grants were revoked.`)
     return result
@@ -93,7 +95,7 @@ export function Compromise({ agent, of: { keyId, registeredAt }, onDone, onClose
       verb="Revoke what it granted"
       name={agent.name}
       error={compromise.error}
-      isRunning={compromise.isRunning || Number.isNaN(seconds)}
+      isRunning={compromise.isRunning || seconds === undefined}
       onConfirm={confirm}
       onClose={onClose}
     >
@@ -104,10 +106,4 @@ export function Compromise({ agent, of: { keyId, registeredAt }, onDone, onClose
       <Field label="Stolen since" name="since" type="datetime-local" value={since} hint="In your time zone." onInput={setSince} />
     </RevokeDialog>
   )
-}
-
-/** A time as a field of the browser has it: in the zone of the viewer, to the minute. */
-function localTextOf(at: number): string {
-  const date = new Date(at * 1000)
-  return new Date((at - date.getTimezoneOffset() * 60) * 1000).toISOString().slice(0, 16)
 }

@@ -1,14 +1,9 @@
-import { EndReason } from '../../../src/protocol/end-reason.js'
-import { Choice, Field } from '../../ui/forms/fields.js'
+import { EndReason, type RevocationReason } from '../../../src/protocol/end-reason.js'
+import { Choice, Field } from '../forms/fields.js'
 
-export interface Because {
-  readonly reason: (typeof EndReason.options)[number]
-  readonly note?: string
-}
+export const UNSPECIFIED: RevocationReason = { reason: 'unspecified' }
 
-export const UNSPECIFIED: Because = { reason: 'unspecified' }
-
-const WORDS: Readonly<Record<Because['reason'], string>> = {
+const WORDS: Readonly<Record<RevocationReason['reason'], string>> = {
   unspecified: 'no reason given',
   superseded: 'replaced by another',
   compromised: 'compromised: a key may have been stolen',
@@ -18,8 +13,16 @@ const WORDS: Readonly<Record<Because['reason'], string>> = {
   suspicious_task_pattern: 'a suspicious pattern of tasks',
 }
 
+export const REASON_OPTIONS = EndReason.options.map((reason) => [reason, WORDS[reason]] as const)
+
 /** Why something is revoked or suspended. */
-export function ReasonFields({ value, onChange }: { readonly value: Because; readonly onChange: (because: Because) => void }) {
+export function ReasonFields({
+  value,
+  onChange,
+}: {
+  readonly value: RevocationReason
+  readonly onChange: (because: RevocationReason) => void
+}) {
   const { reason, note } = value
   return (
     <>
@@ -27,7 +30,7 @@ export function ReasonFields({ value, onChange }: { readonly value: Because; rea
         label="Reason"
         name="reason"
         value={reason}
-        options={EndReason.options.map((option) => [option, WORDS[option]])}
+        options={REASON_OPTIONS}
         onChange={(chosen) => onChange({ ...value, reason: EndReason.parse(chosen) })}
       />
       <Field

@@ -59,7 +59,7 @@ describe.runIf(hasChromium('the audit of the console'))('audit', () => {
     await page.waitForSelector('text=The chains are intact.')
     await page.fill('input[name=days]', '400')
     await page.click('section[aria-label=Retention] button')
-    await page.waitForSelector('dialog >> text=removed for ever')
+    await page.waitForSelector('dialog >> text=permanently removed')
     await page.fill('#confirm-name', '400 days')
     await page.click('dialog button.danger')
     await page.waitForSelector('dd:has-text("400 days")')

@@ -68,7 +68,7 @@ describe.runIf(hasChromium('the search of the console'))('find', () => {
     await page.fill('input[name=purpose]', 'read invoices')
     await page.getByLabel('ocr:read').check()
     await page.click('button:has-text("Request")')
-    await page.waitForSelector('text=The request waits for a decision')
+    await page.waitForSelector('text=The request is waiting for a decision')
     await expectGoodPage(page)
     const { items } = await ocr.introductions.inbox()
     expect(items).toMatchObject([{ kind: 'requested', from: planner.agentId, purpose: 'read invoices', scopes: ['ocr:read'] }])

@@ -46,7 +46,7 @@ describe.runIf(hasChromium('the inbox of the console'))('inbox', () => {
     await page.locator('dialog >> text=Approve what is ticked').focus()
     await page.keyboard.press('Enter')
     await page.waitForSelector('text=Approved: ocr:read')
-    await page.waitForSelector('text=Nothing waits for a decision')
+    await page.waitForSelector('text=No request is waiting for a decision')
     expect(await ocr.introductions.get(introductionId)).toMatchObject({
       state: 'granted',
       bounds: { scopes: ['ocr:read'], tools: ['scan'] },

@@ -113,7 +113,7 @@ describe.runIf(hasChromium('the ten questions of the console'))('from the overvi
     await page.fill('input[name=purpose]', 'read invoices')
     await press(page, 'label:has-text("ocr:read") input')
     await press(page, 'main button:has-text("Request")')
-    await page.waitForSelector('text=/The request waits for a decision|The introduction is granted/')
+    await page.waitForSelector('text=/The request is waiting for a decision|The introduction is granted/')
     within(page)
   })
 

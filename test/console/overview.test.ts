@@ -62,7 +62,7 @@ describe.runIf(hasChromium('the overview and the limits of the console'))('overv
     await expectGoodPage(page)
     await page.click('button:has-text("Remove")')
     await page.click('dialog button.danger')
-    await page.waitForSelector('text=No URL gets the notifications')
+    await page.waitForSelector('text=Your organisation has no webhook')
     expect(world.troubles).toEqual([])
   }, 60_000)
 })

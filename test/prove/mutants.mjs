@@ -1205,13 +1205,6 @@ export const MUTANTS = [
     ['test/stories/person.test.ts'],
   ],
   [
-    'the policy of a resource says whose people a token may be for',
-    'src/oauth/grants/token-exchange.ts',
-    'if (person && target.resource)',
-    'if (false)',
-    ['test/stories/person.test.ts'],
-  ],
-  [
     'a policy that lists organisations admits the external clients of these only',
     'src/delegation/resources/policy.ts',
     'policy.organisations.includes(clientOrg)',

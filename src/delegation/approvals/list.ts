@@ -2,9 +2,9 @@ import type { Caller } from '../../http/caller.js'
 import { cursorOf, formatCursor, newestOf, type PageInput } from '../../http/paging.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { Cursor, Page } from '../../storage/storage.js'
-import { currentAsk, requestViewOf } from '../introductions/capability/find.js'
+import { currentAsk, isPending, requestViewOf } from '../introductions/capability/find.js'
 import { type Ask, type CapabilityRequest, isAsk } from '../introductions/capability/store.js'
-import { PENDING_SECONDS } from '../introductions/introduction.js'
+import { PENDING_SECONDS, stateOf } from '../introductions/introduction.js'
 import type { Introduction } from '../introductions/store.js'
 import { viewOf as introductionViewOf } from '../introductions/view.js'
 import { isSeen } from './get.js'
@@ -44,7 +44,7 @@ export const listApprovals = (
         // Older requests have expired
         if (state === 'pending' && item.createdAt <= now - PENDING_SECONDS) return { items: views }
         after = cursorOfItem(item)
-        if (state === 'pending' && item.state !== 'pending') continue
+        if (state === 'pending' && !mayBePending(deps, item, now)) continue
         if ('digest' in item && !(await isSeen(deps, caller, item))) continue
         const view = await viewOfItem(deps, caller, item, now)
         if (state === 'all' || view.state === 'pending') views.push(view)
@@ -54,6 +54,12 @@ export const listApprovals = (
     }
     return { items: views, ...(after && { cursor: formatCursor(after) }) }
   })
+
+/** Rules rows out by the row and the log alone, because a view needs several reads. */
+function mayBePending({ trustLog }: ApprovalDeps, item: Item, now: number): boolean {
+  if ('digest' in item) return item.state === 'pending'
+  return 'to' in item ? stateOf(trustLog, item, now) === 'pending' : isPending(trustLog.ended, item)
+}
 
 const cursorOfItem = (item: Item): readonly [number, string] => [item.createdAt, 'askId' in item ? item.askId : item.id]
 

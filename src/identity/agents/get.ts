@@ -57,7 +57,8 @@ export const getAgent = (deps: AgentsDeps, caller: Caller, { agentId, name = '',
     return viewOf(deps, await requireAgent(deps, caller, id, 'see'), deps.audit.history(caller))
   })
 
-export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory): Promise<AgentView> {
+/** `state`: if the caller has read it already. */
+export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory, state?: AgentStateView): Promise<AgentView> {
   const {
     id,
     orgId,
@@ -83,7 +84,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
     ...(agentType !== undefined && { agentType }),
     ...(maxScopeLevel !== undefined && { maxScopeLevel }),
     audience,
-    ...(await stateOf(deps, agent)),
+    ...(state ?? (await stateOf(deps, agent))),
     parent,
     ...(memberId && { memberId }),
     ceiling,
@@ -97,7 +98,9 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHi
   }
 }
 
-export async function stateOf(deps: AgentsDeps, agent: Agent): Promise<Pick<AgentView, 'state' | 'keysRetireAt'>> {
+export type AgentStateView = Pick<AgentView, 'state' | 'keysRetireAt'>
+
+export async function stateOf(deps: AgentsDeps, agent: Agent): Promise<AgentStateView> {
   if (deps.trustLog.ended.has(agent.handle)) return { state: lastEnding(agent).state === 'revoked' ? 'revoked' : 'suspended' }
   if ((await findAdmission(deps, agent))?.confirmedAt !== undefined) return { state: 'active' }
   if (agent.memberId && !(await readDeviceBounds(deps, agent, agent.memberId))) return { state: 'revoked' }

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { INTRODUCTIONS } from '../../../src/delegation/introductions/store.js'
+import { systemRandom } from '../../../src/lib/random.js'
+import { newHandle } from '../../../src/protocol/handles.js'
+import { newId } from '../../../src/protocol/ids.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { aPair, aPublishedAgent, introduce, type Pair, SCOPES } from '../../stories/actors.js'
 import { counted } from '../uses/counted.js'
@@ -66,4 +70,17 @@ test('a row has the uses of its introduction', async () => {
   const row = async () => (await list(acme, { agentId: ocr.agentId })).items.find((item) => item.introductionId === introductionId)
   await counted(registry, async () => (await row())?.uses, 1)
   expect(await row()).toHaveProperty('lastUsedAt')
+})
+
+test('rows that have expired need no view: 300 of them do not keep a call from the row behind them', async () => {
+  const { acme, introductionId } = await aPair(registry)
+  const store = registry.storage.collection(INTRODUCTIONS)
+  const one = await store.get(introductionId as never)
+  if (!one) throw new Error('no such introduction')
+  const now = registry.clock.now()
+  for (let i = 1; i <= 300; i++) {
+    const copy = { id: newId(systemRandom, 'int'), handle: newHandle(systemRandom, 'int'), createdAt: one.createdAt + i }
+    await store.insert({ ...one, ...copy, expiresAt: now - 1 })
+  }
+  expect(idsOf(await list(acme, { state: 'granted' }))).toEqual([introductionId])
 })

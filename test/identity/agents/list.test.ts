@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { AGENTS } from '../../../src/identity/agents/store.js'
+import { systemRandom } from '../../../src/lib/random.js'
+import { newHandle } from '../../../src/protocol/handles.js'
+import { newId } from '../../../src/protocol/ids.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 
@@ -44,4 +48,23 @@ test('the agents that an agent registered are listed to callers that may see it,
   const globex = await registry.organisation('Initech')
   expect(await reasonOf(list({ parent: parent.agentId }, globex))).toBe('not_found')
   expect(await reasonOf(list({ parent: child }, await registry.agent({ ceiling: { scopes: ['agents:write'] } })))).toBe('not_found')
+})
+
+test('a filter by state reads the keys of at most 200 agents, and the list goes on after its cursor; a filter by name reads none', async () => {
+  const busy = await registry.organisation('Busy')
+  const old = await registry.agent({ registeredBy: busy, name: 'Old one' })
+  const store = registry.storage.collection(AGENTS)
+  const one = await store.get(old.agentId as never)
+  if (!one) throw new Error('no such agent')
+  for (let i = 1; i <= 250; i++) {
+    const copy = { id: newId(systemRandom, 'agt'), name: `x${i}`, handle: newHandle(systemRandom, 'agt'), createdAt: one.createdAt + i }
+    await store.insert({ ...one, ...copy })
+  }
+  const first = await list({ state: 'active', limit: 1 }, busy)
+  expect(first).toEqual({ items: [], cursor: expect.any(String) })
+  const second = await list({ state: 'active', limit: 1, cursor: first.cursor }, busy)
+  expect(second.items.map(({ name }) => name)).toEqual(['Old one'])
+  expect(await namesOf({ name: 'old', state: 'active' }, busy)).toEqual(['Old one'])
+  expect(await namesOf({ name: 'old' }, busy)).toEqual(['Old one'])
+  expect((await list({ state: 'registered', limit: 100 }, busy)).items).toHaveLength(100)
 })

@@ -3,7 +3,7 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { newHandle } from '../../protocol/handles.js'
 import type { ConsentId } from '../../protocol/ids.js'
-import { type Narrowing, narrowBounds } from '../introductions/decide/narrow.js'
+import { areSameBounds, type Narrowing, narrowBounds } from '../introductions/decide/narrow.js'
 import { type ConsentDeps, requireConsent } from './authority.js'
 import { stateOf } from './find.js'
 import type { Consent } from './store.js'
@@ -27,8 +27,11 @@ export async function narrowConsent(deps: ConsentDeps, caller: Caller, id: Conse
     refuse('bad_input', 'the time has passed', {
       faults: [{ pointer: '/until', hint: 'must be in the future; to end the consent, revoke it' }],
     })
+  const bounds = narrowBounds(consent.bounds, names, consent.bounds.scopes)
+  if (expiresAt === consent.expiresAt && areSameBounds(bounds, consent.bounds))
+    return viewOf(deps, caller, consent, now, deps.audit.history(caller))
   const fields: Pick<Consent, 'bounds' | 'ver' | 'expiresAt'> = {
-    bounds: narrowBounds(consent.bounds, names, consent.bounds.scopes),
+    bounds,
     ver: newHandle(deps.random, 'ver'),
     expiresAt,
   }

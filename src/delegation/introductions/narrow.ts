@@ -5,7 +5,7 @@ import type { IntroductionId } from '../../protocol/ids.js'
 import { coveredBySome } from '../../protocol/rights.js'
 import { withNotifications } from '../inbox/post.js'
 import { findIntroduction } from './capability/find.js'
-import { type Narrowing, narrowBounds } from './decide/narrow.js'
+import { areSameBounds, type Narrowing, narrowBounds } from './decide/narrow.js'
 import { auditDraftOf, requireDecider } from './decide/pending.js'
 import { stateOf } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
@@ -49,6 +49,9 @@ async function tryNarrow(
       faults: [{ pointer: '/until', hint: 'must be in the future; to end the introduction, revoke it' }],
     })
   const narrowed = narrowBounds(bounds, names, bounds.scopes)
+  // Without a change nothing is written, and nobody is notified
+  if (expiresAt === introduction.expiresAt && areSameBounds(narrowed, bounds))
+    return viewOf(deps, introduction, now, deps.audit.history(caller))
   const fields = {
     bounds: narrowed,
     // What was narrowed away may leave the card without another approval

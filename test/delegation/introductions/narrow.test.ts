@@ -48,6 +48,20 @@ test('narrowing never widens, and never extends', async () => {
   expect(await reasonOf(narrow(ocr, { until: registry.clock.now() }))).toBe('bad_input')
 })
 
+test('a narrowing that changes nothing writes nothing: tokens stay valid, nobody is notified, and the audit has no row', async () => {
+  const { acme, planner, ocr, introductionId } = await aPair(registry, BOTH, { tools: ['scan', 'print'] })
+  const token = await planner.exchange({ audience: ocr.audience })
+  const [head, before] = [(await registry.storage.log.head())?.n, await planner.introductions.inbox()]
+  const { expiresAt } = await ocr.introductions.get(introductionId)
+  for (const more of [{}, { scopes: [...BOTH].reverse(), tools: ['print', 'scan'], delegation: null, until: (expiresAt ?? 0) + 1 }])
+    expect(await narrow(acme, more, introductionId)).toMatchObject({ state: 'granted', expiresAt })
+  expect((await registry.storage.log.head())?.n).toBe(head)
+  expect((await planner.introductions.inbox()).items).toEqual(before.items)
+  expect((await planner.introspect(token.accessToken)).active).toBe(true)
+  const { items } = await acme.query<{ items: { subject: string }[] }>('audit.list', { action: 'introductions.narrow' })
+  expect(items.filter(({ subject }) => subject === introductionId)).toEqual([])
+})
+
 test('a scope that was narrowed away may leave the card: the introduction needs no further approval', async () => {
   const wide = await aPair(registry, BOTH)
   await narrow(wide.ocr, { scopes: ['ocr:read'] }, wide.introductionId)

@@ -38,6 +38,17 @@ export function narrowBounds(requested: Bounds, narrowing: Narrowing, listed: re
   }
 }
 
+/** True if a narrowing left everything: its names may have another order. */
+export const areSameBounds = (a: Bounds, b: Bounds): boolean => textOf(a) === textOf(b)
+
+const textOf = ({ scopes, tools, resources, delegation }: Bounds): string =>
+  JSON.stringify([
+    [...scopes].sort(),
+    tools && [...tools].sort(),
+    resources && [...resources].sort(),
+    delegation && [delegation.depth, delegation.rights.map((right) => JSON.stringify([right.audience, right.scope])).sort()],
+  ])
+
 function narrowedDelegation(requested: Delegation | undefined, narrowing: Delegation | null | undefined): Delegation | undefined {
   if (requested === undefined || narrowing === null) return undefined
   if (narrowing === undefined) return requested

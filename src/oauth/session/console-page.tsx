@@ -29,7 +29,11 @@ interface BuiltConsole {
 export function consolePages(deps: SignInDeps): Route[] {
   let built: Promise<BuiltConsole> | undefined
   const read = () => {
-    built ??= readBuilt()
+    built ??= readBuilt().catch((error: unknown) => {
+      // The console may be built while the registry runs
+      built = undefined
+      throw error
+    })
     return built
   }
   const page = (path: string) =>

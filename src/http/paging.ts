@@ -8,7 +8,7 @@ import type { Cursor, Page } from '../storage/storage.js'
 export const PageInput = z.strictObject({ limit: z.int().min(1).max(100).default(20), cursor: z.string().min(1).max(512).optional() })
 export type PageInput = z.infer<typeof PageInput>
 
-const CursorTuple = z.tuple([z.union([z.string().max(256), z.number()]), z.string().min(1).max(256)])
+export const CursorTuple = z.tuple([z.union([z.string().max(256), z.number()]), z.string().min(1).max(256)])
 
 /** Converts the input to the `limit` and `after` of a storage query. */
 export function cursorOf({ limit, cursor }: PageInput): { readonly limit: number; readonly after?: Cursor } {

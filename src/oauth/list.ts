@@ -7,7 +7,7 @@ import type { IntroductionDeps } from '../delegation/introductions/introduction-
 import type { ResourcesStore } from '../delegation/resources/store.js'
 import { refuse } from '../errors.js'
 import { type Caller, maySee } from '../http/caller.js'
-import { cursorOf, type PageInput, pageOf } from '../http/paging.js'
+import type { PageInput } from '../http/paging.js'
 import type { Client } from '../identity/clients/client.js'
 import type { Clients } from '../identity/clients/clients.js'
 import {
@@ -22,6 +22,8 @@ import {
 } from '../protocol/ids.js'
 import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
+import type { KeyRing } from '../signing-keys/key-ring.js'
+import { sealedPaging } from '../signing-keys/sealed-paging.js'
 import type { Cursor, Page, Query } from '../storage/storage.js'
 import { isInvolved, isOwnTask, type LineageDeps, type LineageNode, nodeOf } from './lineage.js'
 import type { TokenRecord } from './store.js'
@@ -30,6 +32,7 @@ export type ListTokensDeps = LineageDeps &
   Pick<IntroductionDeps, 'introductions' | 'capabilities' | 'findDecider' | 'findResource'> & {
     readonly resources: ResourcesStore
     readonly clients: Clients
+    readonly keyRing: Pick<KeyRing, 'secret'>
     readonly consents: Pick<ConsentsStore, 'get'>
     readonly audit: { readonly store: Pick<AuditStore, 'rows'> }
   }
@@ -59,11 +62,13 @@ export async function listTokens(
   return deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
     const read = (await readerOf(deps, caller, filter)) ?? refuse('not_found', 'no such client, task, introduction, consent or audience')
     const isListed = ({ expiresAt, dependsOn }: TokenRecord) => !alive || (expiresAt > now && stands(deps.trustLog.ended, dependsOn))
+    // The last record that was read may be one that the caller may not see
+    const { cursorAt, ...range } = await sealedPaging(deps.keyRing, ['tokens.list', caller.id, filter, alive], paging)
     // Tokens that were issued earlier have expired
-    const page = await readPage(read, { ...cursorOf(paging), isListed, issuedAfter: alive ? now - MAX_TOKEN_SECONDS : 0 })
+    const page = await readPage(read, { ...range, isListed, issuedAfter: alive ? now - MAX_TOKEN_SECONDS : 0 })
     const findHistory = deps.audit.history(caller)
     const items = await Promise.all(page.items.map((record) => nodeOf(deps, now, record, findHistory)))
-    return pageOf({ ...page, items }, (node) => node)
+    return { items, ...(await cursorAt(page.next)) }
   })
 }
 

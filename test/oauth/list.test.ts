@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemRandom } from '../../src/lib/random.js'
+import { TOKENS } from '../../src/oauth/store.js'
+import { newId } from '../../src/protocol/ids.js'
 import { signedIn } from '../identity/people/browser.js'
 import { type Actor, type Registry, startRegistry } from '../registry.js'
 import { aPair, type Pair, reasonOf } from '../stories/actors.js'
@@ -116,4 +119,34 @@ test('alive leaves out tokens that were revoked or have expired', async () => {
   registry.clock.advance(301)
   expect(await alive()).toBe(0)
   expect((await list(ocr, { audience: ocr.audience })).items).toHaveLength(5)
+})
+
+test('a cursor names no token that the caller may not see, and none but this registry makes one', async () => {
+  const { acme, globex, ocr, planner, introductionId } = pair
+  const tokens = registry.storage.collection(TOKENS)
+  const one = (await tokens.find('audience', { where: { audience: ocr.audience }, order: 'down', limit: 1 })).items[0]
+  if (!one) throw new Error('no token')
+  const foreign: string[] = []
+  const { introductionId: _, ...other } = one
+  for (let i = 1; i <= 2001; i++) {
+    const id = newId(systemRandom, 'tok')
+    foreign.push(id)
+    await tokens.insert({ ...other, id, issuedAt: one.issuedAt + i })
+  }
+  const first = await list(planner, { introduction: introductionId })
+  expect(first).toEqual({ items: [], cursor: expect.any(String) })
+  const { cursor = '' } = first
+  const text =
+    Buffer.from(cursor.split('.').at(-1) ?? '', 'base64url').toString('latin1') + Buffer.from(cursor, 'base64url').toString('latin1')
+  expect(foreign.filter((id) => text.includes(id))).toEqual([])
+  expect((await list(planner, { introduction: introductionId, cursor })).items.length).toBeGreaterThan(0)
+  // A position of one's own making would tell where the tokens of others are
+  const forged = Buffer.from(JSON.stringify([one.issuedAt + 5, 'tok_zzz'])).toString('base64url')
+  for (const [actor, more] of [
+    [planner, { cursor: forged }],
+    [globex, { cursor }],
+    [acme, { cursor }],
+    [planner, { cursor, alive: true }],
+  ] as const)
+    expect(await reasonOf(list(actor, { introduction: introductionId, ...more }))).toBe('bad_cursor')
 })

@@ -4,16 +4,15 @@ import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { TaskId } from '../../protocol/ids.js'
 import { BudgetInput } from '../budgets/budget.js'
-import type { TaskDeps } from './authority.js'
 import { createTask } from './create.js'
 import { endTask } from './end.js'
 import { getTask } from './get.js'
-import { listTasks, TASK_STATES } from './list.js'
+import { type ListTasksDeps, listTasks, TASK_STATES } from './list.js'
 import { pauseTask, resumeTask, type TaskPaused } from './pause.js'
 
 const ById = z.strictObject({ taskId: TaskId })
 
-export const tasksRoutes = (deps: TaskDeps) =>
+export const tasksRoutes = (deps: ListTasksDeps) =>
   router({
     create: creationFor('tasks:write')
       .input(

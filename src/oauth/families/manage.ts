@@ -6,12 +6,14 @@ import { otherSide } from '../../delegation/consents/revoke.js'
 import type { ConsentClientId } from '../../delegation/consents/store.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { cursorOf, formatCursor, type PageInput } from '../../http/paging.js'
+import type { PageInput } from '../../http/paging.js'
 import type { PairwiseIds } from '../../identity/people/pairwise.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
 import { type ConsentId, type FamilyId, MemberId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { stands } from '../../protocol/standing.js'
+import type { KeyRing } from '../../signing-keys/key-ring.js'
+import { sealedPaging } from '../../signing-keys/sealed-paging.js'
 import { endingOfExpiring } from '../../trust-log/standing-endings.js'
 import { hasConsent } from './end.js'
 import type { Family } from './store.js'
@@ -20,6 +22,7 @@ import type { FamilyDeps } from './use.js'
 export interface ManageFamiliesDeps extends FamilyDeps, FindConsentDeps {
   readonly trustLog: FamilyDeps['trustLog']
   readonly pairwiseIds: PairwiseIds
+  readonly keyRing: Pick<KeyRing, 'secret'>
 }
 
 interface FamilyQuery extends PageInput {
@@ -41,7 +44,9 @@ export const listFamilies = (
   { memberId, clientId, consentId, ...paging }: FamilyQuery,
 ): Promise<{ readonly items: readonly FamilyView[]; readonly cursor?: string }> =>
   deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
-    const query = { order: 'down', ...cursorOf(paging) } as const
+    // The last family that was read may be one that the caller may not see
+    const { cursorAt, ...range } = await sealedPaging(deps.keyRing, ['families.list', caller.id, { memberId, clientId, consentId }], paging)
+    const query = { order: 'down', ...range } as const
     const own = MemberId.safeParse(caller.id)
     const page =
       consentId !== undefined
@@ -60,7 +65,7 @@ export const listFamilies = (
     const findHistory = deps.audit.history(caller)
     const items = await Promise.all(wanted.map((family) => viewOf(deps, caller, family, now, findHistory)))
     // Without a cursor, a caller that may see none of these does not learn whether there are more
-    return { items, ...(page.next && visible.length > 0 && { cursor: formatCursor(page.next) }) }
+    return { items, ...(visible.length > 0 && (await cursorAt(page.next))) }
   })
 
 /** A family of refresh tokens, as the person, its client and the administrators of both see it. Only the person's side sees the member id. */

@@ -49,3 +49,25 @@ test('the tasks under a task are listed to whoever may read it, without those of
   expect((await idsOf(registry.operator, { under: parent })).sort()).toEqual([child, grandchild, foreign].sort())
   for (const actor of [ocr, acme]) expect(await reasonOf(list(actor, { under: parent }))).toBe('not_found')
 })
+
+test('a cursor names no task of another organisation, and is for this caller and this filter', async () => {
+  const { planner, ocr, globex } = pair
+  const parent = await create(planner)
+  await planner.exchange({ audience: ocr.audience, taskId: parent })
+  const older = await create(planner, { parentTaskId: parent })
+  registry.clock.advance(1)
+  const foreign = await create(ocr, { parentTaskId: parent })
+  registry.clock.advance(1)
+  const newer = await create(planner, { parentTaskId: parent })
+  const { items, cursor = '' } = await list(planner, { under: parent, limit: 2 })
+  expect(items.map(({ taskId }) => taskId)).toEqual([newer])
+  expect(Buffer.from(cursor, 'base64url').toString('latin1')).not.toContain(foreign)
+  expect(await idsOf(planner, { under: parent, limit: 2, cursor })).toEqual([older])
+  const forged = Buffer.from(JSON.stringify([registry.clock.now(), foreign])).toString('base64url')
+  for (const [actor, input] of [
+    [planner, { under: parent, cursor: forged }],
+    [globex, { under: parent, cursor }],
+    [planner, { cursor }],
+  ] as const)
+    expect(await reasonOf(list(actor, { limit: 2, ...input }))).toBe('bad_cursor')
+})

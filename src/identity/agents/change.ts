@@ -161,11 +161,55 @@ function factsOfChange(before: Agent, after: Agent): Readonly<Record<string, str
 }
 
 function factsOfCeiling(before: Ceiling, after: Ceiling): Readonly<Record<string, string>> {
-  const bounds = (['tools', 'resources', 'tokenSeconds', 'delegationDepth'] as const).flatMap((name) => {
-    const [old, next] = [before[name] ?? 'any', after[name] ?? 'any'].map((value) => (Array.isArray(value) ? value.join(' ') : `${value}`))
-    return old === next ? [] : [[name, `${old} → ${next}`] as const]
-  })
-  return { added: rightsBeside(after, before), removed: rightsBeside(before, after), ...Object.fromEntries(bounds) }
+  const bounds = (['tokenSeconds', 'delegationDepth'] as const).flatMap((name) =>
+    before[name] === after[name] ? [] : [[name, `${before[name]} → ${after[name]}`] as const],
+  )
+  const names = (['tools', 'resources'] as const).map((name) => [name, changeOfNames(before[name], after[name])] as const)
+  return {
+    added: listed(rightsBeside(after, before), ', ', MAX_FACT),
+    removed: listed(rightsBeside(before, after), ', ', MAX_FACT),
+    ...Object.fromEntries([...names, ...bounds]),
+  }
+}
+
+/** Both lists if they fit, else how long they are and what was added and removed. Empty if they are equal. */
+function changeOfNames(before: readonly string[] | undefined, after: readonly string[] | undefined): string {
+  const [old, next] = [before?.join(' ') ?? 'any', after?.join(' ') ?? 'any']
+  if (old === next) return ''
+  const whole = `${old} → ${next}`
+  if (whole.length <= MAX_FACT) return whole
+  const count = (names: readonly string[] | undefined) => (names ? `${names.length} names` : 'any')
+  const beside = (names: readonly string[] = [], others: readonly string[] = []) => {
+    const known = new Set(others)
+    return listed(
+      names.filter((name) => !known.has(name)),
+      ' ',
+      MAX_FACT / 2 - 32,
+    )
+  }
+  const parts = [
+    ['added', beside(after, before)],
+    ['removed', beside(before, after)],
+  ].filter(([, text]) => text !== '')
+  return [`${count(before)} → ${count(after)}`, ...parts.map(([what, text]) => `${what}: ${text}`)].join('; ')
+}
+
+/** The items, or their number, as many as fit, and that there are more. An item is not cut, unless it is the first. */
+function listed(items: readonly string[], separator: string, max: number): string {
+  const whole = items.join(separator)
+  if (whole.length <= max) return whole
+  const frame = (text: string, shown: number) => `${items.length} in all: ${text} … and ${items.length - shown} more`
+  let shown = 0
+  let text = ''
+  for (const item of items) {
+    const next = shown === 0 ? item : `${text}${separator}${item}`
+    if (frame(next, shown).length > max) break
+    text = next
+    shown++
+  }
+  if (shown > 0) return frame(text, shown)
+  const first = items[0] ?? ''
+  return frame(shortened(first, max - frame('', 0).length), 0)
 }
 
 const factsOfModes = (before: Agent, after: Agent): Readonly<Record<string, string>> => {
@@ -174,12 +218,9 @@ const factsOfModes = (before: Agent, after: Agent): Readonly<Record<string, stri
 }
 
 /** The rights of one ceiling that the other does not have. */
-function rightsBeside({ rights }: Ceiling, { rights: others }: Ceiling): string {
+function rightsBeside({ rights }: Ceiling, { rights: others }: Ceiling): readonly string[] {
   const known = new Set(others.map(nameOfRight))
-  return rights
-    .filter((right) => !known.has(nameOfRight(right)))
-    .map(textOfRight)
-    .join(', ')
+  return rights.filter((right) => !known.has(nameOfRight(right))).map(textOfRight)
 }
 
 const textOfRight = ({ audience, scope }: CeilingRight): string =>

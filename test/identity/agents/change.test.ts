@@ -127,6 +127,7 @@ test('the audit row of a change says which fields and rights were changed, and w
   const agent = await anAgent([of(acme, 'ocr:read')])
   const note = 'moved to the archive'
   await change(globex, agent.agentId, { addRights: [any('ocr:admin')], removeRights: [of(acme, 'ocr:read')], note })
+  registry.clock.advance(1)
   await change(globex, agent.agentId, { name: 'archivist', note: 'a better name' })
   const filter = { subject: agent.agentId, action: 'agents.change' }
   const { items } = await globex.query<{ items: object[] }>('audit.list', filter)
@@ -134,4 +135,28 @@ test('the audit row of a change says which fields and rights were changed, and w
     { actor: globex.clientId, note: 'a better name', facts: { changed: 'name' } },
     { note, facts: { changed: 'ceiling', added: 'ocr:admin at any agent', removed: `ocr:read at ${acme.orgId}` } },
   ])
+})
+
+test('a long change is not cut in silence: its audit row says how many rights and names were changed, and which, as far as they fit', async () => {
+  const rights = Array.from({ length: 40 }, (_, i) => any(`ocr:scope-number-${i}`))
+  const agent = await anAgent([any('ocr:read')])
+  const tools = Array.from({ length: 60 }, (_, i) => `tool-number-${i}`)
+  const latest = async (ceiling: object) => {
+    registry.clock.advance(1)
+    await change(globex, agent.agentId, { ceiling: { delegationDepth: 2, ...ceiling } })
+    const { items } = await globex.query<{ items: { subject?: string; facts: Record<string, string> }[] }>('audit.list', {
+      action: 'agents.change',
+    })
+    return items.find(({ subject }) => subject === agent.agentId)?.facts ?? {}
+  }
+  const widened = await latest({ rights, tools })
+  expect(widened.added).toMatch(/^40 in all: ocr:scope-number-0 at any agent, .* … and \d+ more$/)
+  expect(widened.removed).toBe('ocr:read at any agent')
+  expect(widened.tools).toMatch(/^any → 60 names; added: 60 in all: tool-number-0 .* … and \d+ more$/)
+  // What changed is at the end of the list
+  expect((await latest({ rights, tools: [...tools, 'delete-all'] })).tools).toBe('60 names → 61 names; added: delete-all')
+  const long = `ocr:${'x'.repeat(120)}`
+  const { added = '' } = await latest({ rights: [...rights, ...['a', 'b', 'c', 'd'].map((end) => any(`${long}${end}`))], tools })
+  expect(added).toMatch(/^4 in all: ocr:x+a at any agent, .* … and 1 more$/)
+  expect(added.length).toBeLessThanOrEqual(512)
 })

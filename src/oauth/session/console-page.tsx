@@ -26,10 +26,10 @@ interface BuiltConsole {
  * The console: a page whose script calls the same procedures as everybody, with a token of the session (`POST /session/token`). Every address
  * below it is the same page, which the script routes.
  */
-export function consolePages(deps: SignInDeps): Route[] {
+export function consolePages(deps: SignInDeps, folder: URL = FOLDER): Route[] {
   let built: Promise<BuiltConsole> | undefined
   const read = () => {
-    built ??= readBuilt().catch((error: unknown) => {
+    built ??= readBuilt(folder).catch((error: unknown) => {
       // The console may be built while the registry runs
       built = undefined
       throw error
@@ -69,13 +69,13 @@ interface ManifestEntry {
   readonly css?: readonly string[]
 }
 
-async function readBuilt(): Promise<BuiltConsole> {
-  const text = await readFile(new URL('.vite/manifest.json', FOLDER), 'utf8').catch(() =>
+async function readBuilt(folder: URL): Promise<BuiltConsole> {
+  const text = await readFile(new URL('.vite/manifest.json', folder), 'utf8').catch(() =>
     refuse('not_found', 'this build has no console: run `npm run build`'),
   )
   const manifest = Object.values(JSON.parse(text) as Readonly<Record<string, ManifestEntry>>) // made by Vite
   const names = [...new Set(manifest.flatMap(({ file, css = [] }) => [file, ...css]))]
-  const files = await Promise.all(names.map(async (name) => [name, await fileOf(name)] as const))
+  const files = await Promise.all(names.map(async (name) => [name, await fileOf(folder, name)] as const))
   const entries = (ext: string) =>
     manifest.filter(({ src, file }) => src !== undefined && /^(main|style)\./.test(src) && file.endsWith(ext))
   const pathsOf = (ext: string) => entries(ext).map(({ file }) => `${PATH}/${file}`)
@@ -83,8 +83,8 @@ async function readBuilt(): Promise<BuiltConsole> {
 }
 
 /** The names have a hash of the content, so a browser may keep the files. */
-async function fileOf(name: string): Promise<HttpResponse> {
-  const body = await readFile(new URL(name, FOLDER), 'utf8')
+async function fileOf(folder: URL, name: string): Promise<HttpResponse> {
+  const body = await readFile(new URL(name, folder), 'utf8')
   const contentType = CONTENT_TYPES[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream'
   const headers = { etag: `"${digestOfText(body)}"`, 'cache-control': 'public, max-age=31536000, immutable', 'content-type': contentType }
   return { status: 200, headers, body }

@@ -171,3 +171,14 @@ test('500 consents are listed in pages, by the person and by administrators of b
   for (const actor of [world.admin, world.client, await registry.organisation('Other')])
     expect(await actor.query('consents.list', input)).toEqual({ items: [] })
 })
+
+test('a narrowing of a consent that changes nothing writes nothing', async () => {
+  const { person, ocr } = world
+  await offline()
+  const consents = await all(person, 'consents.list')
+  const consent = consents.find(({ audience, state }) => audience === ocr.audience && state === 'valid')
+  const head = (await registry.storage.log.head())?.n
+  const unchanged = await person.mutate<object>('consents.narrow', { consentId: consent?.consentId })
+  expect(unchanged).toMatchObject({ consentId: consent?.consentId, state: 'valid' })
+  expect((await registry.storage.log.head())?.n).toBe(head)
+})

@@ -172,6 +172,16 @@ test('500 consents are listed in pages, by the person and by administrators of b
     expect(await actor.query('consents.list', input)).toEqual({ items: [] })
 })
 
+test('a list of families takes no cursor that the caller made: it would tell when the families of others began', async () => {
+  const { client, person } = world
+  const cursor = Buffer.from(JSON.stringify([registry.clock.now(), 'fam_zzz'])).toString('base64url')
+  for (const [actor, more] of [
+    [person, {}],
+    [client, { clientId: client.agentId }],
+  ] as const)
+    expect(await reasonOf(actor.query('families.list', { ...more, cursor }))).toBe('bad_cursor')
+})
+
 test('a narrowing of a consent that changes nothing writes nothing', async () => {
   const { person, ocr } = world
   await offline()

@@ -108,20 +108,15 @@ attack(
     }
   },
 )
-attack(
-  'REG-09',
-  'an invalid limit or cursor is refused, and a cursor of another caller shows none of that caller’s items',
-  setup,
-  async () => {
-    for (const input of [{ limit: 1e9 }, { limit: 0 }, { offset: 1e12 }, { limit: '5' }])
-      expect(await reasonOf(setup.planner.query('tasks.list', input))).toBe('bad_input')
-    for (const cursor of ['x', 'e30', Buffer.from('["a"]').toString('base64url'), Buffer.from('[{},"x"]').toString('base64url')])
-      expect(await reasonOf(setup.planner.query('tasks.list', { cursor }))).toBe('bad_cursor')
-    for (let i = 0; i < 3; i++) await setup.planner.tasks.create({ description: `${i}` })
-    const { cursor } = await setup.planner.query<{ cursor: string }>('tasks.list', { limit: 1 })
-    expect((await setup.outsider.query<{ items: unknown[] }>('tasks.list', { cursor })).items).toEqual([])
-  },
-)
+attack('REG-09', 'an invalid limit or cursor is refused, and so is a cursor of another caller', setup, async () => {
+  for (const input of [{ limit: 1e9 }, { limit: 0 }, { offset: 1e12 }, { limit: '5' }])
+    expect(await reasonOf(setup.planner.query('tasks.list', input))).toBe('bad_input')
+  for (const cursor of ['x', 'e30', Buffer.from('["a"]').toString('base64url'), Buffer.from('[{},"x"]').toString('base64url')])
+    expect(await reasonOf(setup.planner.query('tasks.list', { cursor }))).toBe('bad_cursor')
+  for (let i = 0; i < 3; i++) await setup.planner.tasks.create({ description: `${i}` })
+  const { cursor } = await setup.planner.query<{ cursor: string }>('tasks.list', { limit: 1 })
+  expect(await reasonOf(setup.outsider.query('tasks.list', { cursor }))).toBe('bad_cursor')
+})
 attack(
   'REG-10',
   'operators and wildcards in a search are taken literally, and oversized input gets bad_input',

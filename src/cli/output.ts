@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 import { styleText } from 'node:util'
 import { refuse } from '../errors.js'
 import { systemClock } from '../lib/clock.js'
-import { printable } from '../lib/io/printable.js'
+import { printable, printableExactly } from '../lib/io/printable.js'
 import { selectFields } from './fields.js'
 import { type Column, type Segment, tableLines, tsvCells } from './terminal/table.js'
 import { isoTime, isTime } from './terminal/times.js'
@@ -46,9 +46,9 @@ function printForPeople<T>(columns: readonly Column<T>[], items: readonly T[]): 
 export const printMore = <T>(columns: readonly Column<T>[], items: readonly T[]): void =>
   isTerminal() ? printTable(columns, items) : writeTsv(items.map((item) => tsvCells(columns, item)))
 
-/** Tabs and line ends in a cell are escaped, so a line is always one item. */
+/** Tabs, line ends and backslashes in a cell are escaped, so a line is always one item. */
 const writeTsv = (rows: readonly (readonly string[])[]): void => {
-  process.stdout.write(rows.map((cells) => `${cells.map(printable).join('\t')}\n`).join(''))
+  process.stdout.write(rows.map((cells) => `${cells.map(printableExactly).join('\t')}\n`).join(''))
 }
 
 export const isTerminal = (): boolean => process.stdout.isTTY === true
@@ -129,14 +129,14 @@ function write(stream: NodeJS.WritableStream, lines: readonly string[]): void {
 /** An object becomes `name  value` lines; the items of a list are separated by `--`. Times are in ISO 8601. */
 function readable(value: unknown, indent = ''): string[] {
   if (Array.isArray(value)) return value.length === 0 ? [`${indent}(none)`] : value.flatMap((item, at) => listItem(item, at, indent))
-  if (typeof value !== 'object' || value === null) return [`${indent}${String(value)}`]
+  if (typeof value !== 'object' || value === null) return [`${indent}${printableExactly(String(value))}`]
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)
-    .map(([name, member]) => [printable(name), member] as const)
+    .map(([name, member]) => [printableExactly(name), member] as const)
   const width = Math.max(0, ...members.map(([name]) => name.length))
   return members.flatMap(([name, member]) => {
     const isNested = typeof member === 'object' && member !== null
-    const text = isTime(name, member) ? isoTime(member) : String(member)
+    const text = isTime(name, member) ? isoTime(member) : printableExactly(String(member))
     return isNested ? [`${indent}${name}`, ...readable(member, `${indent}  `)] : [`${indent}${name.padEnd(width)}  ${text}`]
   })
 }

@@ -27,6 +27,12 @@ test("a text that others wrote stays on its line of the registry's response", ()
   ])
 })
 
+test('a text with a backslash does not look like one with an escaped character', () => {
+  const of = (purpose: string) => written(process.stdout, () => print({}, [{ purpose }]))
+  expect(of('rm\\u200b')).toBe('purpose  rm\\\\u200b\n')
+  expect(of('rm\u200b')).toBe('purpose  rm\\u200b\n')
+})
+
 test('JSON is one printable line with the same value', () => {
   const value = { purpose: HOSTILE, [HOSTILE]: 1 }
   const text = written(process.stdout, () => print({ json: true }, value))

@@ -1,7 +1,7 @@
 // Tables for a terminal, and tab-separated values for programs. A table never is wider than the terminal, except for its first column: columns of the
 // highest rank are left out until the others fit at their narrowest, and the space that is left goes to the columns of the lowest rank first.
 import stringWidth from 'string-width'
-import { printable } from '../../lib/io/printable.js'
+import { printableExactly } from '../../lib/io/printable.js'
 import { humanTime, isoTime } from './times.js'
 
 export interface Column<T> {
@@ -51,7 +51,7 @@ export function tableLines<T>(
   const all = columns
     .filter(({ kind }) => kind !== 'detail')
     .map((column, at) => {
-      const cells = items.map((item) => printable(cellOf(column, item, (value) => humanTime(value, now))))
+      const cells = items.map((item) => printableExactly(cellOf(column, item, (value) => humanTime(value, now))))
       const natural = Math.min(Math.max(...[column.name, ...cells].map((cell) => stringWidth(cell))), column.kind === 'id' ? 256 : WIDEST)
       return { ...column, cells, natural, least: column.kind === 'id' ? natural : Math.min(natural, NARROWEST), rank: column.rank ?? at }
     })

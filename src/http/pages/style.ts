@@ -61,7 +61,7 @@ button:disabled { opacity: .6; cursor: default; }
 .note, .error { padding: .75rem 1rem; margin: 1rem 0; background: var(--panel); border-left: .3rem solid var(--accent); }
 .error { border-left-color: var(--danger); }
 .hint { color: var(--quiet); font-size: .875rem; }
-.foreign { background: var(--panel); border-bottom: 1px dotted var(--line); padding: 0 .15rem; }
+.foreign { display: inline-block; max-width: 100%; overflow: clip; overflow-wrap: anywhere; background: var(--panel); border-bottom: 1px dotted var(--line); padding: 0 .15rem; }
 dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .25rem 1rem; margin: .5rem 0; }
 dt { color: var(--quiet); }
 dd { margin: 0; }

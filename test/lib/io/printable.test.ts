@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { printable } from '../../../src/lib/io/printable.js'
+import { printable, printableExactly, withoutUnprintable } from '../../../src/lib/io/printable.js'
 
 test.each([
   ['a line break', 'a\nb\r\tc', 'a\\nb\\r\\tc'],
@@ -15,6 +15,21 @@ test.each([
   ['a lone surrogate', 'a\ud83d', 'a\\ud83d'],
 ])('%s is escaped', (_, text, expected) => {
   expect(printable(text)).toBe(expected)
+})
+
+test('at most three marks stay on a letter, also with characters between them that nobody sees', () => {
+  const zalgo = `i${'\u0305'.repeat(150)}x`
+  expect(withoutUnprintable(zalgo)).toBe('i\u0305\u0305\u0305x')
+  expect(withoutUnprintable(`M${'\u0489\u200b'.repeat(20)}`)).toBe('M\u0489\u0489\u0489')
+  expect(printable('e\u0301\u0302\u0303\u0304\u0305')).toBe('e\u0301\u0302\u0303\\u0304\\u0305')
+  expect(withoutUnprintable('Größe שָׁלוֹם नमस्ते')).toBe('Größe שָׁלוֹם नमस्ते')
+})
+
+test('texts that differ are printed differently', () => {
+  expect(printableExactly('rm\\u200b')).toBe('rm\\\\u200b')
+  expect(printableExactly('rm\u200b')).toBe('rm\\u200b')
+  const text = fc.string({ unit: fc.constantFrom('\\', 'u', '0', '2', 'b', 'n', '\n', '\u200b', '\u0305', '\u0002') })
+  fc.assert(fc.property(text, text, (one, other) => (one === other) === (printableExactly(one) === printableExactly(other))))
 })
 
 test('letters, marks, emoji and backslashes stay as they are', () => {

@@ -2,8 +2,8 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { AgentId, ApprovalId, IntroductionId } from '../../protocol/ids.js'
 import { getIntroduction } from '../introductions/get.js'
-import { isRequester as requestedIntroduction, type SideDeps } from '../introductions/introduction.js'
-import { describeClient, describeTarget, type PartiesDeps } from '../pages/parties.js'
+import { isTarget as isTargetOfIntroduction, isRequester as requestedIntroduction, type SideDeps } from '../introductions/introduction.js'
+import { describeClient, describeTarget, findOrgOfTarget, type PartiesDeps } from '../pages/parties.js'
 import { isTarget } from './approval.js'
 import type { ApprovalDeps } from './request.js'
 import { type Approval, type ApprovalsStore, isForConsent } from './store.js'
@@ -35,7 +35,7 @@ export async function getApproval(deps: ApprovalDeps, caller: Caller, id: Approv
   )
 }
 
-/** The approval with the requester's name for itself and its organisation, and with the words of the resource about the scopes of an introduction. */
+/** The approval with the requester's name for itself and its organisation, and with the words of the resource about the scopes of an introduction. `mayDecide`: the caller decides about it. */
 export async function getDescribedApproval(deps: ApprovalDeps & PartiesDeps, caller: Caller, id: ApprovalId | IntroductionId) {
   const view = await getApproval(deps, caller, id)
   if (view.kind === 'consent') return view
@@ -46,5 +46,7 @@ export async function getDescribedApproval(deps: ApprovalDeps & PartiesDeps, cal
     const found = target?.wordsOf(scope)
     return found === undefined ? [] : [{ scope, words: found }]
   })
-  return { ...view, requester, words }
+  const toOrg = view.to && (await findOrgOfTarget(deps, view.to))
+  const mayDecide = view.to !== undefined && toOrg !== undefined && (await isTargetOfIntroduction(deps, caller, { to: view.to, toOrg }))
+  return { ...view, requester, words, mayDecide }
 }

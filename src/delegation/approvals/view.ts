@@ -83,6 +83,7 @@ const STATES: Readonly<Record<IntroductionView['state'], Approval['state'] | 'ne
 export const viewOfIntroduction = (introduction: IntroductionView) => {
   const { introductionId, state, pendingBecause, from, to, capability, purpose, requested, bounds, taskId, requestedAt, expiresAt, note } =
     introduction
+  const { requestedSeconds, skills } = introduction
   return {
     approvalId: introductionId,
     kind: capability === undefined ? ('introduction' as const) : ('capability' as const),
@@ -94,6 +95,9 @@ export const viewOfIntroduction = (introduction: IntroductionView) => {
     purpose,
     requested,
     approved: bounds,
+    requestedSeconds,
+    skills,
+    interface: introduction.interface,
     taskId,
     requestedAt,
     expiresAt,

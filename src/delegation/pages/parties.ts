@@ -51,6 +51,10 @@ export async function describeAudience(deps: PartiesDeps, audience: string): Pro
 export const describeTarget = async (deps: PartiesDeps, id: TargetId): Promise<AudienceParty> =>
   isResourceId(id) ? describeResource(deps, id) : { ...(await describeAgent(deps, id)), wordsOf: NO_WORDS }
 
+/** The organisation whose members decide for the target of an introduction. */
+export const findOrgOfTarget = async (deps: PartiesDeps, id: TargetId): Promise<OrgId | undefined> =>
+  isResourceId(id) ? (await deps.findResource(id))?.resource.orgId : (await deps.agents.get(id))?.orgId
+
 async function describeAgent(deps: PartiesDeps, id: AgentId): Promise<Party> {
   const agent = await deps.agents.get(id)
   return { name: agent?.name ?? id, organisation: await nameOf(deps, agent?.orgId) }

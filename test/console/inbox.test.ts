@@ -54,6 +54,44 @@ describe.runIf(hasChromium('the inbox of the console'))('inbox', () => {
     expect(world.troubles).toEqual([])
   })
 
+  test('the lifetime, the skills and the interface are shown, and nothing is approved before all is loaded', async () => {
+    const { introductionId } = await request({
+      scopes: ['ocr:read'],
+      seconds: 7200,
+      purpose: `pay i${'\u0305'.repeat(150)}`,
+      tools: ['rm\\u200b'],
+    })
+    const page = await world.open(acme, '/console/inbox')
+    let release = (): void => undefined
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    await page.route('**/trpc/cards.get**', async (route) => {
+      await released
+      await route.continue()
+    })
+    await page.click(`.rows a[aria-label="Decide about ${introductionId}"]`)
+    await page.waitForSelector('dialog >> text=2 hours from the approval')
+    const approve = page.locator('dialog button', { hasText: 'Approve what is ticked' })
+    expect(await approve.isDisabled()).toBe(true)
+    release()
+    await page.waitForSelector('dialog >> text=No card that you can see')
+    const text = await page.locator('dialog').innerText()
+    expect(text).toContain('rm\\\\u200b')
+    expect(/\u0305+/.exec(text)?.[0]).toHaveLength(3)
+    await expectGoodPage(page)
+    const sent = page.waitForRequest('**/trpc/introductions.approve**')
+    await page.fill('dialog input[name=days]', '0.05')
+    await page.waitForSelector('dialog >> text=It ends 1 hour 12 minutes after the approval')
+    await approve.click()
+    expect((await sent).postDataJSON()).toMatchObject({ introductionId, scopes: ['ocr:read'], tools: ['rm\\u200b'], seconds: 4320 })
+    await page.waitForSelector('text=Approved: ocr:read')
+    const { expiresAt, grantedAt = 0 } = await ocr.introductions.get(introductionId)
+    expect(expiresAt - grantedAt).toBe(4320)
+    await page.context().close()
+    expect(world.troubles).toEqual([])
+  })
+
   test('after a decision the next request is selected, and a denial tells the requester why', async () => {
     const older = await request({ purpose: 'the older one' })
     const newer = await request({ purpose: 'the newer one', scopes: ['ocr:read'] })

@@ -51,7 +51,7 @@ describe.runIf(hasChromium('the ten questions of the console'))('from the overvi
     return page
   }
   const typeName = async (page: Page) =>
-    page.fill('#confirm-name', await page.locator('dialog label[for=confirm-name] .foreign').innerText())
+    page.fill('#confirm-name', await page.locator('dialog label[for=confirm-name] :is(.foreign, code)').innerText())
 
   test('who may call my agent, and stop one of them', async () => {
     const page = await overviewOf(people.calledAdmin)
@@ -163,7 +163,7 @@ describe.runIf(hasChromium('the ten questions of the console'))('from the overvi
     await page.keyboard.press('Enter')
     await page.waitForSelector('dialog')
     await tabTo(page, '', 'confirm-name')
-    await page.keyboard.type(await page.locator('dialog label[for=confirm-name] .foreign').innerText())
+    await page.keyboard.type(await page.locator('dialog label[for=confirm-name] :is(.foreign, code)').innerText())
     await tabTo(page, await page.locator('dialog button.danger').innerText())
     await page.keyboard.press('Enter')
     await page.waitForSelector('dl .state:has-text("ended")')

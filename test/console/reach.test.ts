@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasChromium } from '../chromium.js'
-import type { Registry } from '../registry.js'
-import { aPair, type Pair, reasonOf } from '../stories/actors.js'
-import { type ConsoleWorld, expectGoodPage, startConsoleWorld } from './world.js'
+import { aConsent } from '../oauth/authorize/person-world.js'
+import { type Actor, aCard, type Registry } from '../registry.js'
+import { aPair, introduce, type Pair, reasonOf } from '../stories/actors.js'
+import { type ConsoleWorld, expectGoodPage, show, startConsoleWorld } from './world.js'
 
 describe.runIf(hasChromium('who can call whom in the console'))('who can call whom', () => {
   let world: ConsoleWorld
@@ -42,6 +43,74 @@ describe.runIf(hasChromium('who can call whom in the console'))('who can call wh
     await page.waitForSelector(`main [aria-live] >> text=${taskId}`)
     await page.waitForSelector('text=No agent here can be called')
     expect(await reasonOf(registry.as(planner).exchange({ audience: ocr.audience }))).toBe('invalid_target')
+    expect(world.troubles).toEqual([])
+  })
+
+  const refusalsOf = async (reader: Actor, actor: Actor): Promise<readonly string[]> => {
+    const { items } = await reader.query<{ items: { outcome: string; action: string }[] }>('audit.list', {
+      actor: actor.clientId,
+      limit: 100,
+    })
+    return items.filter(({ outcome }) => outcome === 'refused').map(({ action }) => action)
+  }
+
+  test('agents that choose the name of another one, its id or a word of the console are told apart by their ids', async () => {
+    const [acme, globex, evil] = await Promise.all(['Acme', 'Globex', 'Evil'].map((name) => registry.organisation(name)))
+    if (!acme || !globex || !evil) throw new Error('three organisations')
+    const target = await registry.agent({ registeredBy: acme, name: 'Target', introductionPolicy: { mode: 'ask' } })
+    await target.publish({ card: aCard(registry, { name: 'Target' }) })
+    const ceiling = { rights: [{ audience: target.audience, scope: 'ocr:read' }] }
+    const honest = await registry.agent({ registeredBy: globex, name: 'Billing', ceiling })
+    const mimic = await registry.agent({ registeredBy: evil, name: 'zzz', ceiling })
+    await honest.publish({ card: aCard(registry, { name: 'Globex Billing' }) })
+    await mimic.publish({ card: aCard(registry, { name: 'Globex Billing' }) })
+    await introduce(honest, target)
+    const id = await introduce(mimic, target)
+    const page = await world.open(acme, '/console/reach')
+    for (const { agentId } of [honest, mimic]) await page.waitForSelector(`.rows li:has-text("Globex Billing") >> text=${agentId}`)
+    await expectGoodPage(page)
+    for (const name of ['Globex Billing', honest.agentId, 'You', 'this\u00a0registry']) {
+      await mimic.publish({ card: aCard(registry, { name }) })
+      await show(page, `${registry.issuer}/console/introductions/${id}`)
+      await page.click('main button.danger')
+      await page.waitForSelector('dialog code.id')
+      expect(await page.locator('dialog code.id').innerText()).toBe(mimic.agentId)
+      expect(await page.locator('dialog label[for=confirm-name] code').innerText()).toBe(mimic.agentId.slice(-6))
+      await page.waitForSelector('dialog >> text=No live token')
+      await page.fill('#confirm-name', name)
+      expect(await page.locator('dialog button.danger').isDisabled()).toBe(true)
+      await page.fill('#confirm-name', mimic.agentId.slice(-6))
+      expect(await page.locator('dialog button.danger').isEnabled()).toBe(true)
+    }
+    await expectGoodPage(page)
+    expect(await refusalsOf(acme, acme)).toEqual([])
+    expect(world.troubles).toEqual([])
+  })
+
+  test('a person sees which tokens end with a consent, and revokes it only then', async () => {
+    const acme = await registry.organisation('Initech')
+    const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'person' })
+    const mia = await registry.join(code, 'Mia')
+    const client = await registry.agent({ registeredBy: acme, name: 'Client of Initech' })
+    await aConsent(registry, { person: mia, client, by: acme })
+    const page = await world.open(mia, '/console/reach')
+    let release = (): void => undefined
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    await page.route('**/trpc/tokens.list**', async (route) => {
+      await released
+      await route.continue()
+    })
+    await page.locator('main button', { hasText: 'Revoke' }).first().click()
+    await page.fill('#confirm-name', client.agentId)
+    expect(await page.locator('dialog button.danger').isDisabled()).toBe(true)
+    release()
+    await page.waitForSelector('dialog >> text=/live token/')
+    expect(await page.locator('dialog').innerText()).not.toContain('not_found')
+    await page.waitForSelector('dialog button.danger:enabled')
+    await expectGoodPage(page)
+    expect(await refusalsOf(acme, mia)).toEqual([])
     expect(world.troubles).toEqual([])
   })
 

@@ -1,7 +1,9 @@
 import { useState } from 'preact/hooks'
+import { useConsole } from '../../api/console.js'
 import { useAction } from '../../api/use-action.js'
 import { Dialog, RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { ReasonFields, UNSPECIFIED } from '../../ui/dialogs/reason-fields.js'
+import { NameOf } from '../../ui/names/name.js'
 import { Done, ErrorNote } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
 import { Foreign } from '../../ui/text.js'
@@ -107,7 +109,7 @@ function Suspend({ agent, abilities, onEnded, onClose }: EndProps) {
   return (
     <Dialog title="Suspend the agent" onClose={onClose}>
       <p>
-        <Foreign text={agent.name} /> cannot act until it is reinstated. Tokens and introductions that are revoked now stay revoked.
+        <NameOf name={agent.name} id={agent.agentId} withId /> cannot act until it is reinstated. Tokens and introductions that are revoked now stay revoked.
       </p>
       <WhatEnds of={endings} />
       <form onSubmit={confirm}>
@@ -125,6 +127,7 @@ function Suspend({ agent, abilities, onEnded, onClose }: EndProps) {
 }
 
 function Revoke({ agent, abilities, onEnded, onClose }: EndProps) {
+  const { viewer } = useConsole()
   const revoke = useAction('agents.revoke', ['agents', 'keys', 'tokens', 'introductions'])
   const endings = useEndings(agent, abilities, 'revoke')
   const [because, setBecause] = useState(UNSPECIFIED)
@@ -139,6 +142,9 @@ function Revoke({ agent, abilities, onEnded, onClose }: EndProps) {
       title="Revoke the agent"
       verb="Revoke"
       name={agent.name}
+      id={agent.agentId}
+      isForeign={agent.orgId !== viewer.orgId}
+      isReady={!endings.isLoading}
       error={revoke.error}
       isRunning={revoke.isRunning}
       onConfirm={confirm}

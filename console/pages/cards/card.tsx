@@ -72,6 +72,7 @@ function Card({ agentId }: { readonly agentId: AgentId }) {
           agentId={agentId}
           audience={card.data.audience}
           name={card.data.facts.agentName}
+          isForeign={!isOwn}
           of={withdrawing}
           onClose={() => setWithdrawing(undefined)}
           onDone={setWithdrawn}

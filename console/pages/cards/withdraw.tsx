@@ -25,6 +25,7 @@ interface WithdrawProps {
   readonly agentId: AgentId
   readonly audience: Audience
   readonly name: string
+  readonly isForeign: boolean
   readonly of: Withdrawing
   readonly onClose: () => void
   readonly onDone: (withdrawn: Withdrawn) => void
@@ -46,7 +47,7 @@ function useLiveTokens(audience: Audience | undefined): { readonly count: number
 }
 
 /** Asks before a card or a version of it is withdrawn, and says what ends with it. */
-export function WithdrawDialog({ agentId, audience, name, of: { version, isCurrent }, onClose, onDone }: WithdrawProps) {
+export function WithdrawDialog({ agentId, audience, name, isForeign, of: { version, isCurrent }, onClose, onDone }: WithdrawProps) {
   const unpublish = useAction('cards.unpublish', CHANGES)
   const yank = useAction('cards.yank', CHANGES)
   const [reason, setReason] = useState<(typeof EndReason.options)[number]>('unspecified')
@@ -69,6 +70,8 @@ export function WithdrawDialog({ agentId, audience, name, of: { version, isCurre
       title={title}
       verb={version === undefined ? 'Unpublish' : 'Yank'}
       name={name}
+      id={agentId}
+      isForeign={isForeign}
       error={unpublish.error ?? yank.error}
       isRunning={unpublish.isRunning || yank.isRunning}
       onConfirm={confirm}

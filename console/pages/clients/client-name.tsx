@@ -1,6 +1,7 @@
 import type { Output } from '../../api/procedures.js'
-import { Code, Foreign } from '../../ui/text.js'
+import { NameOf } from '../../ui/names/name.js'
 
 /** An external client under the name that it gives itself, or by its id. */
-export const ClientName = ({ client: { clientId, name } }: { readonly client: Pick<Output<'clients.get'>, 'clientId' | 'name'> }) =>
-  name === undefined ? <Code>{clientId}</Code> : <Foreign text={name} />
+export const ClientName = ({ client: { clientId, name } }: { readonly client: Pick<Output<'clients.get'>, 'clientId' | 'name'> }) => (
+  <NameOf name={name} id={clientId} />
+)

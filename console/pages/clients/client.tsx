@@ -106,6 +106,8 @@ function Revoke({ client }: { readonly client: Client }) {
           title="Revoke the client"
           verb="Revoke"
           name={nameToType(name, clientId)}
+          id={clientId}
+          isForeign
           {...revocation}
           onClose={() => setAsking(false)}
           onConfirm={() => revocation.run({ clientId, reason: 'user_request' })}

@@ -6,6 +6,7 @@ import { useConsole } from '../../api/console.js'
 import { useList, useQuery } from '../../api/use-query.js'
 import { isAdministrator } from '../../api/viewer.js'
 import { Choice, Tick } from '../../ui/forms/fields.js'
+import { NameOf } from '../../ui/names/name.js'
 import { Empty } from '../../ui/notes.js'
 import { Page } from '../../ui/page.js'
 import { Rows } from '../../ui/rows.js'
@@ -85,7 +86,7 @@ export function Consents() {
 
 /** The client or audience under its own name. Without one, by its id. */
 export const PartyName = ({ name, id }: { readonly name: string | undefined; readonly id: string }) =>
-  name === undefined ? <Name id={id} link={false} /> : <Foreign text={name} />
+  name === undefined ? <Name id={id} link={false} /> : <NameOf name={name} id={id} />
 
 interface WhoseConsentsProps {
   readonly member: string | undefined

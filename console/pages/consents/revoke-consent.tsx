@@ -4,6 +4,7 @@ import { useQuery } from '../../api/use-query.js'
 import { nameToType } from '../../ui/dialogs/confirm-name.js'
 import { countText } from '../../ui/dialogs/counted.js'
 import { RevokeDialog } from '../../ui/dialogs/dialog.js'
+import { isKnown } from '../introductions/live-tokens.js'
 import { type Consent, Rights } from './consent.js'
 import { PartyName } from './consents.js'
 
@@ -35,6 +36,9 @@ export function RevokeConsent({ consent, onRevoked }: RevokeConsentProps) {
           title="Revoke the consent"
           verb="Revoke"
           name={nameToType(clientName, client)}
+          id={client}
+          isForeign
+          isReady={isKnown(tokens) && isKnown(families)}
           {...revocation}
           onClose={() => setAsking(false)}
           onConfirm={async () => {

@@ -7,7 +7,7 @@ import { BoundsBoxes, BoundsText, useBoundsChoice, type WordsOf } from '../../ui
 import { Field } from '../../ui/forms/fields.js'
 import { ErrorNote, Result } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
-import { type Request, RequestFacts } from './request-facts.js'
+import { durationText, type Request, RequestFacts } from './request-facts.js'
 
 interface DecisionDialogProps {
   /** The id of an approval, or of an introduction. */
@@ -23,6 +23,10 @@ interface DecisionDialogProps {
 /** Shows a request in full, with a box for each right. What is approved is what is shown and ticked. */
 export function DecisionDialog({ approvalId, verb, mayDecide, onDecided, onClose }: DecisionDialogProps) {
   const request = useQuery('approvals.get', { approvalId })
+  const from = request.data?.kind === 'consent' ? undefined : request.data?.from
+  // `RequestFacts` shows it, too
+  const card = useQuery('cards.get', from === undefined ? undefined : { agentId: from }, { isLive: false })
+  const isComplete = from === undefined || card.data !== undefined || card.error !== undefined
   const done = (text: string) => {
     onDecided(text)
     onClose()
@@ -33,7 +37,11 @@ export function DecisionDialog({ approvalId, verb, mayDecide, onDecided, onClose
         {(data) => (
           <>
             <RequestFacts request={data} />
-            {mayDecide && isOpen(data) ? <Decision request={data} verb={verb} onDecided={done} /> : <Bounds request={data} />}
+            {mayDecide && isOpen(data) ? (
+              <Decision request={data} verb={verb} isComplete={isComplete} onDecided={done} />
+            ) : (
+              <Bounds request={data} />
+            )}
           </>
         )}
       </Result>
@@ -43,6 +51,8 @@ export function DecisionDialog({ approvalId, verb, mayDecide, onDecided, onClose
     </Dialog>
   )
 }
+
+type IntroductionRequest = Extract<Request, { readonly kind: 'introduction' | 'capability' }>
 
 const isOpen = ({ state }: Request): boolean => state === 'pending' || state === 'needsApproval'
 
@@ -73,10 +83,12 @@ function Bounds({ request }: { readonly request: Request }) {
 interface DecisionProps {
   readonly request: Request
   readonly verb: 'approve' | 'deny'
+  /** False while a part of what is shown is being read: then nothing can be approved. */
+  readonly isComplete: boolean
   readonly onDecided: (text: string) => void
 }
 
-function Decision({ request, verb, onDecided }: DecisionProps) {
+function Decision({ request, verb, isComplete, onDecided }: DecisionProps) {
   const denial = <Denial request={request} onDecided={onDecided} />
   if (verb === 'deny')
     return (
@@ -85,13 +97,12 @@ function Decision({ request, verb, onDecided }: DecisionProps) {
         {denial}
       </>
     )
-  const isIntroduction = request.kind === 'introduction' || request.kind === 'capability'
   return (
     <>
-      {isIntroduction ? (
-        <IntroductionApproval request={request} onDecided={onDecided} />
+      {request.kind === 'introduction' || request.kind === 'capability' ? (
+        <IntroductionApproval request={request} isComplete={isComplete} onDecided={onDecided} />
       ) : (
-        <Approval request={request} onDecided={onDecided} />
+        <Approval request={request} isComplete={isComplete} onDecided={onDecided} />
       )}
       {request.state === 'pending' && denial}
     </>
@@ -102,36 +113,38 @@ const DAY = 86_400
 const INVALID = 'Leave at least one scope ticked. To allow nothing, deny the request.'
 const approvedText = (scopes: readonly string[]) => `Approved: ${scopes.join(' ')}`
 
-/** An introduction may also be approved for a shorter time. */
-function IntroductionApproval({ request, onDecided }: Omit<DecisionProps, 'verb'>) {
+/** An introduction may also be approved for a shorter time. All that is shown is sent. */
+function IntroductionApproval({
+  request,
+  isComplete,
+  onDecided,
+}: Omit<DecisionProps, 'verb' | 'request'> & { readonly request: IntroductionRequest }) {
   const introductionId = request.approvalId
-  const introduction = useQuery('introductions.get', { introductionId })
   const choice = useBoundsChoice(request.approved ?? request.requested)
   const action = useAction('introductions.approve', ['approvals', 'introductions'])
   const [days, setDays] = useState<string | undefined>(undefined)
-  const requestedDays = Math.ceil((introduction.data?.requestedSeconds ?? 0) / DAY)
-  const seconds = days === undefined || Number(days) >= requestedDays ? undefined : Math.round(Number(days) * DAY)
+  const { requestedSeconds } = request
+  const seconds = days === undefined ? requestedSeconds : Math.min(requestedSeconds, Math.round(Number(days) * DAY))
+  const isTimeValid = seconds > 0
   const submit = async (event: Event) => {
     event.preventDefault()
-    const result = await action.run({ introductionId, ...choice.kept, ...(seconds !== undefined && { seconds }) })
+    const result = await action.run({ introductionId, ...choice.shown, seconds })
     if (result) onDecided(approvedText(result.bounds?.scopes ?? []))
   }
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} noValidate>
       <BoundsBoxes choice={choice} wordsOf={wordsOf(request)} />
-      {introduction.data && (
-        <Field
-          label="Expires after (days)"
-          name="days"
-          type="number"
-          value={days ?? String(requestedDays)}
-          onInput={setDays}
-          hint={`Requested: ${requestedDays}. The policy of the target may allow fewer.`}
-        />
-      )}
+      <Field
+        label="Expires after (days)"
+        name="days"
+        type="number"
+        value={days ?? String(Number((requestedSeconds / DAY).toFixed(2)))}
+        onInput={setDays}
+        hint={`${isTimeValid ? `It expires ${durationText(seconds)} after the approval.` : 'Write a number of days.'} Requested: ${durationText(requestedSeconds)}. The policy of the target may allow fewer.`}
+      />
       {!choice.isValid && <p class="error">{INVALID}</p>}
       <ErrorNote error={action.error} />
-      <button type="submit" disabled={!choice.isValid || action.isRunning}>
+      <button type="submit" disabled={!choice.isValid || !isTimeValid || !isComplete || action.isRunning}>
         Approve what is ticked
       </button>
     </form>
@@ -139,13 +152,13 @@ function IntroductionApproval({ request, onDecided }: Omit<DecisionProps, 'verb'
 }
 
 /** The approval of one token, or of a consent, which the person narrows afterwards. */
-function Approval({ request, onDecided }: Omit<DecisionProps, 'verb'>) {
+function Approval({ request, isComplete, onDecided }: Omit<DecisionProps, 'verb'>) {
   const choice = useBoundsChoice(request.requested)
   const action = useAction('approvals.approve', ['approvals'])
   const submit = async (event: Event) => {
     event.preventDefault()
     const isConsent = request.kind === 'consent'
-    const result = await action.run({ approvalId: request.approvalId, ...(!isConsent && { narrow: choice.kept }) })
+    const result = await action.run({ approvalId: request.approvalId, ...(!isConsent && { narrow: choice.shown }) })
     if (result) onDecided(approvedText(result.approved?.scopes ?? []))
   }
   return (
@@ -158,14 +171,14 @@ function Approval({ request, onDecided }: Omit<DecisionProps, 'verb'>) {
       </p>
       {!choice.isValid && <p class="error">{INVALID}</p>}
       <ErrorNote error={action.error} />
-      <button type="submit" disabled={!choice.isValid || action.isRunning}>
+      <button type="submit" disabled={!choice.isValid || !isComplete || action.isRunning}>
         {request.kind === 'consent' ? 'Approve' : 'Approve what is ticked'}
       </button>
     </form>
   )
 }
 
-function Denial({ request, onDecided }: Omit<DecisionProps, 'verb'>) {
+function Denial({ request, onDecided }: Pick<DecisionProps, 'request' | 'onDecided'>) {
   const action = useAction('approvals.deny', ['approvals', 'introductions'])
   const [note, setNote] = useState('')
   const submit = async (event: Event) => {

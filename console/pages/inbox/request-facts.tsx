@@ -35,6 +35,25 @@ export function RequestFacts({ request }: { readonly request: Request }) {
           'Passed on by': request.actors.length > 0 ? <Code>{request.actors.join(' ')}</Code> : undefined,
           Risk: `${request.risk.level}. ${request.risk.parts.map(({ code }) => RISKS[code] ?? code).join(' ')}`,
           'New task': request.newTask && <Whole text={request.newTask.description} />,
+          'Reference of the new task': request.newTask?.reference && <Exact text={request.newTask.reference} />,
+          'Parent of the new task': request.newTask?.parentTaskId && <Code>{request.newTask.parentTaskId}</Code>,
+          Token:
+            request.jkt === undefined ? (
+              <strong>A bearer token: everyone who gets hold of it can use it.</strong>
+            ) : (
+              <>
+                Bound to the key <Code>{request.jkt}</Code>
+              </>
+            ),
+        }),
+        ...('requestedSeconds' in request && {
+          Lifetime: `${durationText(request.requestedSeconds)} from the approval`,
+          Skills: request.skills.length > 0 && request.skills.map((skill, i) => [i > 0 && ', ', <Exact key={skill} text={skill} />]),
+          Interface: request.interface && (
+            <>
+              <Exact text={request.interface.protocolBinding} /> <Exact text={request.interface.url} />
+            </>
+          ),
         }),
         Purpose: <Whole text={purpose} />,
         'Needs a decision': because.map((reason) => REASONS[reason] ?? reason).join(' '),
@@ -48,6 +67,25 @@ export function RequestFacts({ request }: { readonly request: Request }) {
       }}
     />
   )
+}
+
+const UNITS = [
+  [86_400, 'day'],
+  [3600, 'hour'],
+  [60, 'minute'],
+  [1, 'second'],
+] as const
+
+/** A time in full, such as `2 days 1 hour`. */
+export function durationText(seconds: number): string {
+  const parts: string[] = []
+  let left = seconds
+  for (const [size, unit] of UNITS) {
+    const count = Math.floor(left / size)
+    left -= count * size
+    if (count > 0) parts.push(`${count} ${unit}${count === 1 ? '' : 's'}`)
+  }
+  return parts.join(' ')
 }
 
 /** The agent that asks, with its organisation. The name is its own choice. */

@@ -8,9 +8,10 @@ import { REASON_OPTIONS } from '../../ui/dialogs/reason-fields.js'
 import { BoundsBoxes, useBoundsChoice } from '../../ui/forms/bounds.js'
 import { Choice, Field } from '../../ui/forms/fields.js'
 import { secondsOf } from '../../ui/forms/local-time.js'
+import { useAgentName } from '../../ui/names/agent-name.js'
 import { ErrorNote } from '../../ui/notes.js'
-import { Foreign, Name, useAgentName } from '../../ui/text.js'
-import { LiveTokens, type Token, useTokensOfIntroduction } from './live-tokens.js'
+import { Foreign, Name } from '../../ui/text.js'
+import { isKnown, LiveTokens, type Token, useTokensOfIntroduction } from './live-tokens.js'
 
 export type Introduction = Output<'introductions.list'>['items'][number]
 type Reason = NonNullable<Input<'introductions.revoke'>['reason']>
@@ -29,14 +30,17 @@ interface ActionProps {
 
 const CHANGES = ['introductions', 'approvals', 'tokens'] as const
 
-/** The name of an agent if a person can type it, otherwise its id. */
-export const useTypeableName = (agentId: string): string => nameToType(useAgentName(agentId), agentId)
+/** What a dialogue that revokes says about an agent or a client, and asks for. */
+export function useConfirmation(id: string): { readonly name: string; readonly id: string; readonly isForeign: boolean } {
+  const { name, isOwn } = useAgentName(id)
+  return { name: nameToType(name, id), id, isForeign: !isOwn }
+}
 
 /** Revokes a granted introduction, or withdraws a request. */
 export function RevokeIntroduction({ introduction, onDone, onClose }: ActionProps) {
   const { introductionId, from, state } = introduction
   const isRequest = state === 'pending'
-  const name = useTypeableName(from)
+  const confirmation = useConfirmation(from)
   const tokens = useTokensOfIntroduction(isRequest ? undefined : introductionId)
   const action = useAction('introductions.revoke', CHANGES)
   const [reason, setReason] = useState<Reason>('no_longer_needed')
@@ -50,7 +54,8 @@ export function RevokeIntroduction({ introduction, onDone, onClose }: ActionProp
     <RevokeDialog
       title={isRequest ? 'Withdraw the request' : 'Revoke the introduction'}
       verb={isRequest ? 'Withdraw' : 'Revoke'}
-      name={name}
+      {...confirmation}
+      isReady={isRequest || isKnown(tokens)}
       {...(action.error !== undefined && { error: action.error })}
       isRunning={action.isRunning}
       onConfirm={confirm}
@@ -81,7 +86,8 @@ export function RevokeIntroduction({ introduction, onDone, onClose }: ActionProp
 
 const Parties = ({ introduction: { from, to, capability } }: { readonly introduction: Introduction }) => (
   <>
-    <Name id={from} link={false} /> to {to === undefined ? <Foreign text={capability ?? ''} /> : <Name id={to} link={false} />}
+    <Name id={from} link={false} withId /> to{' '}
+    {to === undefined ? <Foreign text={capability ?? ''} /> : <Name id={to} link={false} withId />}
   </>
 )
 

@@ -1,5 +1,4 @@
 import { useState } from 'preact/hooks'
-import { useConsole } from '../../api/console.js'
 import type { Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
 import { Exact, Whole } from '../../ui/exact.js'
@@ -20,7 +19,7 @@ type Verb = 'decide' | 'deny' | 'narrow' | 'revoke'
 /** Everything about one introduction, with what its state allows. */
 export function IntroductionPage({ introductionId }: { readonly introductionId: string }) {
   const introduction = useQuery('introductions.get', { introductionId })
-  const isOfTarget = useIsOwn(introduction.data?.to)
+  const isOfTarget = useMayDecide(introductionId)
   const [verb, setVerb] = useState<Verb | undefined>(undefined)
   const [done, setDone] = useState<Done | undefined>(undefined)
   useInboxSignal()
@@ -54,14 +53,10 @@ export function IntroductionPage({ introductionId }: { readonly introductionId: 
   )
 }
 
-/** True if the target is an agent or a resource of the viewer's organisation, whose members decide. */
-function useIsOwn(id: Introduction['to']): boolean {
-  const { viewer } = useConsole()
-  const agent = useQuery('agents.get', id?.startsWith('agt_') ? { agentId: id } : undefined, { isLive: false })
-  const resource = useQuery('resources.get', id?.startsWith('res_') ? { resourceId: id } : undefined, {
-    isLive: false,
-  })
-  return (agent.data ?? resource.data)?.orgId === viewer.orgId
+/** True if the target is of the viewer's organisation, whose members decide. */
+function useMayDecide(introductionId: string): boolean {
+  const { data } = useQuery('approvals.get', { approvalId: introductionId }, { isLive: false })
+  return data !== undefined && 'mayDecide' in data && data.mayDecide
 }
 
 interface VerbsProps {
@@ -134,11 +129,7 @@ function About({ introduction }: { readonly introduction: Introduction }) {
             </>
           ),
           'Its card': <CardVerdict agentId={from} />,
-          To: to && (
-            <>
-              <Name id={to} /> <Code>{to}</Code>
-            </>
-          ),
+          To: to && <Name id={to} withId />,
           Capability: capability && <Foreign text={capability} />,
           Purpose: <Whole text={purpose} />,
           'Needs a decision': introduction.pendingBecause?.map((reason) => REASONS[reason] ?? reason).join(' '),

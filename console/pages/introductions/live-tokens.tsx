@@ -13,20 +13,18 @@ const LIVE = { alive: true, limit: 100 } as const
 export const useTokensOfIntroduction = (introduction: string | undefined): Shown<Output<'tokens.list'>> =>
   useQuery('tokens.list', introduction === undefined ? undefined : { introduction, ...LIVE })
 
-/** A consent has no list of its own: its tokens are those of the client that name its handle. */
-export function useTokensOfConsent(
-  consent: { readonly client: string; readonly handles: readonly string[] } | undefined,
-): Shown<Output<'tokens.list'>> {
-  const tokens = useQuery('tokens.list', consent && { client: consent.client, ...LIVE })
-  const [handle = ''] = consent?.handles ?? []
-  const { data } = tokens
-  return data ? { ...tokens, data: { ...data, items: data.items.filter(({ handles }) => handles.some((one) => one === handle)) } } : tokens
-}
+export const useTokensOfConsent = (consent: string): Shown<Output<'tokens.list'>> => useQuery('tokens.list', { consent, ...LIVE })
+
+/** False while the tokens are being read: nobody revokes before it was said what ends. */
+export const isKnown = ({ data, error }: Shown<unknown>): boolean => data !== undefined || error !== undefined
 
 /** What ends with an introduction or a consent: its live tokens, with their tasks. */
-export const LiveTokens = ({ of }: { readonly of: Shown<Output<'tokens.list'>> }) => (
-  <Result of={of}>{({ items, cursor }) => <TokenList tokens={items} hasMore={cursor !== undefined} />}</Result>
-)
+export const LiveTokens = ({ of }: { readonly of: Shown<Output<'tokens.list'>> }) =>
+  of.data === undefined && of.error !== undefined ? (
+    <p>The tokens that end with it cannot be shown to you now. They end all the same.</p>
+  ) : (
+    <Result of={of}>{({ items, cursor }) => <TokenList tokens={items} hasMore={cursor !== undefined} />}</Result>
+  )
 
 export function TokenList({ tokens, hasMore = false }: { readonly tokens: readonly Token[]; readonly hasMore?: boolean }) {
   if (tokens.length === 0) return <p>No live token.</p>

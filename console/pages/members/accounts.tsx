@@ -36,6 +36,7 @@ export function Accounts({ memberId, orgId, isOwn }: AccountsProps) {
               label={`Revoke the link ${linkId}`}
               title="Revoke the link"
               name={shortId(linkId)}
+              id={linkId}
               action={revoke}
               revoke={(because) => revoke.run({ linkId, ...because })}
               onDone={() => say(`The link ${shortId(linkId)}… is revoked, with the sessions and consents that came from it.`)}

@@ -65,6 +65,7 @@ function KeyItem({ of: key, say }: { readonly of: Key; readonly say: (text: stri
           verb="Retire"
           title="Retire the key"
           name={shortId(keyId)}
+          id={keyId}
           hasReason={false}
           action={retire}
           revoke={() => retire.run({ keyId })}
@@ -79,6 +80,7 @@ function KeyItem({ of: key, say }: { readonly of: Key; readonly say: (text: stri
             label={`Revoke the key ${keyId}`}
             title="Revoke the key"
             name={shortId(keyId)}
+            id={keyId}
             action={revoke}
             revoke={(because) => revoke.run({ keyId, ...because })}
             onDone={() => say(`The key ${shortId(keyId)}… is revoked, with every token that it authenticated.`)}
@@ -113,6 +115,7 @@ function Stolen({ keyId, say }: { readonly keyId: string; readonly say: (text: s
           title="Declare the key stolen"
           verb="Revoke what it granted"
           name={shortId(keyId)}
+          id={keyId}
           error={compromise.error}
           isRunning={compromise.isRunning}
           onConfirm={confirm}

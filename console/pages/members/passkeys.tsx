@@ -31,6 +31,7 @@ export function Passkeys({ memberId, isOwn }: { readonly memberId: string; reado
               label={`Revoke the passkey ${passkeyId}`}
               title="Revoke the passkey"
               name={shortId(passkeyId)}
+              id={passkeyId}
               action={revoke}
               revoke={(because) => revoke.run({ passkeyId, ...because })}
               onDone={() => say(`The passkey ${shortId(passkeyId)}… is revoked, with the sessions and consents that came from it.`)}

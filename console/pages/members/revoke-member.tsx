@@ -25,6 +25,8 @@ export function RevokeMember({ member: { memberId, orgId, name }, isOwn, say }: 
         verb="Revoke the membership"
         title="Revoke the membership"
         name={name}
+        id={memberId}
+        isForeign={orgId !== viewer.orgId}
         action={revoke}
         revoke={(because) => revoke.run({ memberId, ...because })}
         onDone={() => say(`The membership is revoked. Ended with it: ${endings.join('; ')}.`)}

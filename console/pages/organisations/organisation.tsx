@@ -79,6 +79,8 @@ function Revoke({ of: { orgId, name }, say }: { readonly of: Organisation; reado
         verb="Revoke the organisation"
         title="Revoke the organisation"
         name={name}
+        id={orgId}
+        isForeign
         action={revoke}
         revoke={(because) => revoke.run({ orgId, ...because })}
         onDone={() => say(`The organisation is revoked. Ended with it: ${endings.join('; ')}.`)}

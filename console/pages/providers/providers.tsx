@@ -94,6 +94,7 @@ function ProviderItem({ of: provider, say }: { readonly of: Provider; readonly s
               label={`Revoke the provider ${issuerId}`}
               title="Revoke the sign-in provider"
               name={host}
+              id={issuerId}
               action={revoke}
               revoke={(because) => revoke.run({ issuerId, ...because })}
               onDone={() => say(`The provider ${host} is revoked, with its sessions and the consents that people gave in them.`)}

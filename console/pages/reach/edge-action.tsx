@@ -6,8 +6,8 @@ import { RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { REASON_OPTIONS } from '../../ui/dialogs/reason-fields.js'
 import { Choice } from '../../ui/forms/fields.js'
 import { Name } from '../../ui/text.js'
-import { type Done, NarrowIntroduction, RevokeIntroduction, useTypeableName } from '../introductions/introduction-actions.js'
-import { LiveTokens, useTokensOfConsent } from '../introductions/live-tokens.js'
+import { type Done, NarrowIntroduction, RevokeIntroduction, useConfirmation } from '../introductions/introduction-actions.js'
+import { isKnown, LiveTokens, useTokensOfConsent } from '../introductions/live-tokens.js'
 import type { ConsentRow, Edge } from './edges.js'
 
 export type EdgeVerb = 'narrow' | 'revoke'
@@ -41,8 +41,8 @@ type Reason = NonNullable<Input<'consents.revoke'>['reason']>
 
 function RevokeConsent({ consent, onDone, onClose }: Omit<EdgeActionProps, 'edge' | 'verb'> & { readonly consent: ConsentRow }) {
   const { consentId, client, audience } = consent
-  const name = useTypeableName(client)
-  const tokens = useTokensOfConsent(consent)
+  const confirmation = useConfirmation(client)
+  const tokens = useTokensOfConsent(consentId)
   const action = useAction('consents.revoke', ['consents', 'families', 'tokens'])
   const [reason, setReason] = useState<Reason>('user_request')
   const confirm = async () => {
@@ -55,14 +55,15 @@ function RevokeConsent({ consent, onDone, onClose }: Omit<EdgeActionProps, 'edge
     <RevokeDialog
       title="Revoke the consent"
       verb="Revoke"
-      name={name}
+      {...confirmation}
+      isReady={isKnown(tokens)}
       {...(action.error !== undefined && { error: action.error })}
       isRunning={action.isRunning}
       onConfirm={confirm}
       onClose={onClose}
     >
       <p>
-        <Name id={client} link={false} /> at <Name id={audience} link={false} />
+        <Name id={client} link={false} withId /> at <Name id={audience} link={false} withId />
       </p>
       <p>
         This immediately revokes every token that was issued under it, and every refresh token that depends on it. To act for the person

@@ -1,4 +1,5 @@
-import { Name } from '../../ui/text.js'
+import { useConsole } from '../../api/console.js'
+import { agentOf, Name } from '../../ui/names/name.js'
 import type { Edge } from './edges.js'
 import { layoutOf, MAX_NODES } from './layout.js'
 
@@ -33,6 +34,7 @@ export function Graph({
             {nodes.map(({ key, id, x, y }) => (
               <li
                 key={key}
+                title={id}
                 class={id === focus ? 'focus' : undefined}
                 style={{ left: `${x}px`, top: `${y}px`, width: `${node.width}px`, height: `${node.height}px` }}
               >
@@ -52,12 +54,11 @@ export function Graph({
   )
 }
 
-const AGENT = /(agt_[A-Za-z0-9_-]+)$/
-
 /** A party, with a link to who can call whom from there. */
-export function NodeLink({ id }: { readonly id: string }) {
-  const agentId = AGENT.exec(id)?.[1]
-  const name = <Name id={id} link={false} />
+export function NodeLink({ id, withId = false }: { readonly id: string; readonly withId?: boolean }) {
+  const { viewer } = useConsole()
+  const agentId = agentOf(id, viewer.issuer)
+  const name = <Name id={id} link={false} withId={withId} />
   if (agentId !== undefined) return <a href={`/console/reach/${agentId}`}>{name}</a>
   if (/^(mem|res)_/.test(id)) return <a href={`/console/reach/${id}`}>{name}</a>
   return <span>{name}</span>

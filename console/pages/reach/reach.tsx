@@ -68,7 +68,7 @@ function ReachOf({ id, path, query, route }: ReachOfProps) {
     >
       {id !== undefined && (
         <p>
-          For <Name id={id} /> <code>{id}</code>
+          For <Name id={id} withId />
         </p>
       )}
       <div class="columns">
@@ -109,11 +109,11 @@ function EdgeRow({ edge, onAct }: { readonly edge: Edge; readonly onAct: (verb: 
     <>
       <a href={hrefOf(edge)}>{kind === 'consent' ? 'Consent' : 'Introduction'}</a>
       <span>
-        <NodeLink id={from} /> → {to === undefined ? 'any agent with the capability' : <NodeLink id={to} />}
+        <NodeLink id={from} withId /> → {to === undefined ? 'any agent with the capability' : <NodeLink id={to} withId />}
         {edge.kind === 'consent' && (
           <>
             {' '}
-            at <Name id={edge.row.audience} />
+            at <Name id={edge.row.audience} withId />
           </>
         )}
       </span>

@@ -1,3 +1,4 @@
+import { useConsole } from '../../api/console.js'
 import { useAction } from '../../api/use-action.js'
 import { useList } from '../../api/use-query.js'
 import { counted } from '../../ui/dialogs/counted.js'
@@ -6,7 +7,8 @@ import type { Resource } from './resource.js'
 
 /** Revokes a resource, with every introduction to it and every token for it. */
 export function RevokeResource({ resource, say }: { readonly resource: Resource; readonly say: (text: string) => void }) {
-  const { resourceId, name } = resource
+  const { viewer } = useConsole()
+  const { resourceId, orgId, name } = resource
   const revoke = useAction('resources.revoke', ['resources', 'introductions', 'tokens'])
   const endings = useEndings(resource)
   return (
@@ -15,6 +17,8 @@ export function RevokeResource({ resource, say }: { readonly resource: Resource;
       verb="Revoke the resource"
       title="Revoke the resource"
       name={name}
+      id={resourceId}
+      isForeign={orgId !== viewer.orgId}
       action={revoke}
       revoke={(because) => revoke.run({ resourceId, ...because })}
       onDone={() => say(`The resource is revoked. Ended with it: ${endings.join('; ')}.`)}

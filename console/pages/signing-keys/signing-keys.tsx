@@ -140,6 +140,7 @@ function KeyItem({
           label={`Revoke the key ${kid}`}
           title="Revoke the signing key"
           name={kid.slice(0, 10)}
+          id={kid}
           action={revoke}
           revoke={(because) => revoke.run({ kid, ...because })}
           onDone={() => say(`The key ${kid.slice(0, 10)}… is revoked, with everything that it signed. Another key signs.`)}

@@ -69,6 +69,8 @@ export function TaskActions({ task, active, isComplete, onEnded }: TaskActionsPr
           title="End the task"
           verb="End the task"
           name={nameToType(task.description, taskId)}
+          id={taskId}
+          isForeign
           isRunning={end.isRunning}
           error={end.error}
           onClose={close}

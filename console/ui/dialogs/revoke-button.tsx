@@ -12,6 +12,10 @@ interface RevokeButtonProps {
   readonly title: string
   /** The person types this before the button of the dialogue works. */
   readonly name: string
+  /** The id of the thing, which stands beside its name. */
+  readonly id?: string
+  /** True if another organisation, or a program, chose the name. */
+  readonly isForeign?: boolean
   /** False: the call takes no reason. */
   readonly hasReason?: boolean
   readonly action: { readonly isRunning: boolean; readonly error?: unknown }
@@ -23,7 +27,7 @@ interface RevokeButtonProps {
 
 /** A button that asks what for and for the name, and then revokes. */
 export function RevokeButton(props: RevokeButtonProps) {
-  const { label, verb = 'Revoke', title, name, hasReason = true, action, revoke, onDone, children } = props
+  const { label, verb = 'Revoke', title, name, id, isForeign = false, hasReason = true, action, revoke, onDone, children } = props
   const [isOpen, open] = useState(false)
   const [because, setBecause] = useState(UNSPECIFIED)
   const confirm = async () => {
@@ -41,6 +45,8 @@ export function RevokeButton(props: RevokeButtonProps) {
           title={title}
           verb={verb}
           name={name}
+          {...(id !== undefined && { id })}
+          isForeign={isForeign}
           error={action.error}
           isRunning={action.isRunning}
           onConfirm={confirm}

@@ -83,6 +83,8 @@ export interface BoundsChoice {
   readonly unticked: ReadonlySet<string>
   readonly toggle: (key: string, isTicked: boolean) => void
   readonly kept: Kept
+  /** The same with what is unchanged, so that exactly what is shown is approved. */
+  readonly shown: Kept
   /** False if no scope is left: that is a denial or a revocation, not a narrowing. */
   readonly isValid: boolean
 }
@@ -100,8 +102,17 @@ export function useBoundsChoice(bounds: Bounds): BoundsChoice {
     setUnticked(next)
   }
   const kept = keptOf(bounds, unticked)
-  return { bounds, unticked, toggle, kept, isValid: kept.scopes === undefined || kept.scopes.length > 0 }
+  return { bounds, unticked, toggle, kept, shown: shownOf(bounds, kept), isValid: kept.scopes === undefined || kept.scopes.length > 0 }
 }
+
+/** A request for a capability may name no scopes. */
+const shownOf = ({ scopes, tools, resources, delegation }: Bounds, kept: Kept): Kept => ({
+  ...(scopes.length > 0 && { scopes }),
+  ...(tools && { tools }),
+  ...(resources && { resources }),
+  ...(delegation && { delegation }),
+  ...kept,
+})
 
 function keptOf({ scopes, tools, resources, delegation }: Bounds, unticked: ReadonlySet<string>): Kept {
   const left = <T extends string>(kind: string, names: readonly T[] = []) => names.filter((name) => !unticked.has(`${kind} ${name}`))

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { useConsole } from '../../../api/console.js'
 import { useAction } from '../../../api/use-action.js'
 import { Dialog, RevokeDialog } from '../../../ui/dialogs/dialog.js'
 import { ReasonFields, UNSPECIFIED } from '../../../ui/dialogs/reason-fields.js'
@@ -53,6 +54,7 @@ export function Retire({ of: { keyId }, onDone, onClose }: KeyDialogProps) {
 }
 
 export function RevokeKey({ agent, of: { keyId }, onDone, onClose }: KeyDialogProps) {
+  const { viewer } = useConsole()
   const revoke = useAction('keys.revoke', ['keys', 'agents', 'tokens'])
   const [because, setBecause] = useState(UNSPECIFIED)
   const confirm = async () => {
@@ -65,6 +67,8 @@ export function RevokeKey({ agent, of: { keyId }, onDone, onClose }: KeyDialogPr
       title="Revoke the key"
       verb="Revoke the key"
       name={agent.name}
+      id={agent.agentId}
+      isForeign={agent.orgId !== viewer.orgId}
       error={revoke.error}
       isRunning={revoke.isRunning}
       onConfirm={confirm}
@@ -80,6 +84,7 @@ export function RevokeKey({ agent, of: { keyId }, onDone, onClose }: KeyDialogPr
 }
 
 export function Compromise({ agent, of: { keyId, registeredAt }, onDone, onClose }: KeyDialogProps) {
+  const { viewer } = useConsole()
   const compromise = useAction('keys.compromise', ['keys', 'agents', 'tokens'])
   const [since, setSince] = useState(localText(registeredAt))
   const seconds = secondsOf(since)
@@ -94,6 +99,8 @@ export function Compromise({ agent, of: { keyId, registeredAt }, onDone, onClose
       title="The key was stolen"
       verb="Revoke what it granted"
       name={agent.name}
+      id={agent.agentId}
+      isForeign={agent.orgId !== viewer.orgId}
       error={compromise.error}
       isRunning={compromise.isRunning || seconds === undefined}
       onConfirm={confirm}

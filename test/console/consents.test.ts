@@ -73,7 +73,7 @@ describe.runIf(hasChromium('the consents of the console'))('consents', () => {
     await expect.poll(() => page.locator('section[aria-label="What it allows"] >> text=files:write').count()).toBe(0)
     await page.click('text=Revoke the consent')
     await page.waitForSelector('dialog:has-text("0 active tokens and 1 family of refresh tokens will end")')
-    await page.fill('dialog input', 'Planner')
+    await page.fill('#confirm-name', await page.locator('dialog label[for=confirm-name] code').innerText())
     await page.click('dialog button.danger')
     await page.waitForSelector('output:has-text("Revoked. 0 active tokens and 1 family of refresh tokens ended")')
     await page.waitForSelector('dl .state:has-text("revoked")')

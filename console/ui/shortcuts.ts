@@ -1,8 +1,9 @@
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 
 /** Calls a function when its key is pressed, unless a text is being edited, a control has the focus or a dialogue is open. */
 export function useShortcuts(keys: Readonly<Record<string, () => unknown>>): void {
-  useEffect(() => {
+  // Not after the next paint: a key that follows at once would act on the row that was selected before
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const act = keys[event.key]
       if (!act || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return

@@ -1314,8 +1314,8 @@ export const MUTANTS = [
   [
     'a passkey counts with its log entry only',
     'src/identity/people/passkeys/passkeys.ts',
-    '!passkey?.entry ||',
-    '!passkey ||',
+    '(!passkey?.entry)',
+    '(!passkey)',
     ['test/identity/people/passkeys.test.ts'],
   ],
   ['a code is good with its verifier only', FAMILY_USE, 'equalTexts(digestOfText(verifier), family.challenge) &&', '', CODES],

@@ -109,7 +109,8 @@ function Suspend({ agent, abilities, onEnded, onClose }: EndProps) {
   return (
     <Dialog title="Suspend the agent" onClose={onClose}>
       <p>
-        <NameOf name={agent.name} id={agent.agentId} withId /> cannot act until it is reinstated. Tokens and introductions that are revoked now stay revoked.
+        <NameOf name={agent.name} id={agent.agentId} withId /> cannot act until it is reinstated. Tokens and introductions that are revoked
+        now stay revoked.
       </p>
       <WhatEnds of={endings} />
       <form onSubmit={confirm}>

@@ -1580,7 +1580,7 @@ export const MUTANTS = [
   [
     'an open policy introduces a pair once',
     'src/delegation/resources/introduce-to-open.ts',
-    'if ((await openPairs.get(introduction.pair)) !== undefined) return',
+    "if ((await openPairs.get(introduction.pair)) !== undefined) return 'refused'",
     'await openPairs.take(introduction.pair, {})',
     ['test/delegation/resources'],
   ],

@@ -82,7 +82,7 @@ describe.runIf(hasChromium('the inbox of the console'))('inbox', () => {
     await expectGoodPage(page)
     const sent = page.waitForRequest('**/trpc/introductions.approve**')
     await page.fill('dialog input[name=days]', '0.05')
-    await page.waitForSelector('dialog >> text=It ends 1 hour 12 minutes after the approval')
+    await page.waitForSelector('dialog >> text=It expires 1 hour 12 minutes after the approval')
     await approve.click()
     expect((await sent).postDataJSON()).toMatchObject({ introductionId, scopes: ['ocr:read'], tools: ['rm\\u200b'], seconds: 4320 })
     await page.waitForSelector('text=Approved: ocr:read')

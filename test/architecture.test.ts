@@ -75,11 +75,11 @@ describe('layout', () => {
   })
 })
 
-describe('console', () => {
-  const CONSOLE = join(ROOT, 'console')
-  const views = readdirSync(CONSOLE, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file))
-  const textOfView = (file: string): string => readFileSync(join(CONSOLE, file), 'utf8')
+const CONSOLE = join(ROOT, 'console')
+const views = readdirSync(CONSOLE, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file))
+const textOfView = (file: string): string => readFileSync(join(CONSOLE, file), 'utf8')
 
+describe('console', () => {
   test('its files and folders have the limits of src', () => {
     expect(views.length).toBeGreaterThan(30)
     expect(views.filter((file) => textOfView(file).split('\n').length > MAX_LINES + 1)).toEqual([])
@@ -251,6 +251,14 @@ describe('exports', () => {
     expect(exported.length).toBeGreaterThan(1000)
     expect(imported.size).toBeGreaterThan(1000)
     expect(exported.filter((one) => !imported.has(one))).toEqual([])
+  })
+
+  test('every exported name has an importer in the console', () => {
+    const isImported = (name: string, by: string) =>
+      new RegExp(`import[^;']*?\\b${name}\\b[^;']*?from '|\\(\\{ ${name} \\}\\)`).test(textOfView(by))
+    const exported = views.flatMap((file) => exportsOf(textOfView(file)).map((name) => ({ file, name })))
+    expect(exported.length).toBeGreaterThan(100)
+    expect(exported.filter(({ file, name }) => !views.some((other) => other !== file && isImported(name, other)))).toEqual([])
   })
 
   test('every form of export and import is recognised', () => {

@@ -131,7 +131,7 @@ export class QueryCache {
 }
 
 /** The handles of all rows in the result of a query. */
-export function handlesIn(data: unknown, found = new Set<string>()): Set<string> {
+function handlesIn(data: unknown, found = new Set<string>()): Set<string> {
   if (Array.isArray(data)) for (const one of data) handlesIn(one, found)
   else if (typeof data === 'object' && data !== null)
     for (const [name, value] of Object.entries(data)) {

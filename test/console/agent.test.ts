@@ -144,7 +144,7 @@ describe.runIf(hasChromium('an agent in the console'))('an agent', { timeout: 60
     await open(quiet.agentId)
     await page.waitForSelector('text=A score needs at least 50 uses within 90 days')
     await open(busy.agentId)
-    await page.waitForSelector('text=new_audience +25: this is the first token for this audience')
+    await page.waitForSelector('text=new_audience +25: This is the first token for this audience')
     await page.waitForSelector('[aria-label="Live tokens"] li:has-text("for this registry")')
     await expectGoodPage(page)
   })

@@ -6,7 +6,7 @@ import { Facts } from '../../ui/page.js'
 import { Code, Foreign, Name, Time } from '../../ui/text.js'
 import { auditHref } from './filter.js'
 
-export type AuditItem = Item<'audit.list'>
+type AuditItem = Item<'audit.list'>
 
 const PAGES: Readonly<Record<string, string>> = {
   agt: 'agents',
@@ -18,7 +18,7 @@ const PAGES: Readonly<Record<string, string>> = {
 }
 
 /** The thing that an id names, with a link to its page if it has one. */
-export function Thing({ id }: { readonly id: string }) {
+function Thing({ id }: { readonly id: string }) {
   const { viewer } = useConsole()
   if (/^agt_/.test(id) || id === viewer.id) return <Name id={id} />
   const page = PAGES[id.slice(0, 3)]

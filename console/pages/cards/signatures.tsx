@@ -3,17 +3,8 @@ import { pointerOf } from '../../../src/lib/json-pointer.js'
 import type { CardView, Verdict } from '../../../src/protocol/cards/card-view.js'
 import { Facts, Section } from '../../ui/page.js'
 import { Code, Foreign, State, Time } from '../../ui/text.js'
+import { VERDICTS } from '../../ui/words.js'
 
-const MEANING: Readonly<Record<Verdict['state'], string>> = {
-  unsigned: 'The card has no signature. Nothing proves that the publisher wrote it.',
-  invalid: 'The signature of the card does not verify.',
-  nonconformant: 'The card does not follow A2A, so its signature was not checked.',
-  unknown_key: 'The card is signed with a key that is not registered here.',
-  signed: 'The card is signed with a registered key of its publisher.',
-  verified: 'The card is signed with a registered key, and its organisation has proved the DNS name of the endpoint.',
-  stale: 'The card is signed, but its signed non-public parts have expired: publish or renew the card.',
-  revoked: 'The key that signed the card was revoked: publish the card signed by another key.',
-}
 const IS_SIGNED: readonly Verdict['state'][] = ['signed', 'verified', 'stale', 'revoked']
 
 /** The verdict of the registry: what of the public card is signed, by whom, and since when. */
@@ -24,7 +15,7 @@ export function Signatures({ view: { facts, publicCard, proof } }: { readonly vi
   return (
     <Section title="What is signed">
       <p>
-        <State state={verdict.state} /> {MEANING[verdict.state]}
+        <State state={verdict.state} /> {VERDICTS[verdict.state]}
       </p>
       <Facts
         of={{

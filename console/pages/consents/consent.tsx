@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks'
 import { useConsole } from '../../api/console.js'
-import type { Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
 import { Result } from '../../ui/notes.js'
 import { Facts, Page, Section } from '../../ui/page.js'
@@ -9,8 +8,7 @@ import { PartyName } from './consents.js'
 import { Families } from './families.js'
 import { NarrowForm } from './narrow-form.js'
 import { RevokeConsent } from './revoke-consent.js'
-
-export type Consent = Output<'consents.get'>
+import { type Consent, Rights } from './rights.js'
 
 /** What a client may do for a person at one audience. */
 export function ConsentPage({ consentId }: { readonly consentId: string }) {
@@ -25,12 +23,20 @@ export function ConsentPage({ consentId }: { readonly consentId: string }) {
 function ConsentView({ consent }: { readonly consent: Consent }) {
   const { viewer } = useConsole()
   const [done, setDone] = useState<string | undefined>()
+  const [isRevoking, setRevoking] = useState(false)
   const isValid = consent.state === 'valid'
   return (
     <>
       <ConsentFacts consent={consent} />
       {done !== undefined && <output class="note">{done}</output>}
-      {isValid && <RevokeConsent consent={consent} onRevoked={setDone} />}
+      {isValid && (
+        <p>
+          <button type="button" class="danger" onClick={() => setRevoking(true)}>
+            Revoke the consent
+          </button>
+        </p>
+      )}
+      {isRevoking && <RevokeConsent consent={consent} onRevoked={setDone} onClose={() => setRevoking(false)} />}
       <Section title="What it allows">
         <Rights consent={consent} />
       </Section>
@@ -81,43 +87,3 @@ function ConsentFacts({ consent }: { readonly consent: Consent }) {
     />
   )
 }
-
-/** The rights in the words of the audience, where it has any. */
-export function Rights({ consent: { rights, words = {}, tools, resources, delegation } }: { readonly consent: Consent }) {
-  return (
-    <ul>
-      {rights.map(({ scope }) => (
-        <li key={scope}>
-          <Foreign text={scope} /> <Words text={words[scope]} />
-        </li>
-      ))}
-      {tools && <NamesItem text="Only with these tools:" names={tools} />}
-      {resources && <NamesItem text="Only on these resources:" names={resources} />}
-      {delegation ? (
-        <NamesItem
-          text={`May delegate, up to ${delegation.depth} ${delegation.depth === 1 ? 'level' : 'levels'}:`}
-          names={delegation.rights.map(nameOfRight)}
-        />
-      ) : (
-        <li>May not delegate to other agents</li>
-      )}
-    </ul>
-  )
-}
-
-export const Words = ({ text }: { readonly text: string | undefined }) => (text === undefined ? null : <Foreign text={text} />)
-
-export const nameOfRight = ({ audience, scope }: { readonly audience: string; readonly scope: string }): string => `${scope} at ${audience}`
-
-const NamesItem = ({ text, names }: { readonly text: string; readonly names: readonly string[] }) => (
-  <li>
-    {text}{' '}
-    {names.length === 0
-      ? 'none'
-      : names.map((name) => (
-          <span key={name}>
-            <Foreign text={name} />{' '}
-          </span>
-        ))}
-  </li>
-)

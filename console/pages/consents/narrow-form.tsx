@@ -5,7 +5,7 @@ import { dayText, secondsOf } from '../../ui/forms/local-time.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
 import { Foreign } from '../../ui/text.js'
-import { type Consent, nameOfRight, Words } from './consent.js'
+import { type Consent, nameOfRight, Words } from './rights.js'
 
 interface NarrowFormProps {
   readonly consent: Consent

@@ -48,7 +48,7 @@ export const FACETS = {
 } as const satisfies Readonly<Record<Facet, { readonly filter: keyof Criteria; readonly title: string }>>
 
 export const FACET_NAMES = Object.keys(FACETS) as Facet[] // the keys of the table
-export type Filter = (typeof FACETS)[Facet]['filter']
+type Filter = (typeof FACETS)[Facet]['filter']
 
 /** Reads the query string of an address. Values are checked by the registry. */
 export function criteriaOf(query: URLSearchParams): Criteria {

@@ -9,7 +9,7 @@ import { Choice, Field, Tick } from '../../ui/forms/fields.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Command, Foreign } from '../../ui/text.js'
 
-export interface RequestTarget {
+interface RequestTarget {
   readonly agentId: AgentId
   readonly audience: Audience
   readonly orgId: OrgId

@@ -3,15 +3,9 @@ import type { Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
 import { Facts } from '../../ui/page.js'
 import { Foreign, Name, State, Time } from '../../ui/text.js'
+import { PENDING_REASONS } from '../../ui/words.js'
 
 type Introduction = Output<'introductions.request'>
-
-const BECAUSE: Readonly<Record<NonNullable<Introduction['pendingBecause']>[number], string>> = {
-  policy: 'its policy asks for every request',
-  scopes: 'the request exceeds the scopes that its policy grants without asking',
-  delegation: 'the request includes delegation',
-  capability: 'the request names a capability',
-}
 
 /** What became of a request, live: a decision appears here. */
 export function Requested({ introduction, onAgain }: { readonly introduction: Introduction; readonly onAgain: () => void }) {
@@ -33,7 +27,7 @@ export function Requested({ introduction, onAgain }: { readonly introduction: In
       <p aria-live="polite">
         <State state={state} />{' '}
         {state === 'pending' &&
-          `The agent or its organisation decides, because ${pendingBecause.map((reason) => BECAUSE[reason]).join(', and ')}.`}
+          `The agent or its organisation decides. ${pendingBecause.map((reason) => PENDING_REASONS[reason]).join(' ')}`}
         {state === 'granted' && 'The agent can request tokens now.'}
       </p>
       <Facts

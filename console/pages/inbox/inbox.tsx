@@ -8,8 +8,8 @@ import { Empty } from '../../ui/notes.js'
 import { Page } from '../../ui/page.js'
 import { Rows } from '../../ui/rows.js'
 import { Command, Foreign, Name, State, Time } from '../../ui/text.js'
+import { PENDING_REASONS } from '../../ui/words.js'
 import { DecisionDialog } from './decision-dialog.js'
-import { REASONS } from './reasons.js'
 import { useInboxSignal } from './use-inbox-signal.js'
 
 type Waiting = Item<'approvals.list'>
@@ -142,7 +142,7 @@ function RequestRow({ item, href, decideHref }: RequestRowProps) {
       <span>
         “<Foreign text={item.purpose} />”
       </span>
-      <span class="hint">{item.because.map((reason) => REASONS[reason] ?? reason).join(' ')}</span>
+      <span class="hint">{item.because.map((reason) => PENDING_REASONS[reason]).join(' ')}</span>
       {decideHref !== undefined && (
         <a class="button" href={decideHref} aria-label={`Decide about ${idOf(item)}`}>
           Decide
@@ -153,7 +153,7 @@ function RequestRow({ item, href, decideHref }: RequestRowProps) {
 }
 
 /** The requester of a request; of a consent the client that would act for the person. */
-export const Asker = ({ item }: { readonly item: Waiting }) =>
+const Asker = ({ item }: { readonly item: Waiting }) =>
   item.kind === 'consent' ? (
     <>
       A person, for <Foreign text={item.clientName} />
@@ -163,7 +163,7 @@ export const Asker = ({ item }: { readonly item: Waiting }) =>
   )
 
 /** What the request leads to: an agent or a resource, any agent with a capability, or the audiences of a consent. */
-export function Asked({ item }: { readonly item: Waiting }) {
+function Asked({ item }: { readonly item: Waiting }) {
   if (item.kind === 'consent')
     return <>{item.rights.map(({ audience }, i) => [i > 0 && ', ', <Name key={audience} id={audience} link={false} />])}</>
   if (item.kind === 'token') return <Name id={item.audience} link={false} />

@@ -3,7 +3,7 @@ import { useQuery } from '../../api/use-query.js'
 import { Exact, Whole } from '../../ui/exact.js'
 import { Facts } from '../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
-import { REASONS, RISKS } from './reasons.js'
+import { PENDING_REASONS, riskText, VERDICTS } from '../../ui/words.js'
 
 export type Request = Output<'approvals.get'>
 
@@ -33,7 +33,7 @@ export function RequestFacts({ request }: { readonly request: Request }) {
         ...(request.kind === 'token' && {
           'On behalf of': request.subject === from ? undefined : <Code>{request.subject}</Code>,
           'Passed on by': request.actors.length > 0 ? <Code>{request.actors.join(' ')}</Code> : undefined,
-          Risk: `${request.risk.level}. ${request.risk.parts.map(({ code }) => RISKS[code] ?? code).join(' ')}`,
+          Risk: `${request.risk.level}. ${request.risk.parts.map(({ code }) => riskText(code)).join(' ')}`,
           'New task': request.newTask && <Whole text={request.newTask.description} />,
           'Reference of the new task': request.newTask?.reference && <Exact text={request.newTask.reference} />,
           'Parent of the new task': request.newTask?.parentTaskId && <Code>{request.newTask.parentTaskId}</Code>,
@@ -56,7 +56,7 @@ export function RequestFacts({ request }: { readonly request: Request }) {
           ),
         }),
         Purpose: <Whole text={purpose} />,
-        'Needs a decision': because.map((reason) => REASONS[reason] ?? reason).join(' '),
+        'Needs a decision': because.map((reason) => PENDING_REASONS[reason]).join(' '),
         Task: taskId && <Code>{taskId}</Code>,
         Requested: <Time at={requestedAt} />,
         State: (
@@ -115,17 +115,6 @@ function Target({ request }: { readonly request: Exclude<Request, { kind: 'conse
   )
 }
 
-const VERDICTS: Readonly<Record<string, string>> = {
-  unsigned: 'not signed',
-  invalid: 'its signature does not verify',
-  nonconformant: 'not a valid card',
-  unknown_key: 'signed by a key that is not registered',
-  signed: 'signed with a registered key',
-  verified: 'signed with a registered key, with a proved namespace',
-  stale: 'its credential has expired',
-  revoked: 'the key that signed it was revoked',
-}
-
 /** What the registry knows of an agent by its card: organisation, verdict, since when. */
 export function CardVerdict({ agentId }: { readonly agentId: string }) {
   const { data, error, isLoading } = useQuery('cards.get', { agentId }, { isLive: false })
@@ -141,8 +130,8 @@ export function CardVerdict({ agentId }: { readonly agentId: string }) {
           {' '}
           <Foreign text={verdict.namespace.name} />
         </>
-      )}
-      , of <Foreign text={facts.organisationName} />. Checked <Time at={verdict.checkedAt} />.{' '}
+      )}{' '}
+      Its organisation is <Foreign text={facts.organisationName} />. Checked <Time at={verdict.checkedAt} />.{' '}
       {proof && (
         <>
           Its key was registered <Time at={proof.statement.registeredAt} />.

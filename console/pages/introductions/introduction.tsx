@@ -6,8 +6,8 @@ import { BoundsText } from '../../ui/forms/bounds.js'
 import { Result } from '../../ui/notes.js'
 import { Facts, Page, Section } from '../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
+import { PENDING_REASONS } from '../../ui/words.js'
 import { DecisionDialog } from '../inbox/decision-dialog.js'
-import { REASONS } from '../inbox/reasons.js'
 import { CardVerdict, RequesterName } from '../inbox/request-facts.js'
 import { useInboxSignal } from '../inbox/use-inbox-signal.js'
 import { type Done, NarrowIntroduction, RevokeIntroduction } from './introduction-actions.js'
@@ -132,7 +132,7 @@ function About({ introduction }: { readonly introduction: Introduction }) {
           To: to && <Name id={to} withId />,
           Capability: capability && <Foreign text={capability} />,
           Purpose: <Whole text={purpose} />,
-          'Needs a decision': introduction.pendingBecause?.map((reason) => REASONS[reason] ?? reason).join(' '),
+          'Needs a decision': introduction.pendingBecause?.map((reason) => PENDING_REASONS[reason]).join(' '),
           Interface: introduction.interface && (
             <>
               <Foreign text={introduction.interface.protocolBinding} /> <Exact text={introduction.interface.url} />

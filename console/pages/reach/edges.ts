@@ -4,7 +4,7 @@ import type { List } from '../../api/use-query.js'
 
 export type IntroductionRow = Item<'introductions.list'>
 export type ConsentRow = Item<'consents.list'>
-export type Direction = 'in' | 'out' | 'inside'
+type Direction = 'in' | 'out' | 'inside'
 
 /** One party that may call another: by an introduction, or for a person by a consent. */
 export type Edge = EdgeFields &

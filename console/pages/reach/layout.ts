@@ -6,21 +6,21 @@ const COLUMN_PX = 300
 const ROW_PX = 44
 const NODE_PX = { width: 200, height: 34 }
 
-export interface GraphNode {
+interface GraphNode {
   readonly key: string
   readonly id: string
   readonly x: number
   readonly y: number
 }
 
-export interface GraphLine {
+interface GraphLine {
   readonly key: string
   readonly kind: 'introduction' | 'consent' | 'delegation'
   readonly isLive: boolean
   readonly path: string
 }
 
-export interface Layout {
+interface Layout {
   readonly nodes: readonly GraphNode[]
   readonly lines: readonly GraphLine[]
   readonly width: number

@@ -2,7 +2,7 @@ import { useConsole } from '../../api/console.js'
 import { type List, useList } from '../../api/use-query.js'
 import { type ConsentRow, type Edge, edgeOfConsent, edgeOfIntroduction, type IntroductionRow, joinedList, mappedList } from './edges.js'
 
-export type EdgeState = 'granted' | 'pending' | 'all'
+type EdgeState = 'granted' | 'pending' | 'all'
 
 export interface EdgeFilter {
   /** An agent, a person or a resource. Absent: the viewer's organisation. */

@@ -71,14 +71,14 @@ const Audience = ({ uri }: { readonly uri: string }) => (
 )
 
 /** The bounds that a person has left ticked, as `approvals.approve`, `introductions.narrow` and `consents.narrow` take them. Absent: unchanged. */
-export interface Kept {
+interface Kept {
   readonly scopes?: Bounds['scopes']
   readonly tools?: string[]
   readonly resources?: string[]
   readonly delegation?: Bounds['delegation'] | null
 }
 
-export interface BoundsChoice {
+interface BoundsChoice {
   readonly bounds: Bounds
   readonly unticked: ReadonlySet<string>
   readonly toggle: (key: string, isTicked: boolean) => void

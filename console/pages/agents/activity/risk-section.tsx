@@ -3,18 +3,9 @@ import { useQuery } from '../../../api/use-query.js'
 import { Result } from '../../../ui/notes.js'
 import { Facts, Section } from '../../../ui/page.js'
 import { Foreign, Name, Time } from '../../../ui/text.js'
+import { RISKS } from '../../../ui/words.js'
 
 type AgentRisk = Output<'tokens.risk'>
-type Code = AgentRisk['risk']['parts'][number]['code']
-
-const PARTS: Readonly<Record<Code, string>> = {
-  new_audience: 'this is the first token for this audience',
-  new_scope: 'this is the first token with this scope for this audience',
-  rate: 'the agent requested many more tokens within an hour than usual',
-  deeper: 'the chain of actors is longer than in any earlier token',
-  new_key: 'the key of the token was first used less than 24 hours earlier',
-}
-
 /** How unusual the recent tokens of the agent are, and why. */
 export function RiskSection({ agentId }: { readonly agentId: string }) {
   // It follows the tokens, which are not in the log
@@ -52,7 +43,7 @@ function RiskOf({ found: { risk, token, tokensCompared, profile } }: { readonly 
         <ul>
           {risk.parts.map(({ code, weight }) => (
             <li key={code}>
-              <code>{code}</code> +{weight}: {PARTS[code]}
+              <code>{code}</code> +{weight}: {RISKS[code]}
             </li>
           ))}
         </ul>

@@ -51,7 +51,7 @@ export const inputOf = ({ scopes, rights, tools, resources, ...numbers }: Ceilin
 
 export const nameOfRight = ({ audience, scope }: Right): string => `${JSON.stringify(audience)} ${scope}`
 
-export interface Preset {
+interface Preset {
   readonly label: string
   /** True if the preset needs the scopes that the agent may ask of those that it calls. */
   readonly needsScopes?: true

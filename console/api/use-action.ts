@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { useConsole } from './console.js'
 import type { Input, Output, Path } from './procedures.js'
 
-export interface Action<P extends Path> {
+interface Action<P extends Path> {
   readonly isRunning: boolean
   readonly error?: unknown
   /** Calls the mutation, then reads again what is shown of `changes`. Undefined if it was refused: `error` says why. */

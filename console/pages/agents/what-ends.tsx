@@ -7,7 +7,7 @@ import type { Abilities, AgentView } from './abilities.js'
 type Listed = Pick<Output<'tokens.list'>, 'items' | 'cursor'>
 
 /** What stands under an agent. A text such as `100 or more` has its unit. */
-export interface Endings {
+interface Endings {
   readonly texts: readonly string[]
   readonly isLoading: boolean
   readonly error?: unknown

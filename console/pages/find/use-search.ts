@@ -5,7 +5,7 @@ import { useConsole } from '../../api/console.js'
 import type { List } from '../../api/use-query.js'
 import { type Criteria, searchInputOf } from './criteria.js'
 
-export interface Search {
+interface Search {
   readonly list: List<Hit>
   /** The first page, which has the total and the facets. */
   readonly first: SearchResult | undefined

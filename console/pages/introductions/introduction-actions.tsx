@@ -13,7 +13,7 @@ import { ErrorNote } from '../../ui/notes.js'
 import { Foreign, Name } from '../../ui/text.js'
 import { isKnown, LiveTokens, type Token, useTokensOfIntroduction } from './live-tokens.js'
 
-export type Introduction = Output<'introductions.list'>['items'][number]
+type Introduction = Output<'introductions.list'>['items'][number]
 type Reason = NonNullable<Input<'introductions.revoke'>['reason']>
 
 /** What was revoked or narrowed, for the page. */
@@ -31,7 +31,7 @@ interface ActionProps {
 const CHANGES = ['introductions', 'approvals', 'tokens'] as const
 
 /** What a dialogue that revokes says about an agent or a client, and asks for. */
-export function useConfirmation(id: string): { readonly name: string; readonly id: string; readonly isForeign: boolean } {
+function useConfirmation(id: string): { readonly name: string; readonly id: string; readonly isForeign: boolean } {
   const { name, isOwn } = useAgentName(id)
   return { name: nameToType(name, id), id, isForeign: !isOwn }
 }

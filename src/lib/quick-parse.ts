@@ -37,7 +37,15 @@ function checkOf(schema: z.core.$ZodType): Check {
   if (def.type === 'optional' && !keepsUndefined(schema, def.innerType)) return zodDecides
   const hasType = typeCheckOf(def)
   const rules = (def.checks ?? []).map(({ _zod }) => ruleOf(_zod.def as RuleDef)) // each check is one of these
-  return combined((value) => hasType(value) && rules.every((holds) => holds(value)), [hasType, ...rules])
+  return allOf([hasType, ...rules])
+}
+
+/** The checks one after another. Most schemas have one or two. */
+function allOf(checks: readonly Check[]): Check {
+  const [first = zodDecides, second, ...others] = checks
+  if (second === undefined) return first
+  const rest = allOf([second, ...others])
+  return combined((value) => first(value) && rest(value), [first, rest])
 }
 
 function typeCheckOf(def: Def): Check {
@@ -75,7 +83,7 @@ function typeCheckOf(def: Def): Check {
       return unionCheck(def)
     case 'array': {
       const matches = checkOf(def.element)
-      return combined((value) => Array.isArray(value) && value.every(matches), [matches])
+      return combined((value) => Array.isArray(value) && value.every((element) => matches(element)), [matches])
     }
     case 'tuple': {
       const matches = def.items.map(checkOf)
@@ -153,21 +161,25 @@ function recordCheck(keyMatches: Check, valueMatches: Check): Check {
 }
 
 function objectCheck({ shape, catchall }: z.core.$ZodObjectDef): Check {
-  const members = new Map(Object.entries(shape).map(([name, schema]) => [name, checkOf(schema)]))
-  const required = Object.entries(shape).flatMap(([name, schema]) => (isOmittable(schema) ? [] : [name]))
+  const members = new Map(
+    Object.entries(shape).map(([name, schema]) => [name, { matches: checkOf(schema), isRequired: !isOmittable(schema) }]),
+  )
+  const checks = [...members.values()]
+  const required = checks.filter(({ isRequired }) => isRequired).length
   const others = catchall === undefined ? undefined : typeOf(catchall)
   const keepsOthers = others === 'unknown'
   const check: Check = (value) => {
     if (!isPlain(value)) return false
-    for (const name of required) if (!Object.hasOwn(value, name)) return false
+    let missing = required
     for (const name of Object.keys(value)) {
-      const matches = members.get(name)
-      if (matches === undefined ? !keepsOthers || name === '__proto__' : !matches(value[name])) return false
+      const member = members.get(name)
+      if (member === undefined ? !keepsOthers || name === '__proto__' : !member.matches(value[name])) return false
+      if (member?.isRequired) missing--
     }
-    return true
+    return missing === 0
   }
   // Without a rule for other members, zod removes them
-  return combined(check, [...members.values(), ...(others === 'never' || keepsOthers ? [] : [zodDecides])])
+  return combined(check, [...checks.map(({ matches }) => matches), ...(others === 'never' || keepsOthers ? [] : [zodDecides])])
 }
 
 const typeOf = (schema: z.core.$ZodType): string => (schema as z.core.$ZodTypes)._zod.def.type // each schema is of one of these types

@@ -12,7 +12,6 @@ import {
   Jkt,
   MemberId,
   OrgId,
-  PersonId,
   SessionId,
   SubjectId,
   TaskId,
@@ -27,7 +26,7 @@ export type SubProfile = z.infer<typeof SubProfile>
 
 export function subProfileOf(sub: SubjectId): SubProfile {
   if (AgentId.safeParse(sub).success) return 'ai_agent'
-  return MemberId.safeParse(sub).success || PersonId.safeParse(sub).success ? 'user' : 'service'
+  return MemberId.safeParse(sub).success || sub.startsWith('per_') ? 'user' : 'service'
 }
 
 /**
@@ -131,7 +130,7 @@ export const handlesOf = ({ standing, jti }: Pick<AccessTokenClaims, 'standing' 
 export const presenterOf = ({ act, sub }: Pick<AccessTokenClaims, 'act' | 'sub'>): ActorId => act?.sub ?? ActorId.parse(sub)
 
 /** True if clients act for a person with the token. */
-export const isForPerson = ({ sub }: { readonly sub: string }): boolean => PersonId.safeParse(sub).success
+export const isForPerson = ({ sub }: { readonly sub: string }): boolean => sub.startsWith('per_')
 
 /** The clients of a delegation chain: the subject, then the actors from the first to the newest. */
 export function chainOf(claims: { sub: string; act?: Act | undefined }): string[] {

@@ -77,7 +77,7 @@ export const AgentType = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'not 1 to 64
 export const TargetId = z.union([AgentId, ResourceId], 'not the id of an agent or a resource (agt_ or res_ + 22 characters)')
 export type TargetId = z.infer<typeof TargetId>
 
-export const isResourceId = (id: TargetId): id is ResourceId => ResourceId.safeParse(id).success
+export const isResourceId = (id: TargetId): id is ResourceId => id.startsWith('res_')
 /** Every client: it may get tokens, and the audit log records what it does. */
 export const ActorId = z.union([ClientId, ExternalClientId], 'not a client id (agt_, mem_ or cli_ + 22 characters)')
 export type ActorId = z.infer<typeof ActorId>

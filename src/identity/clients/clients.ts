@@ -1,4 +1,5 @@
-import { type ActorId, AgentId, ExternalClientId, MemberId } from '../../protocol/ids.js'
+import { quickParse } from '../../lib/quick-parse.js'
+import { type ActorId, AgentId, ClientId, ExternalClientId, MemberId } from '../../protocol/ids.js'
 import { type CacheableRead, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Client, ExternalClient } from './client.js'
@@ -46,10 +47,10 @@ export function newClients(
   return {
     find,
     findAny: async (id, seen) => {
+      const own = quickParse<ClientId>(ClientId, id)
+      if (own.success) return find(own.data)
       const external = ExternalClientId.safeParse(id)
-      if (external.success) return (await readers.external(external.data))?.value
-      const own = AgentId.or(MemberId).safeParse(id)
-      return own.success ? find(own.data) : readers.document(id, seen)
+      return external.success ? (await readers.external(external.data))?.value : readers.document(id, seen)
     },
   }
 }

@@ -41,6 +41,8 @@ const NARROWING =
   /^(?:(?:allowed|required|denied|deny|excluded|max|not|expires?|expiry|exp|lifetime|ttl|valid|task|parent_task|parent_token|token_lifetime|requested_(?:expires|scope|lifetime|token_use)|single|one_time|delegation|exchange|authorization|actor|approval)(?:_[a-z_]{1,32})?|scopes?|tools?|resources?|audiences?|permissions?|claims|cnf|req_cnf|dpop_jkt)$/
 /** Parameters of every grant that are parsed elsewhere. */
 const DEFINED = ['scope', 'resource', 'audience', 'agent_id']
+/** Parameters of nearly every request, which narrow nothing. */
+const OF_CLIENTS = ['grant_type', 'client_assertion_type', 'client_assertion', 'client_id']
 
 /** `taskId`, `task-id`, `task.id`, `TASK_ID` and `task_id[0]` all become `task_id`. */
 const folded = (name: string): string =>
@@ -105,7 +107,8 @@ export function parseLifetime(form: OAuthForm): number | undefined {
 }
 
 function refuseUnless(form: OAuthForm, served: readonly string[]): void {
-  for (const name of form.names) if (isNarrowing(name) && !served.includes(name) && !DEFINED.includes(name)) refuseUnserved(name)
+  for (const name of form.names)
+    if (!served.includes(name) && !DEFINED.includes(name) && !OF_CLIENTS.includes(name) && isNarrowing(name)) refuseUnserved(name)
 }
 
 /** RFC 9396 §5 has a reason of its own for `authorization_details`. */

@@ -1,7 +1,7 @@
 import { definitionOf, expiryOf, isScalar, type StoredFields, type ValidDocument } from '../document.js'
-import type { Doc, Key, Scalar, Spec } from '../storage.js'
+import type { Doc, Key, Spec } from '../storage.js'
 import { storedJson } from '../stored-json.js'
-import { type Cell, type Database, inSavepoint, quoted, type Row, scalarCell, scalarOf, textCell } from './database.js'
+import { type Cell, type Database, inSavepoint, NO_VALUE, quoted, type Row, scalarCell, scalarOf, textCell } from './database.js'
 
 // A collection is a table of documents, plus one table per index with the columns (fields…, key).
 // A document whose indexed field holds an array has one index row per element.
@@ -67,9 +67,9 @@ export function conflictingKeys(db: Database, tables: Tables, doc: StoredFields)
   const found: Cell[] = []
   for (const index of tables.indexes.values()) {
     if (!index.unique) continue
-    for (const values of rowsOf(index, doc)) {
-      if (values.includes(null)) continue
-      const row = db.one(index.sql.conflict, ...values.map(scalarCell), textCell(key))
+    for (const cells of indexRowsOf(index, textCell(key), doc)) {
+      if (cells.includes(NO_VALUE)) continue
+      const row = db.one(index.sql.conflict, ...cells)
       if (row?.key !== undefined) found.push(row.key)
     }
   }
@@ -143,36 +143,35 @@ function fillIndexes(db: Database, tables: Tables): void {
 }
 
 function addRows(db: Database, index: IndexTable, key: Key, doc: StoredFields): void {
-  for (const values of rowsOf(index, doc)) db.run(index.sql.add, ...values.map(scalarCell), textCell(key))
+  for (const cells of indexRowsOf(index, textCell(key), doc)) db.run(index.sql.add, ...cells)
 }
 
 function removeRows(db: Database, index: IndexTable, key: Key, doc: StoredFields): void {
-  for (const values of rowsOf(index, doc)) db.run(index.sql.remove, ...values.map(scalarCell), textCell(key))
+  for (const cells of indexRowsOf(index, textCell(key), doc)) db.run(index.sql.remove, ...cells)
 }
-
-/** The cells of the rows that a document has in an index. */
-export const indexRowsOf = (index: IndexTable, key: Cell, doc: StoredFields): readonly (readonly Cell[])[] =>
-  rowsOf(index, doc).map((values) => [...values.map(scalarCell), key])
 
 const hasSameRows = (index: IndexTable, a: StoredFields, b: StoredFields): boolean =>
-  JSON.stringify(rowsOf(index, a)) === JSON.stringify(rowsOf(index, b))
+  JSON.stringify(indexRowsOf(index, null, a)) === JSON.stringify(indexRowsOf(index, null, b))
 
-/** The index rows of a document: one, or one for each distinct element of its array. An empty array gives no row. */
-function rowsOf(index: IndexTable, doc: StoredFields): Scalar[][] {
-  let rows: Scalar[][] = [[]]
-  let isMultikey = false
+/** The cells of the rows that a document has in an index: one row, or one for each distinct element of its array. An empty array gives no row. */
+export function indexRowsOf(index: IndexTable, key: Cell, doc: StoredFields): readonly (readonly Cell[])[] {
+  const row: Cell[] = []
+  let elements: readonly unknown[] | undefined
+  let position = 0
   for (const field of index.fields) {
     const value = doc[field] ?? null
-    if (Array.isArray(value) && isMultikey)
-      throw new Error(`index ${index.name}: a document has arrays in two of its fields, only one is allowed`)
-    isMultikey ||= Array.isArray(value)
-    const elements: unknown[] = Array.isArray(value) ? [...new Set<unknown>(value)] : [value]
-    rows = rows.flatMap((row) => elements.map((element) => [...row, indexed(index, element)]))
+    if (!Array.isArray(value)) row.push(cellOf(index, value))
+    else if (elements) throw new Error(`index ${index.name}: a document has arrays in two of its fields, only one is allowed`)
+    else {
+      elements = value
+      position = row.push(null) - 1
+    }
   }
-  return rows
+  row.push(key)
+  return elements === undefined ? [row] : [...new Set(elements)].map((element) => row.with(position, cellOf(index, element)))
 }
 
-function indexed(index: IndexTable, value: unknown): Scalar {
+function cellOf(index: IndexTable, value: unknown): Cell {
   if (!isScalar(value)) throw new Error(`index ${index.name} cannot contain a value of type ${typeof value}`)
-  return value
+  return scalarCell(value)
 }

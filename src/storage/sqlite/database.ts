@@ -98,15 +98,18 @@ export function sqliteCode(error: unknown): number | undefined {
 export const textCell = (text: string): Cell =>
   !/\p{Surrogate}|\0/u.test(text) ? text : new Uint8Array([TEXT_TAG, ...Buffer.from(text, 'utf16le')])
 
+/** The cell of an absent value. */
+export const NO_VALUE = -Infinity
+
 /** A value in an index. Absent values sort first, then numbers, texts and booleans. Values of different types are never equal. */
 export function scalarCell(value: Scalar): Cell {
-  if (value === null) return -Infinity
+  if (value === null) return NO_VALUE
   if (typeof value === 'boolean') return new Uint8Array([value ? 1 : 0])
   return typeof value === 'string' ? textCell(value) : value
 }
 
 export function scalarOf(cell: Cell): Scalar {
-  if (cell === null || cell === -Infinity) return null
+  if (cell === null || cell === NO_VALUE) return null
   if (!(cell instanceof Uint8Array)) return cell
   return cell[0] === TEXT_TAG ? Buffer.from(cell.subarray(1)).toString('utf16le') : cell[0] === 1
 }

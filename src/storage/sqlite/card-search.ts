@@ -92,7 +92,8 @@ interface Candidate {
 
 /**
  * Rows of a list are aggregated to one text each, because rows of a result cost more than the search itself.
- * The lists of the first term may be long (the plan bounds the others), so they are not read beyond the cut.
+ * The lists of the first term may be long (the plan bounds the others), so they are not read beyond the cut. Of the rows of a term, the reader and `lists`
+ * have the same order.
  */
 function rowsOfLists(
   db: Database,
@@ -100,16 +101,22 @@ function rowsOfLists(
   lists: readonly string[],
   { limit, cut }: { readonly limit: number; readonly cut?: Cut },
 ): FoundEntries {
-  const read = listReader(db, scope)
-  const found = new Map<number, Candidate>()
   const firstTerm = lists.map(termOfList).find((term) => term !== undefined)
+  const isOfFirst = (list: string): boolean => firstTerm !== undefined && termOfList(list) === firstTerm
+  const read = listReader(db, scope)
+  const cutList = cut && lists[cut.list]
+  const rows = new Map([
+    ...read(lists.filter((list) => !isOfFirst(list))),
+    ...read(lists.slice(0, cut?.list).filter(isOfFirst), { from: 0, most: cut === undefined ? 2 * limit : -1 }),
+    ...(cutList !== undefined && isOfFirst(cutList) ? read([cutList], { from: Number(cut?.position), most: -1 }) : []),
+  ])
+  const found = new Map<number, Candidate>()
   let end = cut
   for (const [i, list] of lists.entries()) {
     const term = termOfList(list)
-    const isFirst = term !== undefined && term === firstTerm
+    const isFirst = isOfFirst(list)
     if (isFirst && end !== undefined && i > end.list) continue
-    const isCutHere = isFirst && i === cut?.list
-    for (const [entry, use] of read(list, isCutHere ? Number(cut?.position) : 0, isFirst && cut === undefined ? 2 * limit : -1)) {
+    for (const [entry, use] of rows.get(list) ?? []) {
       const known = found.get(entry)
       if (known === undefined && end !== undefined && (i > end.list || (i === end.list && entry < Number(end.position)))) continue
       const candidate = known ?? { terms: '\n', properties: '' }
@@ -126,22 +133,28 @@ function rowsOfLists(
 
 type UseOfTerm = readonly [entry: number, use: string]
 
-/** Returns a function that reads the rows of a list from its newest entry down to a given one, at most so many. */
-function listReader(db: Database, scope: Scope): (list: string, from: number, most: number) => readonly UseOfTerm[] {
+type ReadLists = (
+  lists: readonly string[],
+  range?: { readonly from: number; readonly most: number },
+) => ReadonlyMap<string, readonly UseOfTerm[]>
+
+/** Returns a function that reads rows of lists: of each from its newest entry down to the entry `from`, and at most `most` of all. */
+function listReader(db: Database, scope: Scope): ReadLists {
   const needsEntry = scope.publishedSince !== undefined || scope.except.length > 0
   const filters = rarestFilterFirst(scope.filters, sizesOfFilters(db, scope))
   const where = conditionsOf({ ...scope, filters }, { column: 'l.entry', flags: 'l.flags' })
-  const sql = `SELECT group_concat(entry) AS entries, group_concat(use, '') AS uses FROM (
-    SELECT l.entry AS entry, l.use AS use FROM card_lists l ${needsEntry ? 'JOIN card_entries e ON e.id = l.entry' : ''}
-    WHERE l.list = ? AND l.entry >= ? AND ${where.sql} ORDER BY l.entry DESC LIMIT ?)`
-  return (list, from, most) => {
-    const { entries = null, uses } = db.one(sql, list, from, ...where.cells, most) ?? {}
-    if (entries === null) return []
-    const text = String(uses)
-    return String(entries)
-      .split(',')
-      .map((entry, i) => [Number(entry), text.slice(i * USE_LENGTH, (i + 1) * USE_LENGTH)])
-  }
+  const sql = `SELECT list, group_concat(entry) AS entries, group_concat(use, '') AS uses FROM (
+    SELECT l.list AS list, l.entry AS entry, l.use AS use FROM card_lists l ${needsEntry ? 'JOIN card_entries e ON e.id = l.entry' : ''}
+    WHERE l.list IN (SELECT value FROM json_each(?)) AND l.entry >= ? AND ${where.sql} ORDER BY l.list DESC, l.entry DESC LIMIT ?) GROUP BY list`
+  return (lists, { from, most } = { from: 0, most: -1 }) =>
+    new Map(db.all(sql, JSON.stringify(lists), from, ...where.cells, most).map((row) => [String(row.list), usesIn(row)]))
+}
+
+function usesIn({ entries, uses }: Row): readonly UseOfTerm[] {
+  const text = String(uses)
+  return String(entries)
+    .split(',')
+    .map((entry, i) => [Number(entry), text.slice(i * USE_LENGTH, (i + 1) * USE_LENGTH)])
 }
 
 function rowsOfCandidates(db: Database, found: ReadonlyMap<number, Candidate>, { withProperties }: Scope): EntryRow[] {

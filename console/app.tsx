@@ -7,7 +7,7 @@ import { ROUTES } from './routes.js'
 import { SessionEnded } from './ui/notes.js'
 import { Page } from './ui/page.js'
 
-interface Place {
+interface NavigationItem {
   readonly path: string
   readonly label: string
   /** Absent: for everybody. */
@@ -18,7 +18,7 @@ const STAFF = ['member', 'administrator', 'operator']
 const ADMINISTRATORS = ['administrator', 'operator']
 
 /** The pages in the navigation. Others are reached from these. */
-const PLACES: readonly Place[] = [
+const NAVIGATION: readonly NavigationItem[] = [
   { path: '/console', label: 'Overview' },
   { path: '/console/inbox', label: 'Inbox' },
   { path: '/console/reach', label: 'Who can call whom' },
@@ -86,7 +86,7 @@ function Navigation() {
         Pages
       </button>
       <ul id="places">
-        {PLACES.filter(({ roles }) => !roles || roles.includes(viewer.role)).map(({ path: place, label }) => (
+        {NAVIGATION.filter(({ roles }) => !roles || roles.includes(viewer.role)).map(({ path: place, label }) => (
           <li key={place}>
             <a href={place} aria-current={isCurrent(place) ? 'page' : undefined}>
               {label}

@@ -3,7 +3,7 @@ import { decodeUtf8, fromBase64url } from '../../src/lib/bytes.js'
 import { isJsonObject, readJson } from '../../src/lib/json.js'
 
 /** What a view shows of a query. `data` stays while it is read again. */
-export interface Shown<T> {
+export interface QueryState<T> {
   readonly data?: T
   readonly error?: unknown
   readonly isLoading: boolean
@@ -11,7 +11,7 @@ export interface Shown<T> {
 
 interface Query {
   readonly read: () => Promise<unknown>
-  shown: Shown<unknown>
+  shown: QueryState<unknown>
   /** Handles of the revocation feed that the data names: it is read again once one of them has ended. */
   handles: ReadonlySet<string>
   readonly listeners: Set<() => void>
@@ -55,7 +55,7 @@ export class QueryCache {
   }
 
   /** What is known of the query. It is read if it never was. */
-  show(path: string, input: object): Shown<unknown> {
+  show(path: string, input: object): QueryState<unknown> {
     return this.#query(path, input).shown
   }
 
@@ -109,7 +109,7 @@ export class QueryCache {
 
   async #read(query: Query): Promise<void> {
     const number = ++query.reads
-    const show = (shown: Shown<unknown>) => {
+    const show = (shown: QueryState<unknown>) => {
       query.shown = shown
       for (const listener of query.listeners) listener()
     }

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { Shown } from './cache.js'
+import type { QueryState } from './cache.js'
 
 /** The result of `load`, which is called when the page is shown, and again when `key` changes. */
-export function useLoaded<T>(key: string, load: () => Promise<T>): Shown<T> {
-  const [shown, show] = useState<Shown<T>>({ isLoading: true })
+export function useLoaded<T>(key: string, load: () => Promise<T>): QueryState<T> {
+  const [shown, show] = useState<QueryState<T>>({ isLoading: true })
   useEffect(() => {
     let isCurrent = true
     show({ isLoading: true })

@@ -44,13 +44,6 @@ const Problem = ({ text }: { readonly text: string }) => (
 /** What to do where a list is empty. */
 export const Empty = ({ children }: { readonly children: ComponentChildren }) => <div class="note">{children}</div>
 
-/** What an action has done. It is announced. */
-export const Done = ({ children }: { readonly children: ComponentChildren }) => (
-  <output class="note" style={{ display: 'block' }}>
-    {children}
-  </output>
-)
-
 export const Loading = () => <output class="hint">Loading…</output>
 
 /** Shows the result of a query, or its error, or that it is being read. */

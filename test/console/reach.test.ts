@@ -29,7 +29,7 @@ describe.runIf(hasChromium('who can call whom in the console'))('who can call wh
     await expectGoodPage(page)
     await page.locator('dialog label.choice', { hasText: 'ocr:admin' }).click()
     await page.click('dialog >> text=Narrow to what is ticked')
-    await page.waitForSelector(`main [aria-live] >> text=${taskId}`)
+    await page.waitForSelector(`main output >> text=${taskId}`)
     await page.waitForSelector('.rows li:not(:has-text("ocr:admin")) >> text=ocr:read')
     expect((await planner.introductions.get(introductionId)).bounds).toEqual({ scopes: ['ocr:read'] })
 
@@ -40,7 +40,7 @@ describe.runIf(hasChromium('who can call whom in the console'))('who can call wh
     await page.fill('dialog #confirm-name', planner.agentId)
     await page.click('dialog button.danger')
     await page.waitForSelector('text=The introduction was revoked.')
-    await page.waitForSelector(`main [aria-live] >> text=${taskId}`)
+    await page.waitForSelector(`main output >> text=${taskId}`)
     await page.waitForSelector('text=No agent here can be called')
     expect(await reasonOf(registry.as(planner).exchange({ audience: ocr.audience }))).toBe('invalid_target')
     expect(world.troubles).toEqual([])

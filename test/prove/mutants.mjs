@@ -1209,7 +1209,7 @@ export const MUTANTS = [
     'src/delegation/resources/policy.ts',
     'policy.organisations.includes(clientOrg)',
     'true',
-    ['test/oauth/grants/external-client.test.ts'],
+    ['test/oauth/grants/public-client.test.ts'],
   ],
   [
     'an external client gets no scope that needs an approval',

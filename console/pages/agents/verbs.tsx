@@ -3,8 +3,9 @@ import { useConsole } from '../../api/console.js'
 import { useAction } from '../../api/use-action.js'
 import { Dialog, RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { ReasonFields, UNSPECIFIED } from '../../ui/dialogs/reason-fields.js'
+import { Done } from '../../ui/done.js'
 import { NameOf } from '../../ui/names/name.js'
-import { Done, ErrorNote } from '../../ui/notes.js'
+import { ErrorNote } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
 import { Foreign } from '../../ui/text.js'
 import type { Abilities, AgentView } from './abilities.js'
@@ -33,11 +34,13 @@ export function Verbs({ agent, abilities }: VerbsProps) {
     <Section title="State">
       <p>{DESCRIPTIONS[state]}</p>
       {state === 'registered' && <ToConfirm agent={agent} />}
-      {ended.length > 0 && isEnded && (
-        <Done>
-          <Foreign text={agent.name} /> is {state}. Ended with it: {ended.join(', ')}.
-        </Done>
-      )}
+      <Done>
+        {ended.length > 0 && isEnded && (
+          <>
+            <Foreign text={agent.name} /> is {state}. Ended with it: {ended.join(', ')}.
+          </>
+        )}
+      </Done>
       {state === 'active' && (
         <button type="button" onClick={() => setOpen('suspend')}>
           Suspend

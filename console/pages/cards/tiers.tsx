@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import type { JsonObject } from '../../../src/lib/json.js'
 import type { CardView } from '../../../src/protocol/cards/card-view.js'
 import type { AgentId } from '../../../src/protocol/ids.js'
-import type { Shown } from '../../api/cache.js'
+import type { QueryState } from '../../api/cache.js'
 import { useQuery } from '../../api/use-query.js'
 import { Empty, Result } from '../../ui/notes.js'
 import { Section } from '../../ui/page.js'
@@ -49,8 +49,8 @@ const Column = ({ title, children }: { readonly title: string; readonly children
 
 interface TierProps {
   readonly title: string
-  readonly of: Shown<CardView>
-  readonly before?: Shown<CardView>
+  readonly of: QueryState<CardView>
+  readonly before?: QueryState<CardView>
   readonly than?: string
 }
 

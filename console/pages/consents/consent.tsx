@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { useConsole } from '../../api/console.js'
 import { useQuery } from '../../api/use-query.js'
+import { useDone } from '../../ui/done.js'
 import { Result } from '../../ui/notes.js'
 import { Facts, Page, Section } from '../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
@@ -22,13 +23,13 @@ export function ConsentPage({ consentId }: { readonly consentId: string }) {
 
 function ConsentView({ consent }: { readonly consent: Consent }) {
   const { viewer } = useConsole()
-  const [done, setDone] = useState<string | undefined>()
+  const [done, say] = useDone()
   const [isRevoking, setRevoking] = useState(false)
   const isValid = consent.state === 'valid'
   return (
     <>
       <ConsentFacts consent={consent} />
-      {done !== undefined && <output class="note">{done}</output>}
+      {done}
       {isValid && (
         <p>
           <button type="button" class="danger" onClick={() => setRevoking(true)}>
@@ -36,11 +37,11 @@ function ConsentView({ consent }: { readonly consent: Consent }) {
           </button>
         </p>
       )}
-      {isRevoking && <RevokeConsent consent={consent} onRevoked={setDone} onClose={() => setRevoking(false)} />}
+      {isRevoking && <RevokeConsent consent={consent} onRevoked={say} onClose={() => setRevoking(false)} />}
       <Section title="What it allows">
         <Rights consent={consent} />
       </Section>
-      {isValid && consent.memberId === viewer.id && <NarrowForm key={consent.handles.join()} consent={consent} onNarrowed={setDone} />}
+      {isValid && consent.memberId === viewer.id && <NarrowForm key={consent.handles.join()} consent={consent} onNarrowed={say} />}
       <Families consentId={consent.consentId} />
     </>
   )

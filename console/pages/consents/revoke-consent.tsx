@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { EndReason } from '../../../src/protocol/end-reason.js'
 import type { Input } from '../../api/procedures.js'
@@ -8,14 +9,13 @@ import { countText } from '../../ui/dialogs/counted.js'
 import { RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { REASON_OPTIONS } from '../../ui/dialogs/reason-fields.js'
 import { Choice } from '../../ui/forms/fields.js'
-import { isKnown, LiveTokens, type Token, useTokensOfConsent } from '../introductions/live-tokens.js'
+import { isKnown, LiveTokens, Outcome, useTokensOfConsent } from '../introductions/live-tokens.js'
 import { PartyName } from './consents.js'
 import { type Consent, Rights } from './rights.js'
 
 interface RevokeConsentProps {
   readonly consent: Consent
-  /** `tokens`: those that the dialogue has listed. */
-  readonly onRevoked: (text: string, tokens: readonly Token[]) => void
+  readonly onRevoked: (outcome: ComponentChildren) => void
   readonly onClose: () => void
 }
 
@@ -45,7 +45,7 @@ export function RevokeConsent({ consent, onRevoked, onClose }: RevokeConsentProp
       onClose={onClose}
       onConfirm={async () => {
         const result = await revocation.run({ consentId, reason })
-        if (result) onRevoked(what === undefined ? 'Revoked.' : `Revoked. ${what} ended with it.`, tokens.data?.items ?? [])
+        if (result) onRevoked(<Outcome of={tokens}>Revoked. {what !== undefined && `${what} ended with it.`}</Outcome>)
         return result
       }}
     >

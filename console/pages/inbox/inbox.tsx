@@ -1,8 +1,8 @@
-import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { useConsole } from '../../api/console.js'
 import type { Item } from '../../api/procedures.js'
 import { useList } from '../../api/use-query.js'
+import { useDone } from '../../ui/done.js'
 import { Choice } from '../../ui/forms/fields.js'
 import { Empty } from '../../ui/notes.js'
 import { Page } from '../../ui/page.js'
@@ -48,7 +48,7 @@ const VIEWS = [
 function Requests() {
   const { query, route } = useLocation()
   useInboxSignal()
-  const [decided, setDecided] = useState<string | undefined>(undefined)
+  const [done, say] = useDone()
   const role = query.role === 'from' ? 'from' : 'to'
   const state = query.state === 'all' ? 'all' : 'pending'
   const list = useList('approvals.list', { role, state }, idOf)
@@ -70,7 +70,7 @@ function Requests() {
       <p class="hint">
         Keys: <kbd>j</kbd> next, <kbd>k</kbd> previous, <kbd>Enter</kbd> open, <kbd>a</kbd> approve, <kbd>d</kbd> deny.
       </p>
-      <output>{decided}</output>
+      {done}
       <Rows
         label="Requests"
         list={list}
@@ -92,7 +92,7 @@ function Requests() {
           approvalId={query.item}
           verb={query.verb === 'deny' ? 'deny' : 'approve'}
           mayDecide={role === 'to'}
-          onDecided={setDecided}
+          onDecided={say}
           onClose={() => route(address(), true)}
         />
       )}
@@ -128,7 +128,7 @@ function RequestRow({ item, href, decideHref }: RequestRowProps) {
   return (
     <>
       <a href={href}>
-        <Asker item={item} /> to <Asked item={item} />
+        <RequesterOf item={item} /> to <TargetOf item={item} />
       </a>
       <span>
         {item.requested.scopes.map((scope, i) => [i > 0 && ', ', <Foreign key={scope} text={scope} />])}
@@ -153,7 +153,7 @@ function RequestRow({ item, href, decideHref }: RequestRowProps) {
 }
 
 /** The requester of a request; of a consent the client that would act for the person. */
-const Asker = ({ item }: { readonly item: Waiting }) =>
+const RequesterOf = ({ item }: { readonly item: Waiting }) =>
   item.kind === 'consent' ? (
     <>
       A person, for <Foreign text={item.clientName} />
@@ -163,7 +163,7 @@ const Asker = ({ item }: { readonly item: Waiting }) =>
   )
 
 /** What the request leads to: an agent or a resource, any agent with a capability, or the audiences of a consent. */
-function Asked({ item }: { readonly item: Waiting }) {
+function TargetOf({ item }: { readonly item: Waiting }) {
   if (item.kind === 'consent')
     return <>{item.rights.map(({ audience }, i) => [i > 0 && ', ', <Name key={audience} id={audience} link={false} />])}</>
   if (item.kind === 'token') return <Name id={item.audience} link={false} />

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { EndReason } from '../../../src/protocol/end-reason.js'
 import type { Input, Output } from '../../api/procedures.js'
@@ -11,20 +12,15 @@ import { secondsOf } from '../../ui/forms/local-time.js'
 import { useAgentName } from '../../ui/names/agent-name.js'
 import { ErrorNote } from '../../ui/notes.js'
 import { Foreign, Name } from '../../ui/text.js'
-import { isKnown, LiveTokens, type Token, useTokensOfIntroduction } from './live-tokens.js'
+import { isKnown, LiveTokens, Outcome, useTokensOfIntroduction } from './live-tokens.js'
 
 type Introduction = Output<'introductions.list'>['items'][number]
 type Reason = NonNullable<Input<'introductions.revoke'>['reason']>
 
-/** What was revoked or narrowed, for the page. */
-export interface Done {
-  readonly text: string
-  readonly tokens: readonly Token[]
-}
-
 interface ActionProps {
   readonly introduction: Introduction
-  readonly onDone: (done: Done) => void
+  /** With what was revoked or narrowed, for the page. */
+  readonly onDone: (outcome: ComponentChildren) => void
   readonly onClose: () => void
 }
 
@@ -45,9 +41,8 @@ export function RevokeIntroduction({ introduction, onDone, onClose }: ActionProp
   const action = useAction('introductions.revoke', CHANGES)
   const [reason, setReason] = useState<Reason>('no_longer_needed')
   const confirm = async () => {
-    const ended = tokens.data?.items ?? []
     const result = await action.run({ introductionId, reason })
-    if (result) onDone({ text: isRequest ? 'The request was withdrawn.' : 'The introduction was revoked.', tokens: ended })
+    if (result) onDone(<Outcome of={tokens}>{isRequest ? 'The request was withdrawn.' : 'The introduction was revoked.'}</Outcome>)
     return result
   }
   return (
@@ -101,11 +96,10 @@ export function NarrowIntroduction({ introduction, onDone, onClose }: ActionProp
   const isChanged = Object.keys(choice.kept).length > 0 || date !== ''
   const submit = async (event: Event) => {
     event.preventDefault()
-    const ended = tokens.data?.items ?? []
     const until = secondsOf(date)
     const result = await action.run({ introductionId, ...choice.kept, ...(until !== undefined && { until }) })
     if (!result) return
-    onDone({ text: `The introduction was narrowed. It allows: ${result.bounds?.scopes.join(' ')}`, tokens: ended })
+    onDone(<Outcome of={tokens}>The introduction was narrowed. It allows: {result.bounds?.scopes.join(' ')}</Outcome>)
     onClose()
   }
   return (

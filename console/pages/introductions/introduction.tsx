@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
+import { useDone } from '../../ui/done.js'
 import { Exact, Whole } from '../../ui/exact.js'
 import { BoundsText } from '../../ui/forms/bounds.js'
 import { Result } from '../../ui/notes.js'
@@ -10,8 +11,8 @@ import { PENDING_REASONS } from '../../ui/words.js'
 import { DecisionDialog } from '../inbox/decision-dialog.js'
 import { CardVerdict, RequesterName } from '../inbox/request-facts.js'
 import { useInboxSignal } from '../inbox/use-inbox-signal.js'
-import { type Done, NarrowIntroduction, RevokeIntroduction } from './introduction-actions.js'
-import { LiveTokens, TokenList, useTokensOfIntroduction } from './live-tokens.js'
+import { NarrowIntroduction, RevokeIntroduction } from './introduction-actions.js'
+import { LiveTokens, useTokensOfIntroduction } from './live-tokens.js'
 
 type Introduction = Output<'introductions.get'>
 type Verb = 'decide' | 'deny' | 'narrow' | 'revoke'
@@ -21,7 +22,7 @@ export function IntroductionPage({ introductionId }: { readonly introductionId: 
   const introduction = useQuery('introductions.get', { introductionId })
   const isOfTarget = useMayDecide(introductionId)
   const [verb, setVerb] = useState<Verb | undefined>(undefined)
-  const [done, setDone] = useState<Done | undefined>(undefined)
+  const [done, say] = useDone()
   useInboxSignal()
   const close = () => setVerb(undefined)
   return (
@@ -29,20 +30,20 @@ export function IntroductionPage({ introductionId }: { readonly introductionId: 
       title="Introduction"
       actions={introduction.data && <Verbs introduction={introduction.data} isOfTarget={isOfTarget} onChoose={setVerb} />}
     >
-      {done && <Outcome done={done} />}
+      {done}
       <Result of={introduction}>
         {(data) => (
           <>
             <About introduction={data} />
             {(data.state === 'granted' || data.state === 'needsApproval') && <Tokens introduction={data} />}
-            {verb === 'narrow' && <NarrowIntroduction introduction={data} onDone={setDone} onClose={close} />}
-            {verb === 'revoke' && <RevokeIntroduction introduction={data} onDone={setDone} onClose={close} />}
+            {verb === 'narrow' && <NarrowIntroduction introduction={data} onDone={say} onClose={close} />}
+            {verb === 'revoke' && <RevokeIntroduction introduction={data} onDone={say} onClose={close} />}
             {(verb === 'decide' || verb === 'deny') && (
               <DecisionDialog
                 approvalId={data.introductionId}
                 verb={verb === 'deny' ? 'deny' : 'approve'}
                 mayDecide={isOfTarget}
-                onDecided={(text) => setDone({ text, tokens: [] })}
+                onDecided={say}
                 onClose={close}
               />
             )}
@@ -90,19 +91,6 @@ function Verbs({ introduction: { state }, isOfTarget, onChoose }: VerbsProps) {
     )
   return null
 }
-
-/** What a revocation has ended. */
-export const Outcome = ({ done: { text, tokens } }: { readonly done: Done }) => (
-  <section class="note" aria-label="Outcome" aria-live="polite">
-    <p>{text}</p>
-    {tokens.length > 0 && (
-      <>
-        <p>Ended with it:</p>
-        <TokenList tokens={tokens} />
-      </>
-    )}
-  </section>
-)
 
 function Tokens({ introduction }: { readonly introduction: Introduction }) {
   const tokens = useTokensOfIntroduction(introduction.introductionId)

@@ -1,32 +1,46 @@
-import type { Shown } from '../../api/cache.js'
+import type { ComponentChildren } from 'preact'
+import type { QueryState } from '../../api/cache.js'
 import type { Item, Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
 import { Exact } from '../../ui/exact.js'
 import { Result } from '../../ui/notes.js'
 import { Code, Name, Time } from '../../ui/text.js'
 
-export type Token = Item<'tokens.list'>
+type Token = Item<'tokens.list'>
 
 /** Tokens that can be used now. At most the newest 100. */
 const LIVE = { alive: true, limit: 100 } as const
 
-export const useTokensOfIntroduction = (introduction: string | undefined): Shown<Output<'tokens.list'>> =>
+export const useTokensOfIntroduction = (introduction: string | undefined): QueryState<Output<'tokens.list'>> =>
   useQuery('tokens.list', introduction === undefined ? undefined : { introduction, ...LIVE })
 
-export const useTokensOfConsent = (consent: string): Shown<Output<'tokens.list'>> => useQuery('tokens.list', { consent, ...LIVE })
+export const useTokensOfConsent = (consent: string): QueryState<Output<'tokens.list'>> => useQuery('tokens.list', { consent, ...LIVE })
 
 /** False while the tokens are being read: nobody revokes before it was said what ends. */
-export const isKnown = ({ data, error }: Shown<unknown>): boolean => data !== undefined || error !== undefined
+export const isKnown = ({ data, error }: QueryState<unknown>): boolean => data !== undefined || error !== undefined
 
 /** What ends with an introduction or a consent: its live tokens, with their tasks. */
-export const LiveTokens = ({ of }: { readonly of: Shown<Output<'tokens.list'>> }) =>
+export const LiveTokens = ({ of }: { readonly of: QueryState<Output<'tokens.list'>> }) =>
   of.data === undefined && of.error !== undefined ? (
     <p>The tokens that end with it cannot be shown to you now. They end all the same.</p>
   ) : (
     <Result of={of}>{({ items, cursor }) => <TokenList tokens={items} hasMore={cursor !== undefined} />}</Result>
   )
 
-export function TokenList({ tokens, hasMore = false }: { readonly tokens: readonly Token[]; readonly hasMore?: boolean }) {
+/** What an action has done, with the tokens that it ended: those that its dialogue has listed. */
+export const Outcome = ({ of, children }: { readonly of: QueryState<Output<'tokens.list'>>; readonly children: ComponentChildren }) => (
+  <>
+    {children}
+    {of.data !== undefined && of.data.items.length > 0 && (
+      <>
+        <p>Ended with it:</p>
+        <TokenList tokens={of.data.items} />
+      </>
+    )}
+  </>
+)
+
+function TokenList({ tokens, hasMore = false }: { readonly tokens: readonly Token[]; readonly hasMore?: boolean }) {
   if (tokens.length === 0) return <p>No live token.</p>
   const tasks = [...new Set(tokens.flatMap(({ taskId }) => taskId ?? []))]
   return (

@@ -1,8 +1,8 @@
 import { useConsole } from '../../api/console.js'
 import { useAction } from '../../api/use-action.js'
 import { useWholeList } from '../../api/use-whole-list.js'
-import { useDone } from '../../ui/dialogs/done.js'
 import { RevokeButton, shortId } from '../../ui/dialogs/revoke-button.js'
+import { useDone } from '../../ui/done.js'
 import { Items } from '../../ui/items.js'
 import { Code, Foreign, Time } from '../../ui/text.js'
 

@@ -1,7 +1,7 @@
 import { useAction } from '../../api/use-action.js'
 import { useWholeList } from '../../api/use-whole-list.js'
-import { useDone } from '../../ui/dialogs/done.js'
 import { RevokeButton, shortId } from '../../ui/dialogs/revoke-button.js'
+import { useDone } from '../../ui/done.js'
 import { Items } from '../../ui/items.js'
 import { Code, Time } from '../../ui/text.js'
 

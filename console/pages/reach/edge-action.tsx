@@ -1,5 +1,6 @@
+import type { ComponentChildren } from 'preact'
 import { RevokeConsent } from '../consents/revoke-consent.js'
-import { type Done, NarrowIntroduction, RevokeIntroduction } from '../introductions/introduction-actions.js'
+import { NarrowIntroduction, RevokeIntroduction } from '../introductions/introduction-actions.js'
 import type { Edge } from './edges.js'
 
 export type EdgeVerb = 'narrow' | 'revoke'
@@ -16,13 +17,12 @@ export function verbsOf({ kind, state, direction }: Edge): readonly EdgeVerb[] {
 interface EdgeActionProps {
   readonly edge: Edge
   readonly verb: EdgeVerb
-  readonly onDone: (done: Done) => void
+  readonly onDone: (outcome: ComponentChildren) => void
   readonly onClose: () => void
 }
 
 export function EdgeAction({ edge, verb, ...rest }: EdgeActionProps) {
-  if (edge.kind === 'consent')
-    return <RevokeConsent consent={edge.row} onRevoked={(text, tokens) => rest.onDone({ text, tokens })} onClose={rest.onClose} />
+  if (edge.kind === 'consent') return <RevokeConsent consent={edge.row} onRevoked={rest.onDone} onClose={rest.onClose} />
   return verb === 'narrow' ? (
     <NarrowIntroduction introduction={edge.row} {...rest} />
   ) : (

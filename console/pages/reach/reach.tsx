@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { useConsole } from '../../api/console.js'
+import { useDone } from '../../ui/done.js'
 import { BoundsText } from '../../ui/forms/bounds.js'
 import { Choice } from '../../ui/forms/fields.js'
 import { Empty } from '../../ui/notes.js'
@@ -8,8 +9,6 @@ import { Page } from '../../ui/page.js'
 import { Rows } from '../../ui/rows.js'
 import { Command, Name, State, Time } from '../../ui/text.js'
 import { useInboxSignal } from '../inbox/use-inbox-signal.js'
-import { Outcome } from '../introductions/introduction.js'
-import type { Done } from '../introductions/introduction-actions.js'
 import { EdgeAction, type EdgeVerb, verbsOf } from './edge-action.js'
 import type { Edge } from './edges.js'
 import { Graph, NodeLink } from './graph.js'
@@ -51,7 +50,7 @@ function ReachOf({ id, path, query, route }: ReachOfProps) {
   const shown = chosen(SHOWN, query.show, 'both')
   const list = useEdges(filter)
   const [action, setAction] = useState<{ readonly edge: Edge; readonly verb: EdgeVerb } | undefined>(undefined)
-  const [done, setDone] = useState<Done | undefined>(undefined)
+  const [done, say] = useDone()
   const change = (name: string) => (value: string) => route(`${path}?${new URLSearchParams({ ...query, [name]: value })}`, true)
   const focus = id ?? (viewer.role === 'person' ? viewer.id : undefined)
   const revoke = (edge: Edge) => verbsOf(edge).includes('revoke') && setAction({ edge, verb: 'revoke' })
@@ -82,7 +81,7 @@ function ReachOf({ id, path, query, route }: ReachOfProps) {
           <Choice label="Show" name="show" options={SHOWN} value={shown} onChange={change('show')} />
         </div>
       </div>
-      {done && <Outcome done={done} />}
+      {done}
       {shown === 'both' && <Graph edges={list.items} focus={focus} hasMore={list.hasMore} />}
       <p class="hint">
         Keys: <kbd>j</kbd> next, <kbd>k</kbd> previous, <kbd>Enter</kbd> open, <kbd>r</kbd> revoke.
@@ -96,7 +95,7 @@ function ReachOf({ id, path, query, route }: ReachOfProps) {
         row={(edge) => <EdgeRow edge={edge} onAct={(verb) => setAction({ edge, verb })} />}
         empty={<NoEdges filter={filter} />}
       />
-      {action && <EdgeAction {...action} onDone={setDone} onClose={() => setAction(undefined)} />}
+      {action && <EdgeAction {...action} onDone={say} onClose={() => setAction(undefined)} />}
     </Page>
   )
 }

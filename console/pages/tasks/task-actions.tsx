@@ -45,7 +45,7 @@ export function TaskActions({ task, active, isComplete, onEnded }: TaskActionsPr
       <ErrorNote error={resume.error} />
       {asked === 'pause' && (
         <Dialog title="Pause the task" onClose={close}>
-          <WhatEnds {...what} taskId={taskId} />
+          <EndingTokens {...what} taskId={taskId} />
           <p>No new tokens are issued for it until it is resumed. Tokens that are revoked now stay revoked. Introductions stay valid.</p>
           <ErrorNote error={pause.error} />
           <button
@@ -83,7 +83,7 @@ export function TaskActions({ task, active, isComplete, onEnded }: TaskActionsPr
           <p>
             <Foreign text={task.description} />
           </p>
-          <WhatEnds {...what} taskId={taskId} />
+          <EndingTokens {...what} taskId={taskId} />
         </RevokeDialog>
       )}
     </>
@@ -92,7 +92,7 @@ export function TaskActions({ task, active, isComplete, onEnded }: TaskActionsPr
 
 const idsOf = (nodes: readonly TokenNode[]): readonly string[] => nodes.map(({ tokenId }) => tokenId)
 
-function WhatEnds({ taskId, active, isComplete }: { readonly taskId: string } & Pick<TaskActionsProps, 'active' | 'isComplete'>) {
+function EndingTokens({ taskId, active, isComplete }: { readonly taskId: string } & Pick<TaskActionsProps, 'active' | 'isComplete'>) {
   const input = { under: taskId, state: 'active' as const, limit: 100 }
   const children = useQuery('tasks.list', input).data
   const more = children?.cursor === undefined ? '' : 'more than '

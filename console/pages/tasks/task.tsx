@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
-import type { Shown } from '../../api/cache.js'
+import type { QueryState } from '../../api/cache.js'
 import { useConsole } from '../../api/console.js'
 import type { Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
@@ -31,7 +31,7 @@ export function TaskPage({ taskId }: { readonly taskId: string }) {
   )
 }
 
-function TaskView({ task, lineage }: { readonly task: Task; readonly lineage: Shown<Lineage> }) {
+function TaskView({ task, lineage }: { readonly task: Task; readonly lineage: QueryState<Lineage> }) {
   const { viewer, cache } = useConsole()
   const { nodes, isComplete } = lineage.data ?? { nodes: [], isComplete: false }
   const now = useNow(nodes.map(({ expiresAt }) => expiresAt))

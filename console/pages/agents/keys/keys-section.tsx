@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks'
 import type { Output } from '../../../api/procedures.js'
 import { useQuery } from '../../../api/use-query.js'
-import { Done, Empty, Result } from '../../../ui/notes.js'
+import { useDone } from '../../../ui/done.js'
+import { Empty, Result } from '../../../ui/notes.js'
 import { Section } from '../../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../../ui/text.js'
 import type { Abilities, AgentView } from '../abilities.js'
@@ -18,9 +19,9 @@ const LABELS: Readonly<Record<Verb, string>> = { retire: 'Retire', revoke: 'Revo
 export function KeysSection({ agent, abilities }: { readonly agent: AgentView; readonly abilities: Abilities }) {
   const keys = useQuery('keys.list', { owner: agent.agentId })
   const [open, setOpen] = useState<{ readonly verb: Verb; readonly key: KeyView } | undefined>()
-  const [done, setDone] = useState('')
+  const [done, say] = useDone()
   const close = () => setOpen(undefined)
-  const dialog = open && { agent, of: open.key, onDone: setDone, onClose: close }
+  const dialog = open && { agent, of: open.key, onDone: say, onClose: close }
   return (
     <Section title="Keys">
       {agent.clientUri && (
@@ -28,7 +29,7 @@ export function KeysSection({ agent, abilities }: { readonly agent: AgentView; r
           The agent authenticates with the keys in its metadata at <Foreign text={agent.clientUri} />.
         </p>
       )}
-      {done !== '' && <Done>{done}</Done>}
+      {done}
       <Result of={keys}>
         {({ items }) =>
           items.length === 0 ? (

@@ -2,8 +2,9 @@ import { useState } from 'preact/hooks'
 import { useConsole } from '../../../api/console.js'
 import type { Output } from '../../../api/procedures.js'
 import { useAction } from '../../../api/use-action.js'
+import { Done } from '../../../ui/done.js'
 import { Tick } from '../../../ui/forms/fields.js'
-import { Done, ErrorNote } from '../../../ui/notes.js'
+import { ErrorNote } from '../../../ui/notes.js'
 import { Command, Time } from '../../../ui/text.js'
 import { type AgentView, profileNameOf } from '../abilities.js'
 
@@ -41,7 +42,7 @@ export function LostKey({ agent: { agentId, name } }: { readonly agent: AgentVie
           Invalidate unused codes
         </button>
       </form>
-      {isWithdrawn && <Done>All unused codes of the agent are now invalid.</Done>}
+      <Done>{isWithdrawn && 'All unused codes of the agent are now invalid.'}</Done>
       {issued && (
         <div aria-live="polite">
           <p>

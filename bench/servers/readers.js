@@ -15,10 +15,12 @@ async function open() {
   ws.on('message', (data) => {
     if (data[0] === 120) return countFrames() // a frame of the bare loop
     const message = JSON.parse(data)
-    if (message.type === 'hello') ws.send('{"type":"subscribe"}')
-    else if (message.type === 'snapshot') {
-      reader.seq = Number(message.asOf.position.split('.').at(-1))
-      reader.ready()
+    if (message.type === 'hello') {
+      // From the head on, as a subscriber that was connected before: a snapshot of a long log is what catch-up.js measures
+      reader.seq = Number(message.head.position.split('.').at(-1))
+      reader.challenges.set(0, reader.ready)
+      ws.send(JSON.stringify({ type: 'subscribe', from: message.head }))
+      ws.send('{"type":"sync","n":0}')
     } else if (message.type === 'events') {
       if (message.prev !== reader.seq) reader.gaps++
       reader.seq = message.last

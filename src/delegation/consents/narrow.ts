@@ -24,7 +24,7 @@ export async function narrowConsent(deps: ConsentDeps, caller: Caller, id: Conse
   const { until, ...names } = narrowing
   const expiresAt = Math.min(consent.expiresAt, until ?? consent.expiresAt)
   if (expiresAt <= now)
-    refuse('bad_input', 'the time has passed', {
+    refuse('bad_input', 'the new end is in the past', {
       faults: [{ pointer: '/until', hint: 'must be in the future; to end the consent, revoke it' }],
     })
   const bounds = narrowBounds(consent.bounds, names, consent.bounds.scopes)

@@ -45,7 +45,7 @@ async function tryNarrow(
     return refuse('already_revoked', 'the introduction was not granted, has ended or has expired')
   const expiresAt = Math.min(introduction.expiresAt ?? 0, until ?? Number.POSITIVE_INFINITY)
   if (expiresAt <= now)
-    refuse('bad_input', 'the time has passed', {
+    refuse('bad_input', 'the new end is in the past', {
       faults: [{ pointer: '/until', hint: 'must be in the future; to end the introduction, revoke it' }],
     })
   const narrowed = narrowBounds(bounds, names, bounds.scopes)

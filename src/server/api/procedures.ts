@@ -147,7 +147,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'introductions.request': {
     summary:
-      'Request an introduction to an agent (`to`, `scopes`), or to any agent with a `capability`, which may be non-public. Such a request has the same response whether or not any agent has the capability; the agents that have it are asked later. A member names an agent of its organisation as `from`: its ceiling, quotas and policies apply as if it had asked.',
+      'Request an introduction to an agent (`to`, `scopes`), or to any agent with a `capability`, which may be non-public. The response to such a request does not reveal whether any agent has the capability; the agents that have it are asked later. A member makes the request for an agent of its organisation with `from`: the ceiling, quotas and policies of that agent apply.',
     caller: 'agents; members with `from`',
   },
   'introductions.get': {
@@ -183,7 +183,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'tasks.create': { summary: 'Create a task or a child task.', caller: 'agents and members' },
   'tasks.get': { summary: 'Show one task.', caller: 'its owner, members of its organisation, operators' },
   'tasks.list': {
-    summary: 'List tasks, newest first; with `under` only the child tasks of a task, and theirs.',
+    summary: 'List tasks, newest first. `under` limits the list to the descendants of a task.',
     caller: 'agents see their own tasks, members those of their organisation',
   },
   'tasks.pause': { summary: 'End the tokens of a task and of its child tasks, and issue none until it is resumed.', caller: ENDERS },
@@ -201,7 +201,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'tokens.risk': {
     summary:
-      'Show what an agent does usually (audiences, scopes, keys, uses in 90 days), and how unusual the tokens of its last 24 h are ([CONCEPTS](CONCEPTS.md#uses-and-risk)).',
+      'Show the usual behaviour of an agent (audiences, scopes and keys of the last 90 days), and how far its tokens of the last 24 h differ from it ([CONCEPTS](CONCEPTS.md#uses-and-risk)).',
     caller: 'the agent, members of its organisation, operators',
   },
   'tokens.verify': {
@@ -247,7 +247,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'system.info': { summary: 'Return issuer, version, and whether this is a development registry.', caller: 'anyone' },
   'system.status': {
     summary:
-      'Show the version, the position and time of the log, whether witnesses follow it, and how many entries the feed has still to send to the caller. `instance` has warnings, disk and the other subscribers of the instance that answers.',
+      'Show the version, the position and time of the log, the state of its cosignatures, and how many entries the feed has not yet sent to the caller. `instance` has the warnings, the free disk space and the other subscribers of the instance that answers.',
     caller: 'any root token; `instance` for operators',
   },
   'system.ticket': {

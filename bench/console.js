@@ -22,7 +22,7 @@ export async function run(report) {
     },
   )
   if (CHROMIUM === undefined) return report.say('no Chromium here: nothing but the bundle was measured')
-  const [rows, rounds, events] = report.isQuick ? [300, 2, 20] : [10_000, 15, 1000]
+  const [rows, rounds, events] = report.isQuick ? [150, 1, 5] : [10_000, 15, 1000]
   report.say(`console: ${rows} agents, ${rounds} rounds, ${events} events`)
   const child = await startChild('console.js')
   const { chromium } = await import('playwright-core')

@@ -38,7 +38,7 @@ export async function run(report) {
 }
 
 async function compare(report, name, stores) {
-  const [agentCount, rounds, count] = report.isQuick ? [10, 1, 2] : [50, 9, 4]
+  const [agentCount, rounds, count] = report.isQuick ? [4, 1, 1] : [50, 9, 4]
   report.say(`fair, ${name}: ${rounds} rounds, ${agentCount} agents, server on ${pinned}`)
   const servers = []
   for (const [core, store] of stores.entries()) {

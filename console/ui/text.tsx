@@ -55,12 +55,5 @@ const CLASSES: Readonly<Record<string, string>> = {
 /** An id, or another text of the registry itself. */
 export const Code = ({ children }: { readonly children: ComponentChildren }) => <code>{children}</code>
 
-/** A command for the command line. */
-export const Command = ({ text }: { readonly text: string }) => (
-  // biome-ignore lint/a11y/noNoninteractiveTabindex: a long command scrolls, also by keyboard
-  <pre class="command" tabIndex={0}>
-    <code>{text}</code>
-  </pre>
-)
-
+export { Command } from './command.js'
 export { Foreign, Name }

@@ -43,6 +43,10 @@ describe.runIf(hasChromium('an agent in the console'))('an agent', { timeout: 60
     await page.waitForSelector('h3:has-text("Registration token")')
     await expectGoodPage(page)
     const command = (await page.locator('main pre code').first().textContent()) ?? ''
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.locator('main pre + button').first().click()
+    await page.waitForSelector('main pre + button:has-text("Copied")')
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(command)
     const agentId = /^credence agent confirm (agt_\S+) --registry \S+ --profile ocr-b-7$/.exec(command)?.[1] ?? ''
     const registrationToken = await textAfter('Registration token')
     await page.click('text=Show the agent')

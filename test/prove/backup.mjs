@@ -106,7 +106,7 @@ export async function runBackups({ rounds, seed = 1, say = () => {} }) {
       if (killed !== 'nothing') {
         const hasBegun = () => registry.log().split('has begun').length > begun
         for (const until = performance.now() + 10_000; !hasBegun() && performance.now() < until; ) await pause(2)
-        await pause(dice() * 300)
+        await pause(dice() * 100)
         command.child.exitCode ?? figures.killed++
         if (killed === 'the command') command.child.kill('SIGKILL')
         else await stopRegistry(registry, 'SIGKILL')

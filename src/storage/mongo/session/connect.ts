@@ -19,8 +19,8 @@ const TIMEOUTS = {
 /** For an administrator's command. It may take long: creating an index over millions of documents is one operation. */
 const ADMIN_TIMEOUTS = {
   socketTimeoutMS: 3_600_000,
-  serverSelectionTimeoutMS: 30_000,
-  connectTimeoutMS: 30_000,
+  serverSelectionTimeoutMS: 10_000,
+  connectTimeoutMS: 10_000,
   waitQueueTimeoutMS: 60_000,
 } as const
 

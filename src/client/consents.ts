@@ -34,15 +34,17 @@ interface ConsentQuery extends PageOptions {
 }
 const QUERY_OPTIONS: OptionNames<ConsentQuery> = { ...PAGE_OPTIONS, memberId: true, client: true, audience: true, usedSince: true }
 
-interface ConsentNarrowing {
+/** What stays of a consent or of a granted introduction. An absent field leaves that bound as it is. */
+export interface GrantNarrowing {
   readonly scopes?: readonly string[]
   readonly tools?: readonly string[]
   readonly resources?: readonly string[]
-  /** Null: the client may not pass on what it gets. */
+  /** Null: what was granted may not be passed on. */
   readonly delegation?: Delegation | null
+  /** An earlier end, in epoch seconds. */
   readonly until?: number
 }
-const NARROWING_OPTIONS: OptionNames<ConsentNarrowing> = { scopes: true, tools: true, resources: true, delegation: true, until: true }
+export const GRANT_NARROWING: OptionNames<GrantNarrowing> = { scopes: true, tools: true, resources: true, delegation: true, until: true }
 
 /** For people and administrators. */
 export interface Consents {
@@ -50,7 +52,7 @@ export interface Consents {
   list(query?: ConsentQuery): Promise<{ readonly items: readonly Consent[]; readonly cursor?: string }>
   get(consentId: string): Promise<Consent>
   /** Tokens that were issued under the consent end; the client may get narrower ones. */
-  narrow(consentId: string, to: ConsentNarrowing): Promise<Consent>
+  narrow(consentId: string, to: GrantNarrowing): Promise<Consent>
   revoke(consentId: string, because?: Partial<RevocationReason>): Promise<{ position: string }>
 }
 
@@ -61,7 +63,7 @@ export const newConsents = ({ query, mutate }: Calls): Consents => ({
   },
   get: (consentId) => query('consents.get', { consentId }),
   narrow: async (consentId, to) => {
-    requireOptions('consents.narrow', to, NARROWING_OPTIONS)
+    requireOptions('consents.narrow', to, GRANT_NARROWING)
     return mutate('consents.narrow', { consentId, ...to })
   },
   revoke: async (consentId, because = {}) => {

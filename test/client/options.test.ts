@@ -70,6 +70,7 @@ const METHODS: Record<string, Call> = {
   'introductions.introduce': (more) => agent.introductions.introduce({ to: 'x', purpose: 'x', scopes: [], ...more }),
   'introductions.list': (more) => agent.introductions.list(more),
   'introductions.approve': (more) => agent.introductions.approve('x', more),
+  'introductions.narrow': (more) => agent.introductions.narrow('x', more),
   'introductions.revoke': (more) => agent.introductions.revoke('x', more),
   'approvals.list': (more) => agent.approvals.list(more),
   'approvals.approve': (more) => agent.approvals.approve('x', more),

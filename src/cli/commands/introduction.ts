@@ -6,6 +6,7 @@ import {
   type CommonFlags,
   call,
   collect,
+  definedIn,
   endingOptions,
   type ListFlags,
   listOptions,
@@ -19,6 +20,7 @@ import { refuseUsage } from '../errors.js'
 import { type ListView, printList, type Read, readOf } from '../lists/list.js'
 import { mapped, merged } from '../lists/merged.js'
 import { agentIdOf, newNames, targetOf } from '../names.js'
+import { type NarrowFlags, narrowingOf, narrowOptions } from '../narrowing.js'
 
 const DECISIONS = {
   approve: 'grant a pending request as requested, or approve again an introduction that needs it',
@@ -116,7 +118,7 @@ export function introductionCommands(program: Command, common: (command: Command
   const introduction = program
     .command('introduction')
     .alias('intro')
-    .description('request, list, approve, deny and revoke introductions; read the inbox')
+    .description('request, list, approve, deny, narrow and revoke introductions; read the inbox')
   common(introduction.command('request [target]'))
     .description(
       'request an introduction: the permission to call an agent (by id or name) or a protected resource (by URI or id); if it is pending, `pendingBecause` says why it must be approved',
@@ -137,6 +139,8 @@ export function introductionCommands(program: Command, common: (command: Command
   listOptions(introduction.command('list'))
     .description('list the introductions of this agent, or of the agents of this organisation, newest first')
     .addOption(new Option('--role <role>', 'only those requested of this side (to) or by it (from)').choices(['to', 'from']))
+    .option('--agent <agent>', 'for members: only those of this agent (id or name)')
+    .addOption(new Option('--state <state>', 'only those in this state').choices(['pending', 'granted', 'all']))
     .action(listIntroductions)
   showOptions(introduction.command('show <introductionId>'))
     .description('show one introduction')
@@ -148,6 +152,11 @@ export function introductionCommands(program: Command, common: (command: Command
       .description(text)
       .action((introductionId: string, flags: CommonFlags) => call(flags, 'mutate', `introductions.${verb}`, { introductionId }))
   }
+  narrowOptions(common(introduction.command('narrow <introductionId>')))
+    .description('for the target: keep only a part of a granted introduction; tokens that were issued under it end')
+    .action(async (introductionId: string, flags: NarrowFlags) =>
+      call(flags, 'mutate', 'introductions.narrow', { introductionId, ...narrowingOf(flags) }),
+    )
   endingOptions(common(introduction.command('revoke <introductionId>')))
     .description('withdraw a request, or revoke a granted introduction and every token that depends on it')
     .action((introductionId: string, flags: CommonFlags) =>
@@ -161,11 +170,21 @@ export function introductionCommands(program: Command, common: (command: Command
     .action(listNotifications)
 }
 
-async function listIntroductions({ role, ...flags }: ListFlags & { readonly role?: 'to' | 'from' }): Promise<void> {
+interface IntroductionListFlags extends ListFlags {
+  readonly role?: 'to' | 'from'
+  readonly agent?: string
+  readonly state?: string
+}
+
+async function listIntroductions({ role, agent: named, state, ...flags }: IntroductionListFlags): Promise<void> {
   if (flags.cursor !== undefined && role === undefined) refuseUsage('--cursor needs --role, because a cursor belongs to one direction')
   const { agent } = await openAgent(flags)
+  const filter = definedIn({ agentId: named === undefined ? undefined : await agentIdOf(agent, named), state })
   const side = (of: 'to' | 'from', direction: 'received' | 'requested'): Read<ListedIntroduction> =>
-    mapped(readOf<IntroductionView>(agent, INTRODUCTIONS, { role: of, cursor: flags.cursor }), async (item) => ({ direction, ...item }))
+    mapped(readOf<IntroductionView>(agent, INTRODUCTIONS, { role: of, cursor: flags.cursor, ...filter }), async (item) => ({
+      direction,
+      ...item,
+    }))
   const received = () => side('to', 'received')
   const requested = () => side('from', 'requested')
   const read = role === 'to' ? received() : role === 'from' ? requested() : merged(received(), requested(), joined)

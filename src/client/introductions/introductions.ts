@@ -5,6 +5,7 @@ import type { AgentId, IntroductionId, TargetId, TaskId } from '../../protocol/i
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import type { Bounds, Delegation, Scope } from '../../protocol/rights.js'
 import type { Calls } from '../call.js'
+import { GRANT_NARROWING, type GrantNarrowing } from '../consents.js'
 import { type Ended, PAGE_OPTIONS, type PageOptions } from '../tasks.js'
 import { newInboxSignal } from './inbox-signal.js'
 
@@ -70,9 +71,12 @@ export interface Introduction extends Ended {
 interface IntroductionListOptions extends PageOptions {
   /** `from`: the introductions that this agent requested. `to` (the default): those that other agents requested of it. */
   readonly role?: 'from' | 'to'
+  /** For members: only those of this agent. */
+  readonly agentId?: string
+  readonly state?: 'pending' | 'granted' | 'all'
 }
 
-const LIST_OPTIONS: OptionNames<IntroductionListOptions> = { ...PAGE_OPTIONS, role: true }
+const LIST_OPTIONS: OptionNames<IntroductionListOptions> = { ...PAGE_OPTIONS, role: true, agentId: true, state: true }
 
 /** Names either an agent (`to`) or a `capability`. */
 export interface IntroduceOptions {
@@ -143,6 +147,8 @@ export interface Introductions {
   /** Grants a pending request, or approves an introduction again that needs it. */
   approve(introductionId: string, narrowing?: Narrowing): Promise<Introduction>
   deny(introductionId: string, note?: string): Promise<Introduction>
+  /** For the target: removes rights or time from a granted introduction. Tokens that were issued under it end; the requester may get narrower ones. */
+  narrow(introductionId: string, to: GrantNarrowing): Promise<Introduction>
   revoke(introductionId: string, because?: Partial<RevocationReason>): Promise<unknown>
   inbox(after?: number): Promise<{ readonly items: readonly InboxItem[]; readonly lastPosition: number }>
   /**
@@ -206,6 +212,10 @@ export function newIntroductions({ clock, issuer, onError }: IntroductionsDeps, 
       return mutate('introductions.approve', { introductionId, ...narrowing })
     },
     deny: (introductionId, note) => mutate('introductions.deny', { introductionId, ...(note !== undefined && { note }) }),
+    narrow: async (introductionId, to) => {
+      requireOptions('introductions.narrow', to, GRANT_NARROWING)
+      return mutate('introductions.narrow', { introductionId, ...to })
+    },
     revoke: async (introductionId, because = {}) => {
       requireOptions('introductions.revoke', because, REVOCATION_INPUT)
       return mutate('introductions.revoke', { introductionId, ...because })

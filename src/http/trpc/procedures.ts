@@ -123,7 +123,10 @@ export const credentialFor = (scope: RegistryScope | 'any', roles?: readonly Rol
 /** Refuses the token of a session. */
 export function requireKeyToken({ sessionId }: TokenCaller): void {
   if (sessionId !== undefined)
-    refuse('forbidden', 'a token of a browser session cannot create a credential that outlives the session: authenticate with a key, as the command line does')
+    refuse(
+      'forbidden',
+      'a token of a browser session cannot create a credential that outlives the session: authenticate with a key, as the command line does',
+    )
 }
 
 async function refuseAndRecord(ctx: TrpcContext, caller: Caller, path: string, refusal: Refusal): Promise<never> {

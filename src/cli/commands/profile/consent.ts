@@ -1,22 +1,12 @@
 import type { Command } from 'commander'
 import type { ConsentView } from '../../../delegation/consents/view.js'
 import type { FamilyView } from '../../../oauth/families/manage.js'
-import {
-  type CommonFlags,
-  call,
-  collect,
-  definedIn,
-  endingOptions,
-  type ListFlags,
-  listOptions,
-  openAgent,
-  showOptions,
-} from '../../context.js'
+import { type CommonFlags, call, definedIn, endingOptions, type ListFlags, listOptions, openAgent, showOptions } from '../../context.js'
 import { callEnding } from '../../endings/confirm.js'
 import { endingOfConsent, endingOfFamily } from '../../endings/describe.js'
-import { refuseUsage } from '../../errors.js'
 import { type ListView, list, showOne } from '../../lists/list.js'
 import { consentClientIdOf, memberIdOf } from '../../names.js'
+import { type NarrowFlags, narrowingOf, narrowOptions } from '../../narrowing.js'
 
 const CONSENTS: ListView<ConsentView> = {
   path: 'consents.list',
@@ -96,14 +86,6 @@ interface ConsentListFlags extends ListFlags {
   readonly client?: string
   readonly audience?: string
 }
-interface NarrowFlags extends CommonFlags {
-  readonly scope?: readonly string[]
-  readonly tool?: readonly string[]
-  readonly resource?: readonly string[]
-  readonly passOn?: boolean
-  readonly until?: string
-}
-
 /** `credence consent …`. */
 export function consentCommands(program: Command, common: (command: Command) => Command): void {
   const consent = program.command('consent').description('list, show, narrow and revoke what people have allowed clients to do for them')
@@ -123,22 +105,9 @@ export function consentCommands(program: Command, common: (command: Command) => 
   showOptions(consent.command('show <consent>'))
     .description('show one consent, with its last use')
     .action((consentId: string, flags: CommonFlags) => showOne(flags, 'consents.get', { consentId }, CONSENTS))
-  common(consent.command('narrow <consent>'))
+  narrowOptions(common(consent.command('narrow <consent>')))
     .description('keep only a part of a consent; tokens that were issued under it end')
-    .option('--scope <scope>', 'a scope to keep (repeatable)', collect)
-    .option('--tool <name>', 'a tool to keep (repeatable)', collect)
-    .option('--resource <name>', 'a resource to keep (repeatable)', collect)
-    .option('--no-pass-on', 'the client may not let others act for you')
-    .option('--until <time>', 'an earlier end, such as 2026-12-31 or 2026-12-31T12:00:00Z')
-    .action(async (consentId: string, { scope, tool, resource, passOn, until, ...flags }: NarrowFlags) => {
-      const changes = {
-        ...definedIn({ scopes: scope, tools: tool, resources: resource }),
-        ...(passOn === false && { delegation: null }),
-        ...(until !== undefined && { until: timeOf(until) }),
-      }
-      if (Object.keys(changes).length === 0) refuseUsage('nothing to narrow: give at least one option')
-      return call(flags, 'mutate', 'consents.narrow', { consentId, ...changes })
-    })
+    .action(async (consentId: string, flags: NarrowFlags) => call(flags, 'mutate', 'consents.narrow', { consentId, ...narrowingOf(flags) }))
   endingOptions(common(consent.command('revoke <consent>')))
     .description('permanently revoke a consent with every token for the person under it')
     .action((consentId: string, flags: CommonFlags) =>
@@ -171,9 +140,4 @@ export function familyCommands(program: Command, common: (command: Command) => C
     .action((familyId: string, flags: CommonFlags) =>
       callEnding(flags, 'families.revoke', { inputOf: async () => ({ familyId }), describe: endingOfFamily }),
     )
-}
-
-function timeOf(text: string): number {
-  const time = Date.parse(text)
-  return Number.isNaN(time) ? refuseUsage('--until: not a date or time such as 2026-12-31') : Math.floor(time / 1000)
 }

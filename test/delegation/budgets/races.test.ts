@@ -6,12 +6,29 @@ import { AT_ONCE, atOnce } from '../../stories/at-once.js'
 import { type BudgetSite, startSite } from './site.js'
 
 let site: BudgetSite
+/** Called after the record of a token was read. */
+let afterRead: () => Promise<void> | undefined = () => undefined
+/** Callers wait for each other until so many have come. */
+function meeting(count: number): () => Promise<void> {
+  let open = () => {}
+  const met = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  let left = count
+  return () => {
+    if (--left === 0) open()
+    return met
+  }
+}
+
 beforeAll(async () => {
   site = await startSite()
   let turn = 0
-  const slow = await site.registry.addServer(async (_, work) => {
+  const slow = await site.registry.addServer(async (name, work) => {
     await clientClock.after(turn++ % 6)
-    return work()
+    const result = await work()
+    if (name === 'tokens.get') await afterRead()
+    return result
   })
   site.registry.front.route([slow.port])
 })
@@ -36,6 +53,8 @@ test('requests that name no number share what there is, and tasks of one parent 
 test('one of eight settlements succeeds, and one revocation with it', async () => {
   const task_id = await site.aTask({ calls: 10 })
   const { tokenId } = await site.request({ task_id, max_calls: 10 })
+  // All see a token that is not settled
+  afterRead = meeting(AT_ONCE)
   const settling = atOnce((i) => reasonOf(site.settle(tokenId, i % 5)))
   const revoked = reasonOf(site.client.mutate('tokens.revoke', { tokenId }))
   expect((await settling).sort()).toEqual([...Array.from({ length: AT_ONCE - 1 }, () => 'conflict'), 'done'])

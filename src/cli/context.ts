@@ -192,9 +192,14 @@ export function secondsOf(text: string): number {
 /** Parses a point in time into epoch seconds: a duration before `now`, or an ISO 8601 date (midnight UTC) or time with its zone. */
 export function timeOf(text: string, now: number): number {
   if (/^\d+[smhd]$/.test(text)) return now - secondsOf(text)
-  const isIso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
-  const ms = isIso ? Date.parse(text) : Number.NaN
-  return ms >= 0
-    ? Math.floor(ms / 1000)
-    : refuseUsage(`${text}: not a time (expected a duration such as 2h, or 2026-01-31 or 2026-01-31T12:00:00Z)`)
+  return isoTimeOf(text) ?? refuseUsage(`${text}: not a time (expected a duration such as 2h, or 2026-01-31 or 2026-01-31T12:00:00Z)`)
+}
+
+/** Parses an ISO 8601 date (midnight UTC) or time with its zone into epoch seconds. Undefined for another text, and for a day that its month does not have. */
+export function isoTimeOf(text: string): number | undefined {
+  const [, date] = /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2}))?$/.exec(text) ?? []
+  if (date === undefined) return undefined
+  const [day, time] = [Date.parse(date), Date.parse(text)]
+  const isReal = day >= 0 && time >= 0 && new Date(day).toISOString().startsWith(date)
+  return isReal ? Math.floor(time / 1000) : undefined
 }

@@ -1,7 +1,7 @@
 // The options of the commands that narrow a consent or an introduction.
 import type { Command } from 'commander'
 import type { Delegation } from '../protocol/rights.js'
-import { type CommonFlags, collect, definedIn } from './context.js'
+import { type CommonFlags, collect, definedIn, isoTimeOf } from './context.js'
 import { refuseUsage } from './errors.js'
 
 export interface NarrowFlags extends CommonFlags {
@@ -33,12 +33,9 @@ export function narrowingOf({ scope, tool, resource, passOn, until }: NarrowFlag
   const narrowing = {
     ...definedIn({ scopes: scope, tools: tool, resources: resource }),
     ...(passOn === false && { delegation: null }),
-    ...(until !== undefined && { until: timeOf(until) }),
+    ...(until !== undefined && {
+      until: isoTimeOf(until) ?? refuseUsage('--until: not a date or time such as 2026-12-31 or 2026-12-31T12:00:00Z'),
+    }),
   }
   return Object.keys(narrowing).length > 0 ? narrowing : refuseUsage('nothing to narrow: give at least one option')
-}
-
-function timeOf(text: string): number {
-  const time = Date.parse(text)
-  return Number.isNaN(time) ? refuseUsage('--until: not a date or time such as 2026-12-31') : Math.floor(time / 1000)
 }

@@ -83,7 +83,7 @@ function typeCheckOf(def: Def): Check {
       return unionCheck(def)
     case 'array': {
       const matches = checkOf(def.element)
-      return combined((value) => Array.isArray(value) && value.every((element) => matches(element)), [matches])
+      return combined((value) => Array.isArray(value) && allMatch(value, matches), [matches])
     }
     case 'tuple': {
       const matches = def.items.map(checkOf)
@@ -154,10 +154,17 @@ function unionCheck(def: z.core.$ZodUnionDef): Check {
   return combined((value) => usable.some((matches) => matches(value)), options)
 }
 
+/** Also refuses holes, which `every` skips. */
+function allMatch(values: readonly unknown[], matches: Check): boolean {
+  for (let i = 0; i < values.length; i++) if (!matches(values[i])) return false
+  return true
+}
+
+/** Inexact, as an object with unknown members: zod removes a member named `__proto__`. */
 function recordCheck(keyMatches: Check, valueMatches: Check): Check {
   const check: Check = (value) =>
     isPlain(value) && Object.keys(value).every((name) => name !== '__proto__' && keyMatches(name) && valueMatches(value[name]))
-  return combined(check, [keyMatches, valueMatches])
+  return combined(check, [keyMatches, valueMatches, zodDecides])
 }
 
 function objectCheck({ shape, catchall }: z.core.$ZodObjectDef): Check {
@@ -178,8 +185,8 @@ function objectCheck({ shape, catchall }: z.core.$ZodObjectDef): Check {
     }
     return missing === 0
   }
-  // Without a rule for other members, zod removes them
-  return combined(check, [...checks.map(({ matches }) => matches), ...(others === 'never' || keepsOthers ? [] : [zodDecides])])
+  // Without a rule for other members, zod removes them; with one that keeps them, it removes `__proto__`
+  return combined(check, [...checks.map(({ matches }) => matches), ...(others === 'never' ? [] : [zodDecides])])
 }
 
 const typeOf = (schema: z.core.$ZodType): string => (schema as z.core.$ZodTypes)._zod.def.type // each schema is of one of these types

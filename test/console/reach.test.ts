@@ -27,6 +27,9 @@ describe.runIf(hasChromium('who can call whom in the console'))('who can call wh
     await page.click(`button[aria-label="Narrow ${introductionId}"]`)
     await page.waitForSelector(`dialog >> text=${taskId}`)
     await expectGoodPage(page)
+    // A later end narrows nothing
+    await page.fill('dialog input[name=until]', '2199-12-31')
+    expect(await page.isDisabled('dialog >> text=Narrow to what is ticked')).toBe(true)
     await page.locator('dialog label.choice', { hasText: 'ocr:admin' }).click()
     await page.click('dialog >> text=Narrow to what is ticked')
     await page.waitForSelector(`main output >> text=${taskId}`)

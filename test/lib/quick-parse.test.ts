@@ -122,6 +122,7 @@ describe('quickParse', () => {
     ['an earlier option that changes a string', z.union([z.string().trim(), z.string()]), ' a', 'a'],
     ['an earlier option with a transformation', z.union([z.string().transform((text) => `${text}!`), z.string()]), 'a', 'a!'],
     ['an inner default', z.object({ a: z.string().default('x').optional() }), {}, { a: 'x' }],
+    ['an option that removes a member', z.union([z.looseObject({}), z.unknown()]), JSON.parse('{"__proto__":1}'), {}],
     ['a recursive schema', z.object({ a: z.lazy(() => z.object({ b: z.int() })) }), { a: { b: 1 } }, { a: { b: 1 } }],
   ])('%s has its effect', (_, schema, value, expected) => {
     expect(quickParse(schema as z.ZodType, value)).toEqual({ success: true, data: expected })
@@ -137,6 +138,7 @@ describe('quickParse', () => {
     ['an optional member that may be absent but not undefined', z.object({ a: z.exactOptional(z.string()) }), { a: undefined }],
     ['a missing member', z.strictObject({ a: z.unknown() }), {}],
     ['an array in place of an object', z.strictObject({}), [1]],
+    ['an array with a hole', z.array(z.string()), new Array(1)],
     ['an infinite number', z.strictObject({ a: z.number() }), { a: Number.POSITIVE_INFINITY }],
     ['an integer past 2^53', z.strictObject({ a: z.int() }), { a: 2 ** 53 }],
   ])('%s is refused as zod refuses it', (_, schema, value) => {

@@ -93,11 +93,13 @@ export function NarrowIntroduction({ introduction, onDone, onClose }: ActionProp
   const tokens = useTokensOfIntroduction(introductionId)
   const action = useAction('introductions.narrow', CHANGES)
   const [date, setDate] = useState('')
-  const isChanged = Object.keys(choice.kept).length > 0 || date !== ''
+  const chosen = secondsOf(date)
+  // A later end would extend the introduction
+  const earlier = chosen !== undefined && chosen < expiresAt ? { until: chosen } : {}
+  const changes = { ...choice.kept, ...earlier }
   const submit = async (event: Event) => {
     event.preventDefault()
-    const until = secondsOf(date)
-    const result = await action.run({ introductionId, ...choice.kept, ...(until !== undefined && { until }) })
+    const result = await action.run({ introductionId, ...changes })
     if (!result) return
     onDone(<Outcome of={tokens}>The introduction was narrowed. It allows: {result.bounds?.scopes.join(' ')}</Outcome>)
     onClose()
@@ -115,7 +117,7 @@ export function NarrowIntroduction({ introduction, onDone, onClose }: ActionProp
           type="date"
           value={date}
           onInput={setDate}
-          hint={`Empty: it still expires on ${new Date(expiresAt * 1000).toLocaleDateString()}.`}
+          hint={`Empty or later: it still expires on ${new Date(expiresAt * 1000).toLocaleDateString()}.`}
         />
         <p>
           These tokens are revoked immediately; the agent can request narrower ones. An introduction cannot be widened again: more rights
@@ -124,7 +126,7 @@ export function NarrowIntroduction({ introduction, onDone, onClose }: ActionProp
         <LiveTokens of={tokens} />
         {!choice.isValid && <p class="error">Leave at least one scope ticked. To allow nothing, revoke the introduction.</p>}
         <ErrorNote error={action.error} />
-        <button type="submit" class="danger" disabled={!choice.isValid || !isChanged || action.isRunning}>
+        <button type="submit" class="danger" disabled={Object.keys(changes).length === 0 || !choice.isValid || action.isRunning}>
           Narrow to what is ticked
         </button>
         <button type="button" class="quiet" onClick={onClose}>

@@ -34,7 +34,7 @@ export const Outcome = ({ of, children }: { readonly of: QueryState<Output<'toke
     {of.data !== undefined && of.data.items.length > 0 && (
       <>
         <p>Ended with it:</p>
-        <TokenList tokens={of.data.items} />
+        <TokenList tokens={of.data.items} hasMore={of.data.cursor !== undefined} />
       </>
     )}
   </>

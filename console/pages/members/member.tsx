@@ -27,7 +27,7 @@ export function MemberPage({ memberId }: { readonly memberId: string }) {
   const isOwn = memberId === viewer.id
   return (
     <Page title={isOwn ? 'You' : 'Member'}>
-      <Result of={member}>{(data) => <MemberParts member={data} isOwn={isOwn} />}</Result>
+      <Result of={member}>{(data) => <MemberParts key={memberId} member={data} isOwn={isOwn} />}</Result>
     </Page>
   )
 }

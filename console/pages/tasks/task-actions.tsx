@@ -6,7 +6,7 @@ import { nameToType } from '../../ui/dialogs/confirm-name.js'
 import { countText } from '../../ui/dialogs/counted.js'
 import { Dialog, RevokeDialog } from '../../ui/dialogs/dialog.js'
 import { ErrorNote } from '../../ui/notes.js'
-import { Foreign } from '../../ui/text.js'
+import { Code, Foreign } from '../../ui/text.js'
 import type { TokenNode } from './lineage.js'
 import { TokenNames } from './token-details.js'
 
@@ -45,6 +45,9 @@ export function TaskActions({ task, active, isComplete, onEnded }: TaskActionsPr
       <ErrorNote error={resume.error} />
       {asked === 'pause' && (
         <Dialog title="Pause the task" onClose={close}>
+          <p>
+            <Foreign text={task.description} /> <Code>{taskId}</Code>
+          </p>
           <EndingTokens {...what} taskId={taskId} />
           <p>No new tokens are issued for it until it is resumed. Tokens that are revoked now stay revoked. Introductions stay valid.</p>
           <ErrorNote error={pause.error} />

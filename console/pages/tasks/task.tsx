@@ -26,7 +26,7 @@ export function TaskPage({ taskId }: { readonly taskId: string }) {
   const lineage = useQuery('tokens.lineage', { taskId })
   return (
     <Page title="Task" about={task.data?.description}>
-      <Result of={task}>{(data) => <TaskView task={data} lineage={lineage} />}</Result>
+      <Result of={task}>{(data) => <TaskView key={taskId} task={data} lineage={lineage} />}</Result>
     </Page>
   )
 }

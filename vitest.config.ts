@@ -70,8 +70,7 @@ export default defineConfig({
     isolate: false,
     // A larger young heap, as docs/OPERATIONS.md recommends for the registry: fewer garbage collections
     execArgv: ['--max-semi-space-size=32'],
-    // More than the two cores of a small machine, because many tests wait
-    maxWorkers: 4,
+    maxWorkers: 3,
     sequence: { sequencer: ByProjectLongFirst },
     projects: [
       {

@@ -179,13 +179,18 @@ describe('a passkey', () => {
         send(one, shown, newCredential().create({ challenge: optionsOf(shown).challenge, origin: registry.issuer })),
       ),
     )
-    expect(done.filter(({ status }) => status === 303)).toHaveLength(19)
-    expect(done.find(({ status }) => status === 409)?.text).toContain('at most 20 passkeys')
+    expect(done.filter(({ status }) => status === 303).length).toBeLessThanOrEqual(19)
+    const add = async () => {
+      const shown = await browser.follow(await browser.submit(await browser.get('/you'), '/you/passkeys'))
+      return send(browser, shown, newCredential().create({ challenge: optionsOf(shown).challenge, origin: registry.issuer }))
+    }
+    // A busy machine answers some of the 30 with 503
+    while ((await list()).length < 20) expect((await add()).status).toBe(303)
+    const refused = await add()
+    expect([refused.status, refused.text]).toEqual([409, expect.stringContaining('at most 20 passkeys')])
     expect(await list()).toHaveLength(20)
     await acme.mutate('passkeys.revoke', { passkeyId: (await list()).at(-1)?.passkeyId })
-    const shown = await browser.follow(await browser.submit(await browser.get('/you'), '/you/passkeys'))
-    const again = newCredential().create({ challenge: optionsOf(shown).challenge, origin: registry.issuer })
-    expect((await send(browser, shown, again)).status).toBe(303)
+    expect((await add()).status).toBe(303)
   })
 
   test('is committed to by the log, with its member; one that no entry registers signs nobody in', async () => {

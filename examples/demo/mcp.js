@@ -51,7 +51,12 @@ export async function callMcpServer(stage, issuer, acme) {
   claim((await call(last, 'read-notes')) === 'milk', 'a token for one call is still within the budget')
   await agent.tasks.end(taskId)
   const ended = performance.now()
-  const text = await refusedWithin(ended + 1000, () => call(last, 'read-notes'))
+  // Until the server has heard of the ending, it refuses because the one call of the token is used up
+  const readAgain = () =>
+    call(last, 'read-notes').catch((error) => {
+      if (!error.message.includes('insufficient_budget')) throw error
+    })
+  const text = await refusedWithin(ended + 1000, readAgain)
   claim(
     /401|invalid_token/.test(text),
     `after its task has ended the MCP server refused it, within ${(performance.now() - ended).toFixed(1)} ms`,

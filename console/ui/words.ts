@@ -1,20 +1,6 @@
 import type { Output } from '../api/procedures.js'
 
 type Words<Codes extends string> = Readonly<Record<Codes, string>>
-type Introduction = Output<'introductions.get'>
-type Approval = Output<'approvals.get'>
-type Codes<T> = Extract<T, string>
-
-/** Why a request waits for a decision. */
-export const PENDING_REASONS: Words<Codes<NonNullable<Introduction['pendingBecause']>[number] | Approval['because'][number]>> = {
-  scope: 'The resource requires a person to approve a scope.',
-  delegation: 'The token could be delegated to other agents.',
-  policy: 'The target approves each introduction.',
-  scopes: 'The request exceeds what the target grants without approval.',
-  capability: 'The request is for a capability, so its target must approve it.',
-  client: 'The organisation has not allowed the application.',
-  adminScope: 'The organisation requires an administrator to approve a scope.',
-}
 
 /** The parts of a risk. */
 export const RISKS: Words<Output<'tokens.risk'>['risk']['parts'][number]['code']> = {

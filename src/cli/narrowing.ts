@@ -1,6 +1,6 @@
 // The options of the commands that narrow a consent or an introduction.
 import type { Command } from 'commander'
-import type { Delegation } from '../protocol/rights.js'
+import type { GrantNarrowing } from '../client/consents.js'
 import { type CommonFlags, collect, definedIn, isoTimeOf } from './context.js'
 import { refuseUsage } from './errors.js'
 
@@ -20,16 +20,8 @@ export const narrowOptions = (command: Command): Command =>
     .option('--no-pass-on', 'it may not be passed on to other agents')
     .option('--until <time>', 'an earlier end, such as 2026-12-31 or 2026-12-31T12:00:00Z')
 
-interface Narrowing {
-  readonly scopes?: readonly string[]
-  readonly tools?: readonly string[]
-  readonly resources?: readonly string[]
-  readonly delegation?: Delegation | null
-  readonly until?: number
-}
-
 /** Refuses flags that narrow nothing. */
-export function narrowingOf({ scope, tool, resource, passOn, until }: NarrowFlags): Narrowing {
+export function narrowingOf({ scope, tool, resource, passOn, until }: NarrowFlags): GrantNarrowing {
   const narrowing = {
     ...definedIn({ scopes: scope, tools: tool, resources: resource }),
     ...(passOn === false && { delegation: null }),

@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks'
-import { EndReason } from '../../../src/protocol/end-reason.js'
+import type { EndReason } from '../../../src/protocol/end-reason.js'
 import type { AgentId, Audience } from '../../../src/protocol/ids.js'
 import { useAction } from '../../api/use-action.js'
 import { useQuery } from '../../api/use-query.js'
 import { RevokeDialog } from '../../ui/dialogs/dialog.js'
-import { REASON_OPTIONS } from '../../ui/dialogs/reason-fields.js'
-import { Choice, Field } from '../../ui/forms/fields.js'
+import { ReasonChoice } from '../../ui/dialogs/reason-fields.js'
+import { Field } from '../../ui/forms/fields.js'
 import { Code } from '../../ui/text.js'
 
 /** The card that is withdrawn: the published one (`unpublish`), or one version. */
@@ -86,13 +86,7 @@ export function WithdrawDialog({ agentId, audience, name, isForeign, of: { versi
         <p>Introductions that were approved for this version need another approval. The current version stays published.</p>
       )}
       {version !== undefined && <p>The public history shows that the version was yanked, and the reason.</p>}
-      <Choice
-        label="Reason"
-        name="reason"
-        options={REASON_OPTIONS}
-        value={reason}
-        onChange={(value) => setReason(EndReason.parse(value))}
-      />
+      <ReasonChoice value={reason} onChange={setReason} />
       <Field label="Note" name="note" value={note} onInput={setNote} hint={version === undefined ? NOTE : `${NOTE} It is public.`} />
     </RevokeDialog>
   )

@@ -1,14 +1,12 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { EndReason } from '../../../src/protocol/end-reason.js'
 import type { Input } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { useQuery } from '../../api/use-query.js'
 import { nameToType } from '../../ui/dialogs/confirm-name.js'
 import { countText } from '../../ui/dialogs/counted.js'
 import { RevokeDialog } from '../../ui/dialogs/dialog.js'
-import { REASON_OPTIONS } from '../../ui/dialogs/reason-fields.js'
-import { Choice } from '../../ui/forms/fields.js'
+import { ReasonChoice } from '../../ui/dialogs/reason-fields.js'
 import { isKnown, LiveTokens, Outcome, useTokensOfConsent } from '../introductions/live-tokens.js'
 import { PartyName } from './consents.js'
 import { type Consent, Rights } from './rights.js'
@@ -58,13 +56,7 @@ export function RevokeConsent({ consent, onRevoked, onClose }: RevokeConsentProp
       )}
       {valid.length > ending.length && <p>{valid.length - ending.length} other families lose this audience and stay valid for others.</p>}
       <LiveTokens of={tokens} />
-      <Choice
-        label="Reason"
-        name="reason"
-        options={REASON_OPTIONS}
-        value={reason}
-        onChange={(value) => setReason(EndReason.parse(value))}
-      />
+      <ReasonChoice value={reason} onChange={setReason} />
     </RevokeDialog>
   )
 }

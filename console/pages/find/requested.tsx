@@ -1,9 +1,9 @@
 import { useEffect, useRef } from 'preact/hooks'
+import { PENDING_REASONS } from '../../../src/protocol/approvals/pending-reasons.js'
 import type { Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
 import { Facts } from '../../ui/page.js'
 import { Foreign, Name, State, Time } from '../../ui/text.js'
-import { PENDING_REASONS } from '../../ui/words.js'
 
 type Introduction = Output<'introductions.request'>
 

@@ -1,4 +1,5 @@
 import { useLocation } from 'preact-iso'
+import { PENDING_REASONS } from '../../../src/protocol/approvals/pending-reasons.js'
 import { useConsole } from '../../api/console.js'
 import type { Item } from '../../api/procedures.js'
 import { useList } from '../../api/use-query.js'
@@ -8,7 +9,6 @@ import { Empty } from '../../ui/notes.js'
 import { Page } from '../../ui/page.js'
 import { Rows } from '../../ui/rows.js'
 import { Command, Foreign, Name, State, Time } from '../../ui/text.js'
-import { PENDING_REASONS } from '../../ui/words.js'
 import { DecisionDialog } from './decision-dialog.js'
 import { useInboxSignal } from './use-inbox-signal.js'
 

@@ -1,9 +1,10 @@
+import { PENDING_REASONS } from '../../../src/protocol/approvals/pending-reasons.js'
 import type { Output } from '../../api/procedures.js'
 import { useQuery } from '../../api/use-query.js'
 import { Exact, Whole } from '../../ui/exact.js'
 import { Facts } from '../../ui/page.js'
 import { Code, Foreign, Name, State, Time } from '../../ui/text.js'
-import { PENDING_REASONS, riskText, VERDICTS } from '../../ui/words.js'
+import { riskText, VERDICTS } from '../../ui/words.js'
 
 export type Request = Output<'approvals.get'>
 

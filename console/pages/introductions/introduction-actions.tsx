@@ -1,13 +1,12 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { EndReason } from '../../../src/protocol/end-reason.js'
 import type { Input, Output } from '../../api/procedures.js'
 import { useAction } from '../../api/use-action.js'
 import { nameToType } from '../../ui/dialogs/confirm-name.js'
 import { Dialog, RevokeDialog } from '../../ui/dialogs/dialog.js'
-import { REASON_OPTIONS } from '../../ui/dialogs/reason-fields.js'
+import { ReasonChoice } from '../../ui/dialogs/reason-fields.js'
 import { BoundsBoxes, useBoundsChoice } from '../../ui/forms/bounds.js'
-import { Choice, Field } from '../../ui/forms/fields.js'
+import { Field } from '../../ui/forms/fields.js'
 import { secondsOf } from '../../ui/forms/local-time.js'
 import { useAgentName } from '../../ui/names/agent-name.js'
 import { ErrorNote } from '../../ui/notes.js'
@@ -68,13 +67,7 @@ export function RevokeIntroduction({ introduction, onDone, onClose }: ActionProp
           <LiveTokens of={tokens} />
         </>
       )}
-      <Choice
-        label="Reason"
-        name="reason"
-        options={REASON_OPTIONS}
-        value={reason}
-        onChange={(value) => setReason(EndReason.parse(value))}
-      />
+      <ReasonChoice value={reason} onChange={setReason} />
     </RevokeDialog>
   )
 }

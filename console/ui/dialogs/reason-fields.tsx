@@ -3,7 +3,7 @@ import { Choice, Field } from '../forms/fields.js'
 
 export const UNSPECIFIED: RevocationReason = { reason: 'unspecified' }
 
-const WORDS: Readonly<Record<RevocationReason['reason'], string>> = {
+const WORDS: Readonly<Record<Reason, string>> = {
   unspecified: 'no reason given',
   superseded: 'replaced by another',
   compromised: 'compromised: a key may have been stolen',
@@ -13,7 +13,18 @@ const WORDS: Readonly<Record<RevocationReason['reason'], string>> = {
   suspicious_task_pattern: 'a suspicious pattern of tasks',
 }
 
-export const REASON_OPTIONS = EndReason.options.map((reason) => [reason, WORDS[reason]] as const)
+type Reason = RevocationReason['reason']
+
+const OPTIONS = EndReason.options.map((reason) => [reason, WORDS[reason]] as const)
+
+interface ReasonChoiceProps {
+  readonly value: Reason
+  readonly onChange: (reason: Reason) => void
+}
+
+export const ReasonChoice = ({ value, onChange }: ReasonChoiceProps) => (
+  <Choice label="Reason" name="reason" options={OPTIONS} value={value} onChange={(chosen) => onChange(EndReason.parse(chosen))} />
+)
 
 /** Why something is revoked or suspended. */
 export function ReasonFields({
@@ -26,13 +37,7 @@ export function ReasonFields({
   const { reason, note } = value
   return (
     <>
-      <Choice
-        label="Reason"
-        name="reason"
-        value={reason}
-        options={REASON_OPTIONS}
-        onChange={(chosen) => onChange({ ...value, reason: EndReason.parse(chosen) })}
-      />
+      <ReasonChoice value={reason} onChange={(chosen) => onChange({ ...value, reason: chosen })} />
       <Field
         label="Note"
         name="note"

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.js'
 import { REVOCATION_INPUT, type RevocationReason } from '../../protocol/end-reason.js'
 import type { AgentId, IntroductionId, TargetId, TaskId } from '../../protocol/ids.js'
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
-import type { Bounds, Delegation, Scope } from '../../protocol/rights.js'
+import type { Bounds, Scope } from '../../protocol/rights.js'
 import type { Calls } from '../call.js'
 import { GRANT_NARROWING, type GrantNarrowing } from '../consents.js'
 import { type Ended, PAGE_OPTIONS, type PageOptions } from '../tasks.js'
@@ -123,11 +123,7 @@ const REQUEST_OPTIONS: OptionNames<IntroduceOptions> = {
 const INTRODUCE_OPTIONS: OptionNames<IntroduceAndWaitOptions> = { ...REQUEST_OPTIONS, waitSeconds: true }
 
 /** How an approval narrows the requested bounds. An absent field leaves that bound as requested. */
-interface Narrowing {
-  readonly scopes?: readonly string[]
-  readonly tools?: readonly string[]
-  readonly resources?: readonly string[]
-  readonly delegation?: Delegation | null
+interface Narrowing extends Omit<GrantNarrowing, 'until'> {
   readonly seconds?: number
 }
 

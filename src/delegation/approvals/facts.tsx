@@ -1,6 +1,7 @@
 import { Fragment } from 'preact'
 import { Foreign } from '../../http/pages/foreign.js'
 import { Time } from '../../http/pages/time.js'
+import { PENDING_REASONS } from '../../protocol/approvals/pending-reasons.js'
 import type { Audience } from '../../protocol/ids.js'
 import type { Scope } from '../../protocol/rights.js'
 import { BoundsText } from '../pages/bounds-form.js'
@@ -29,7 +30,7 @@ export function Facts({ view, requester, target }: DescribedApproval) {
         <Foreign text={view.purpose} />
       </dd>
       <dt>Reason for approval</dt>
-      <dd>{view.because.map((reason) => REASONS[reason]).join(' ')}</dd>
+      <dd>{view.because.map((reason) => PENDING_REASONS[reason]).join(' ')}</dd>
       {'risk' in view && (
         <>
           <dt>Risk</dt>
@@ -133,16 +134,6 @@ function ConsentFacts({ view, client }: { readonly view: ConsentView; readonly c
 
 const wordsIn = ({ words }: Pick<ConsentView, 'words'>, audience: Audience, scope: Scope): string | undefined =>
   words.find((one) => one.audience === audience && one.scope === scope)?.words
-
-const REASONS: Readonly<Record<ApprovalView['because'][number], string>> = {
-  scope: 'The resource requires a person to approve a scope.',
-  delegation: 'The token could be delegated to other agents.',
-  policy: 'The target approves each introduction.',
-  scopes: 'The request exceeds what the target grants without approval.',
-  capability: 'The request is for a capability, so its target must approve it.',
-  client: 'The organisation has not allowed the application.',
-  adminScope: 'The organisation requires an administrator to approve a scope.',
-}
 
 const RISKS: Readonly<Record<string, string>> = {
   new_audience: 'The requester has not used this audience before.',

@@ -6,6 +6,7 @@ import { Foreign, Name, Time } from '../../../ui/text.js'
 import { RISKS } from '../../../ui/words.js'
 
 type AgentRisk = Output<'tokens.risk'>
+
 /** How unusual the recent tokens of the agent are, and why. */
 export function RiskSection({ agentId }: { readonly agentId: string }) {
   // It follows the tokens, which are not in the log

@@ -1,14 +1,7 @@
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 
-/** Node's own conversions are faster than TextEncoder, and many times faster than the loops below; browsers lack them. */
-const native = globalThis.Buffer as typeof globalThis.Buffer | undefined
-
-export function utf8(text: string): Uint8Array {
-  if (native === undefined) return encoder.encode(text)
-  const bytes = native.from(text)
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-}
+export const utf8 = (text: string): Uint8Array => encoder.encode(text)
 
 /** Decodes UTF-8; undefined if the bytes are not valid UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
@@ -27,6 +20,9 @@ for (let i = 0; i < 64; i++) VALUE[ALPHABET.charCodeAt(i)] = i
 export const base64urlValue = (code: number): number => VALUE[code] ?? -1
 /** The character code of the lowest six bits. */
 export const base64urlCode = (value: number): number => ALPHABET.charCodeAt(value & 63)
+
+/** Node's own encoder is many times faster than the loop below; browsers lack it. */
+const native = globalThis.Buffer as typeof globalThis.Buffer | undefined
 
 export function base64url(bytes: Uint8Array): string {
   if (native !== undefined) return native.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')

@@ -34,8 +34,7 @@ export async function signJwt(header: JwtHeader, claims: object, signer: Signer)
 export async function signJws(header: { readonly alg: SignatureAlgorithm }, payload: Uint8Array, signer: Signer): Promise<EncodedJws> {
   const head = base64url(utf8(JSON.stringify(header)))
   const body = base64url(payload)
-  // A copy, because `utf8` returns a part of a buffer that other texts are in, and the signer may be somebody else's
-  return { protected: head, payload: body, signature: base64url(await signer.sign(utf8(`${head}.${body}`).slice())) }
+  return { protected: head, payload: body, signature: base64url(await signer.sign(utf8(`${head}.${body}`))) }
 }
 
 /** Generates a private key, as a JWK with its `alg`. The owner of the key stores it and never sends it. */

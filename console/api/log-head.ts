@@ -1,6 +1,6 @@
 import { sha256 } from '#crypto'
 import { send } from '../../src/client/http.js'
-import { base64url, decodeUtf8, utf8 } from '../../src/lib/bytes.js'
+import { base64url, decodeUtf8 } from '../../src/lib/bytes.js'
 import { clientClock } from '../../src/lib/clock.js'
 import type { Snapshot } from '../../src/protocol/log/ended-set.js'
 import { Entry, Position, parsePosition, positionOf } from '../../src/protocol/log/entry.js'
@@ -16,7 +16,7 @@ export async function readLogHead(issuer: string): Promise<{ readonly position: 
   const lines = (await read(`from=${seq}&limit=1`)).split('\n')
   const text = lines[1] ?? ''
   const entry = Entry.parse(JSON.parse(text))
-  const position = { position: positionOf(epoch, entry.seq), hash: base64url(hashLeaf(sha256, utf8(text))) }
+  const position = { position: positionOf(epoch, entry.seq), hash: base64url(hashLeaf(sha256, text)) }
   return { position, snapshot: { position: position.position, time: entry.time, ended: [] } }
 }
 

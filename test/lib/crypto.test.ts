@@ -29,3 +29,16 @@ test('a point that is not on its curve is refused by both', async () => {
   await expect(ofNode.importPublicKey(moved, 'ES256')).rejects.toThrow()
   await expect(ofWeb.importPublicKey(moved, 'ES256')).rejects.toThrow()
 })
+
+test.each([
+  '',
+  'text',
+  '\0prefix',
+  'é 日本 😀',
+  'a lone surrogate \ud800',
+  'x'.repeat(100_000),
+])('both digest a text as its UTF-8 form: %j', (text) => {
+  const expected = ofNode.sha256(utf8(text))
+  expect(Buffer.from(ofNode.sha256(text))).toEqual(Buffer.from(expected))
+  expect(Buffer.from(ofWeb.sha256(text))).toEqual(Buffer.from(expected))
+})

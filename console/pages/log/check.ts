@@ -10,7 +10,7 @@ import {
 } from '../../../src/client/log/log.js'
 import { fetchRegistryKeys } from '../../../src/client/registry.js'
 import type { Checkpoint } from '../../../src/credentials/checkpoint.js'
-import { base64url, equalBytes, fromBase64url, utf8 } from '../../../src/lib/bytes.js'
+import { base64url, equalBytes, fromBase64url } from '../../../src/lib/bytes.js'
 import { Entry } from '../../../src/protocol/log/entry.js'
 import { hashLeaf } from '../../../src/protocol/log/merkle.js'
 
@@ -87,7 +87,7 @@ export async function checkEntry(
 ): Promise<{ readonly text?: string; readonly steps: readonly Step[] }> {
   const [text] = await readEntryTexts(source, seq, 1)
   if (text === undefined) return { steps: [] }
-  const leaf = hashLeaf(sha256, utf8(text))
+  const leaf = hashLeaf(sha256, text)
   const isAsked = numberOf(text) === seq
   const steps: Step[] = [
     {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { sha256 } from '#crypto'
 import { fetchRegistryKeys, isConsistent, isIncluded, readCheckpoint, readCosignedCheckpoint } from '../../client/index.js'
 import { canonical } from '../../credentials/jose/canonical-json.js'
-import { base64url, decodeUtf8, utf8 } from '../../lib/bytes.js'
+import { base64url, decodeUtf8 } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
 import { fetchBytes, fetchJson } from '../../lib/io/fetch-json.js'
 import { SKEW_SECONDS } from '../../protocol/claims.js'
@@ -154,7 +154,7 @@ export async function checkWitness(clock: Clock, issuer: string, name: string, w
   const { epoch, entry: newest } = await newestEntry(clock, issuer)
   if (epoch !== witnessed.epoch) return fail('witness', `${name} remembers another epoch of the log than the registry serves`, restore)
   const [entry, next] = (await entriesFrom(clock, issuer, witnessed.seq, 2)).entries
-  const hash = entry && base64url(hashLeaf(sha256, utf8(canonical(entry))))
+  const hash = entry && base64url(hashLeaf(sha256, canonical(entry)))
   if (hash !== witnessed.hash)
     return fail('witness', `the log lacks entry ${witnessed.seq}, which ${name} remembers: an old copy is served`, restore)
   const lag = next === undefined ? 0 : clock.now() - next.time

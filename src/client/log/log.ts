@@ -4,7 +4,7 @@ import { type Checkpoint, logOrigin, verifyCheckpoint } from '../../credentials/
 import { canonical } from '../../credentials/jose/canonical-json.js'
 import type { VerificationKey } from '../../credentials/jose/jwk.js'
 import { refuse } from '../../errors.js'
-import { base64url, decodeUtf8, fromBase64url, utf8 } from '../../lib/bytes.js'
+import { base64url, decodeUtf8, fromBase64url } from '../../lib/bytes.js'
 import { clientClock } from '../../lib/clock.js'
 import { readJson } from '../../lib/json.js'
 import type { Jkt } from '../../protocol/ids.js'
@@ -141,7 +141,7 @@ function extend({ seq, epoch, frontier }: LogState, entry: Pick<Entry, 'seq' | '
   return {
     seq: entry.seq,
     epoch: started,
-    frontier: appendToFrontier(sha256, isFirst ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, utf8(text))),
+    frontier: appendToFrontier(sha256, isFirst ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, text)),
   }
 }
 
@@ -172,7 +172,7 @@ export async function readEntryTexts(source: Omit<LogSource, 'keys'>, from: numb
 
 /** True if the log that the checkpoint signs contains the entry. */
 export async function isIncluded(source: LogSource, entry: Entry, { size, root }: Checkpoint): Promise<boolean> {
-  const leaf = hashLeaf(sha256, utf8(canonical(entry)))
+  const leaf = hashLeaf(sha256, canonical(entry))
   return verifyInclusion(sha256, { ...(await readInclusion(source, entry.seq, leaf, size)), root: bytes(root) })
 }
 

@@ -15,7 +15,7 @@
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
 import type { SignatureAlgorithm } from '../../lib/algorithms.js'
-import { fromBase64url, utf8 } from '../../lib/bytes.js'
+import { fromBase64url } from '../../lib/bytes.js'
 import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.js'
 import { CardView, type KeyRegistrationProof } from '../../protocol/cards/card-view.js'
 import { type Handle, handleOfRegistryKey } from '../../protocol/handles.js'
@@ -156,7 +156,7 @@ async function requireRegisteredKey(proof: KeyRegistrationProof, pins: RegistryP
   if (entry.digest !== digestOfJson(statement)) return deny('its log entry does not belong to its key statement')
   if (entry.type !== 'key.registered' && entry.type !== 'member.registered') return deny('its log entry does not register a key')
   const isIncluded = verifyInclusion(sha256, {
-    leaf: hashLeaf(sha256, utf8(canonical(entry))),
+    leaf: hashLeaf(sha256, canonical(entry)),
     index: inclusion.index,
     size: signed.size,
     root: bytesOf(signed.root),

@@ -1,10 +1,11 @@
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
 import { type SignatureAlgorithm, WEBCRYPTO_PARAMETERS } from '../algorithms.js'
+import { utf8 } from '../bytes.js'
 
 // The same functions as in crypto-node.ts, for browsers: package.json `imports` chooses.
 
 /** WebCrypto has no synchronous digest, hence @noble/hashes. */
-export const sha256 = (data: Uint8Array): Uint8Array => nobleSha256(data)
+export const sha256 = (data: Uint8Array | string): Uint8Array => nobleSha256(typeof data === 'string' ? utf8(data) : data)
 
 export const signData = async (alg: SignatureAlgorithm, key: CryptoKey, data: Uint8Array): Promise<Uint8Array> =>
   new Uint8Array(await crypto.subtle.sign(WEBCRYPTO_PARAMETERS[alg], key, new Uint8Array(data)))

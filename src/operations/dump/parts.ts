@@ -1,7 +1,6 @@
 // The form of a dump: a header; then the parts in this order, each as lines of one kind; then a last line with counts, digests and the log's root.
 import { z } from 'zod'
 import { sha256 } from '#crypto'
-import { utf8 } from '../../lib/bytes.js'
 import { Block, Position } from '../../protocol/log/entry.js'
 import { COLLECTIONS } from '../collections.js'
 
@@ -56,7 +55,7 @@ export class PartSums {
   /** Returns the number of values of the part so far. */
   add(part: string, text: string): number {
     const { count, total } = this.#sums.get(part) ?? { count: 0, total: 0n }
-    const hash = BigInt(`0x${Buffer.from(sha256(utf8(text))).toString('hex')}`)
+    const hash = BigInt(`0x${Buffer.from(sha256(text)).toString('hex')}`)
     this.#sums.set(part, { count: count + 1, total: (total + hash) % MODULUS })
     return count + 1
   }

@@ -2,14 +2,16 @@
 // which the caller provides. The hash function is a parameter, because the browser and Node have different ones.
 import { concatBytes, equalBytes } from '../../lib/bytes.js'
 
-type Sha256 = (data: Uint8Array) => Uint8Array
+type Sha256 = (data: Uint8Array | string) => Uint8Array
 
-const LEAF = Uint8Array.of(0)
 const NODE = Uint8Array.of(1)
 const HASH_BYTES = 32
 
-/** RFC 6962 §2.1: leaves and nodes are hashed with different prefixes, so that a node cannot be presented as a leaf. */
-export const hashLeaf = (sha256: Sha256, data: Uint8Array): Uint8Array => new Uint8Array(sha256(concatBytes(LEAF, data)))
+/**
+ * RFC 6962 §2.1: leaves and nodes are hashed with different prefixes, so that a node cannot be presented as a leaf. The prefix of a leaf is the byte 0,
+ * which is U+0000 in UTF-8. A leaf is a text, because bytes of a large entry would be copied twice.
+ */
+export const hashLeaf = (sha256: Sha256, text: string): Uint8Array => new Uint8Array(sha256(`\0${text}`))
 export const hashNode = (sha256: Sha256, left: Uint8Array, right: Uint8Array): Uint8Array =>
   new Uint8Array(sha256(concatBytes(NODE, left, right)))
 

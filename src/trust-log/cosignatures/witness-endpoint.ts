@@ -59,7 +59,7 @@ const EMPTY_ROOT = base64url(sha256(new Uint8Array()))
 
 export function cosignEndpoints(deps: WitnessDeps): Route[] {
   const trees = deps.storage.collection(COSIGNED_TREES)
-  const originsByHash = new Map(deps.origins.map(({ origin }) => [Buffer.from(sha256(utf8(origin))).toString('hex'), origin]))
+  const originsByHash = new Map(deps.origins.map(({ origin }) => [Buffer.from(sha256(origin)).toString('hex'), origin]))
   return [
     { method: 'POST', path: '/witness/add-checkpoint', endpoint: (request) => addCheckpoint(deps, request) },
     {

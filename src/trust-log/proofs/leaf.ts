@@ -1,11 +1,11 @@
 import { sha256 } from '#crypto'
 import { canonical } from '../../credentials/jose/canonical-json.js'
-import { base64url, fromBase64url, utf8 } from '../../lib/bytes.js'
+import { base64url, fromBase64url } from '../../lib/bytes.js'
 import type { Block, Entry } from '../../protocol/log/entry.js'
 import { appendToFrontier, type Frontier, hashLeaf, rootOfFrontier } from '../../protocol/log/merkle.js'
 
 /** Leaf hash of an entry, over its RFC 8785 canonical form. */
-export const leafOfEntry = (entry: Entry): Uint8Array => hashLeaf(sha256, utf8(canonical(entry)))
+export const leafOfEntry = (entry: Entry): Uint8Array => hashLeaf(sha256, canonical(entry))
 
 /** The frontier after `entries` are appended to a tree. */
 export const frontierAfter = (frontier: Frontier, entries: readonly Entry[]): Frontier =>

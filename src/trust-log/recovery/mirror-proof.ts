@@ -1,6 +1,6 @@
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
-import { base64url, utf8 } from '../../lib/bytes.js'
+import { base64url } from '../../lib/bytes.js'
 import type { Handle } from '../../protocol/handles.js'
 import { type Entry, epochStartedBy } from '../../protocol/log/entry.js'
 import { EMPTY_FRONTIER, type Frontier } from '../../protocol/log/merkle.js'
@@ -23,7 +23,7 @@ interface Tree {
 
 /** The first leaf of an epoch commits to the tree of the epoch before with this digest. */
 export const treeDigest = ({ epoch, frontier }: Tree): string =>
-  base64url(sha256(utf8(`${epoch} ${frontier.size} ${frontierTexts(frontier).join(' ')}`)))
+  base64url(sha256(`${epoch} ${frontier.size} ${frontierTexts(frontier).join(' ')}`))
 
 /**
  * Adds the entries of a mirror to the tree of the backup, and compares the roots with what the witness and the mirror's checkpoint say. Returns

@@ -4,7 +4,7 @@ import { fetchRegistryKeys, newLogCopy, readCheckpoint, verifyWholeLog } from '.
 import { signCheckpoint } from '../../../src/credentials/checkpoint.js'
 import { canonical } from '../../../src/credentials/jose/canonical-json.js'
 import { newEs256Signer } from '../../../src/credentials/jose/sign.js'
-import { base64url, utf8 } from '../../../src/lib/bytes.js'
+import { base64url } from '../../../src/lib/bytes.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { Handle, newHandle } from '../../../src/protocol/handles.js'
 import { type Entry, MAX_ENDINGS } from '../../../src/protocol/log/entry.js'
@@ -111,7 +111,7 @@ describe('a log whose own tree has a text that is not the RFC 8785 form of its e
     ['members in another order', `{"type":"task.ended",${ofType('x').slice(1).replace(',"type":"x"', '')}`, 'checkpoint_invalid'],
   ])('%s', async (_, text, reason) => {
     const signer = await newEs256Signer()
-    const frontier = [start, text].reduce((grown, leaf) => appendToFrontier(sha256, grown, hashLeaf(sha256, utf8(leaf))), EMPTY_FRONTIER)
+    const frontier = [start, text].reduce((grown, leaf) => appendToFrontier(sha256, grown, hashLeaf(sha256, leaf)), EMPTY_FRONTIER)
     const root = base64url(rootOfFrontier(sha256, frontier))
     const note = await signCheckpoint({ log: 'registry.test', size: 2, root, epoch: Handle.parse(`epo:${'A'.repeat(22)}`) }, signer)
     const respond = async (input: unknown) =>
@@ -130,7 +130,7 @@ test('an epoch that starts again under its own id is refused', async () => {
   const entryOf = (seq: number, letter: string, type: string) => canonical({ ends: [], id: `ent_${letter.repeat(22)}`, seq, time: 1, type })
   const again = [entryOf(2, 'A', 'epoch.started'), entryOf(3, 'C', 'task.ended')]
   const texts = [entryOf(0, 'A', 'epoch.started'), entryOf(1, 'B', 'agent.revoked'), ...again]
-  const frontier = again.reduce((grown, leaf) => appendToFrontier(sha256, grown, hashLeaf(sha256, utf8(leaf))), EMPTY_FRONTIER)
+  const frontier = again.reduce((grown, leaf) => appendToFrontier(sha256, grown, hashLeaf(sha256, leaf)), EMPTY_FRONTIER)
   const root = base64url(rootOfFrontier(sha256, frontier))
   const note = await signCheckpoint({ log: 'registry.test', size: 2, root, epoch: Handle.parse(`epo:${'A'.repeat(22)}`) }, signer)
   const fetch = async (input: unknown) =>

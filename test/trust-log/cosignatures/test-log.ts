@@ -4,14 +4,14 @@ import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign
 import { NOTE_KEY, signNote, toBase64 } from '../../../src/credentials/signed-note.js'
 import { hashLeaf, hashNode, proveConsistency } from '../../../src/protocol/log/merkle.js'
 
-const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest()
+const sha256 = (data: Uint8Array | string): Uint8Array => createHash('sha256').update(data).digest()
 
 /** A log of any software, with an Ed25519 key. Its leaves differ between logs with different `leaves`. */
 export async function newTestLog(origin: string, signer?: Awaited<ReturnType<typeof signerFromJwk>>, leaves = 'leaf') {
   const key = signer ?? (await signerFromJwk(await newPrivateJwk('EdDSA')))
   const nodeOf = async (level: number, index: number): Promise<Uint8Array> =>
     level === 0
-      ? hashLeaf(sha256, Buffer.from(`${leaves} ${index}`))
+      ? hashLeaf(sha256, `${leaves} ${index}`)
       : hashNode(sha256, await nodeOf(level - 1, 2 * index), await nodeOf(level - 1, 2 * index + 1))
   const rootOf = async (size: number, first = 0): Promise<Uint8Array> => {
     if (size === 0) return sha256(new Uint8Array())

@@ -2,6 +2,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { expectAccessible, launchChromium } from '../chromium.js'
+import { signedIn } from '../identity/people/browser.js'
 import { type Actor, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 
@@ -25,13 +26,11 @@ export async function startConsoleWorld(options: Parameters<typeof startRegistry
     chromium,
     troubles,
     open: async (actor, path = '/console') => {
-      const page = await (await chromium.newContext()).newPage()
+      const { cookies } = await signedIn(registry, actor)
+      const context = await chromium.newContext()
+      await context.addCookies(Array.from(cookies, ([name, value]) => ({ name, value, url: registry.issuer })))
+      const page = await context.newPage()
       watch(page, registry.issuer, troubles)
-      const { url } = await actor.mutate<{ url: string }>('sessions.ticket', undefined)
-      await page.goto(url)
-      await page.waitForURL('**/sign-in/confirm')
-      await page.click('main button')
-      await page.waitForURL('**/you')
       await show(page, registry.issuer + path)
       return page
     },

@@ -220,16 +220,13 @@ function distinctEndings(ends: readonly Ending[]): Ending[] {
 const MAX_PAGE_BYTES = 1_048_576
 const MAX_BLOCKS_PER_READ = 32
 
-/**
- * Reads one block first, then at most twice as many each time, and only as many as the page has room for if they are as large as those before: a block
- * may have one small entry, or endings of a megabyte.
- */
+/** Reads one block first. Each further read has at most twice as many, and only as many as fit in the page if they are as large as those of the last read. */
 async function readEntryTexts({ storage }: TrustLogDeps, applied: AppliedLog, seq: number, limit: number): Promise<readonly Uint8Array[]> {
   const count = Math.min(limit, applied.seq + 1 - seq)
   const texts: Uint8Array[] = []
   let bytes = 0
-  let blocks = 1
-  for (let blocksRead = 0; texts.length < count && bytes < MAX_PAGE_BYTES; ) {
+  for (let blocks = 1; texts.length < count && bytes < MAX_PAGE_BYTES; ) {
+    const bytesBefore = bytes
     const read = await storage.log.entryTexts(seq + texts.length, blocks)
     if (read.length === 0) break
     for (const text of read) {
@@ -237,8 +234,8 @@ async function readEntryTexts({ storage }: TrustLogDeps, applied: AppliedLog, se
       texts.push(text)
       bytes += text.length
     }
-    blocksRead += blocks
-    blocks = Math.min(2 * blocks, MAX_BLOCKS_PER_READ, Math.ceil(((MAX_PAGE_BYTES - bytes) * blocksRead) / bytes))
+    const bytesOfBlock = (bytes - bytesBefore) / blocks
+    blocks = Math.min(2 * blocks, MAX_BLOCKS_PER_READ, Math.ceil((MAX_PAGE_BYTES - bytes) / bytesOfBlock))
   }
   return texts
 }

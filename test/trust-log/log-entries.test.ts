@@ -45,15 +45,43 @@ test('large entries are read in pages of about a megabyte, without reading many 
   await using logs = await openLogs()
   const writer = await logs.open()
   for (let i = 0; i < 8; i++) await end(writer, ...Array.from({ length: MAX_ENDINGS }, () => aHandle()))
-  let blocksRead = 0
-  const { log: port } = logs.storage
-  const entryTexts = async (seq: number, limit: number) => {
-    blocksRead += limit
-    return port.entryTexts(seq, limit)
-  }
-  const log = await logs.open({ storage: { ...logs.storage, log: { ...port, entryTexts } } })
+  const { log, reads } = await openCounting(logs)
   const lengths: number[] = []
   for (let seq = 1; seq <= 8; seq += lengths.at(-1) ?? 8) lengths.push((await log.entries(seq, 1000)).length)
   expect(lengths).toEqual([3, 3, 2])
-  expect(blocksRead).toBeLessThan(16)
+  expect(reads.reduce((sum, blocks) => sum + blocks, 0)).toBeLessThan(16)
 })
+
+test('two entries of more than half a page are read one by one, because a second block fills the page', async () => {
+  await using logs = await openLogs()
+  const writer = await logs.open()
+  for (let i = 0; i < 6; i++) await endWithHorizons(writer)
+  const { log, reads } = await openCounting(logs)
+  expect(await log.entries(1, 1000)).toHaveLength(2)
+  expect(reads).toEqual([1, 1])
+})
+/** Appends an entry of about 600 kB. */
+const endWithHorizons = (log: ServedTrustLog) =>
+  end(log, ...Array.from({ length: MAX_ENDINGS }, () => ({ handle: aHandle(), horizon: 2_000_000_000 })))
+
+test('small blocks behind a block that nearly fills the page are read in few reads', async () => {
+  await using logs = await openLogs()
+  const writer = await logs.open()
+  // Both share a block of 1.0 MB
+  await Promise.all([endWithHorizons(writer), end(writer, ...Array.from({ length: MAX_ENDINGS }, () => aHandle()))])
+  for (let i = 0; i < 60; i++) await end(writer, aHandle())
+  const { log, reads } = await openCounting(logs)
+  expect(await log.entries(1, 1000)).toHaveLength(62)
+  expect(reads).toEqual([1, 1, 2, 4, 8, 16, 32])
+})
+
+/** Opens the log, and records the number of blocks of each read. */
+async function openCounting(logs: Awaited<ReturnType<typeof openLogs>>) {
+  const reads: number[] = []
+  const { log: port } = logs.storage
+  const entryTexts = async (seq: number, limit: number) => {
+    reads.push(limit)
+    return port.entryTexts(seq, limit)
+  }
+  return { reads, log: await logs.open({ storage: { ...logs.storage, log: { ...port, entryTexts } } }) }
+}

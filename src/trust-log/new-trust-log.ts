@@ -220,7 +220,10 @@ function distinctEndings(ends: readonly Ending[]): Ending[] {
 const MAX_PAGE_BYTES = 1_048_576
 const MAX_BLOCKS_PER_READ = 32
 
-/** Reads one block first. Each further read has at most twice as many, and only as many as fit in the page if they are as large as those of the last read. */
+/**
+ * Reads one block first. Each further read takes at most twice as many blocks as the last one, and no more than the page has room for if the blocks have
+ * the same size.
+ */
 async function readEntryTexts({ storage }: TrustLogDeps, applied: AppliedLog, seq: number, limit: number): Promise<readonly Uint8Array[]> {
   const count = Math.min(limit, applied.seq + 1 - seq)
   const texts: Uint8Array[] = []

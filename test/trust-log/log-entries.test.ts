@@ -52,7 +52,7 @@ test('large entries are read in pages of about a megabyte, without reading many 
   expect(reads.reduce((sum, blocks) => sum + blocks, 0)).toBeLessThan(16)
 })
 
-test('two entries of more than half a page are read one by one, because a second block fills the page', async () => {
+test('a page that has room for one more large block reads one more block', async () => {
   await using logs = await openLogs()
   const writer = await logs.open()
   for (let i = 0; i < 6; i++) await endWithHorizons(writer)
@@ -64,7 +64,7 @@ test('two entries of more than half a page are read one by one, because a second
 const endWithHorizons = (log: ServedTrustLog) =>
   end(log, ...Array.from({ length: MAX_ENDINGS }, () => ({ handle: aHandle(), horizon: 2_000_000_000 })))
 
-test('small blocks behind a block that nearly fills the page are read in few reads', async () => {
+test('small blocks after a block that nearly fills the page take few reads', async () => {
   await using logs = await openLogs()
   const writer = await logs.open()
   // Both share a block of 1.0 MB

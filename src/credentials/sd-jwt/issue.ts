@@ -13,7 +13,7 @@ import { createDecoy, Jwt, pack, SDJwt } from '@sd-jwt/core'
 import { Disclosure } from '@sd-jwt/utils'
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
-import { base64url, utf8 } from '../../lib/bytes.js'
+import { base64url } from '../../lib/bytes.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.js'
 import { pathOf, pointerToken } from '../../lib/json-pointer.js'
 import type { Random } from '../../lib/random.js'
@@ -134,7 +134,7 @@ async function packArray(array: readonly JsonValue[], pointer: string, packing: 
 type CoreHash = Parameters<typeof pack>[2]
 const HASH: CoreHash = {
   alg: 'sha-256',
-  hasher: (data) => sha256(typeof data === 'string' ? utf8(data) : new Uint8Array(data)),
+  hasher: (data) => sha256(typeof data === 'string' ? data : new Uint8Array(data)),
 }
 
 const saltsOf =

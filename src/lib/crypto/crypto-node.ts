@@ -1,7 +1,10 @@
 import { constants, createPublicKey, hash, type JsonWebKey, KeyObject, type SigningOptions, sign, verify } from 'node:crypto'
 import type { SignatureAlgorithm } from '../algorithms.js'
 
-/** SHA-256 of bytes or of the UTF-8 form of a text, synchronous: a Merkle tree of 10^6 leaves takes 11 s with it and 70 s with the asynchronous digests of WebCrypto. */
+/**
+ * SHA-256 of bytes, or of the UTF-8 form of a text. Synchronous: a Merkle tree of 10^6 leaves takes 11 s with it, and 70 s with the asynchronous digests
+ * of WebCrypto.
+ */
 export const sha256 = (data: Uint8Array | string): Uint8Array => hash('sha256', data, 'buffer')
 
 // node:crypto signs and verifies on this thread, whereas WebCrypto needs a round trip to the thread pool: docs/ARCHITECTURE.md has the figures.

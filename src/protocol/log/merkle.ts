@@ -9,7 +9,7 @@ const HASH_BYTES = 32
 
 /**
  * RFC 6962 §2.1: leaves and nodes are hashed with different prefixes, so that a node cannot be presented as a leaf. The prefix of a leaf is the byte 0,
- * which is U+0000 in UTF-8. A leaf is a text, because bytes of a large entry would be copied twice.
+ * which is U+0000 in UTF-8: `sha256` needs no copy of a large entry.
  */
 export const hashLeaf = (sha256: Sha256, text: string): Uint8Array => new Uint8Array(sha256(`\0${text}`))
 export const hashNode = (sha256: Sha256, left: Uint8Array, right: Uint8Array): Uint8Array =>

@@ -12,7 +12,7 @@ const run = async (args: readonly string[]): Promise<{ code: number | null; line
   child.stdout.on('data', (data) => {
     text += data
   })
-  const [code] = await once(child, 'exit')
+  const [code] = await once(child, 'close')
   return { code, lines: text.trim().split('\n') }
 }
 

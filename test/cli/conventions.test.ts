@@ -178,7 +178,7 @@ describe('lists', () => {
       err += String(text)
     })
     child.stdout?.destroy()
-    expect([await once(child, 'exit'), err]).toEqual([[0, null], ''])
+    expect([await once(child, 'close'), err]).toEqual([[0, null], ''])
   })
 
   test('the audit names actors, also members', async () => {

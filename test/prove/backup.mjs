@@ -23,7 +23,7 @@ function credence(args) {
   child.stderr.on('data', (chunk) => {
     err += chunk
   })
-  return { child, ended: once(child, 'exit').then(([code]) => ({ code, err })) }
+  return { child, ended: once(child, 'close').then(([code]) => ({ code, err })) }
 }
 
 function fill(file) {

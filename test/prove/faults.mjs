@@ -29,7 +29,7 @@ async function failingStart(data) {
     text += chunk
   })
   const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
-  const [code] = await once(child, 'exit')
+  const [code] = await once(child, 'close')
   clearTimeout(timer)
   return { code, text }
 }

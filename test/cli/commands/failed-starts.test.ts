@@ -51,7 +51,7 @@ async function startProcess(
   child.stderr.on('data', (chunk) => {
     err += String(chunk)
   })
-  const [code] = await once(child, 'exit')
+  const [code] = await once(child, 'close')
   return { code, err }
 }
 
@@ -116,7 +116,7 @@ test('a log that is far from the clock of the machine stops the start', async ()
   child.stderr.on('data', (chunk) => {
     text += String(chunk)
   })
-  const [code] = await once(child, 'exit')
+  const [code] = await once(child, 'close')
   expect([code, text.trimEnd().split('\n').length], text).toEqual([1, 1])
   expect(text).toContain('--accept-clock')
 })

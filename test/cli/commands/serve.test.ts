@@ -21,7 +21,7 @@ async function output(child: ChildProcess): Promise<{ code: number | null; out: 
   child.stderr?.on('data', (data) => {
     texts.err += data
   })
-  const [code] = await once(child, 'exit')
+  const [code] = await once(child, 'close')
   return { code, ...texts }
 }
 
@@ -105,7 +105,7 @@ test('the first start prints a one-time code, a second process is refused, and t
   const operator = createAgent({ issuer: first.issuer, clientId: memberId, signer })
   await operator.mutate('organisations.create', { name: 'Acme' })
   first.child.kill('SIGTERM')
-  expect((await once(first.child, 'exit'))[0]).toBe(0)
+  expect((await once(first.child, 'close'))[0]).toBe(0)
   const lines = first
     .log()
     .trim()

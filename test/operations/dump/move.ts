@@ -136,7 +136,7 @@ export function killTests(to: Kind, killedAt: readonly string[]): void {
       const again = spawnNode(args, { stdio: ['ignore', 'pipe', 'inherit'] })
       const out: string[] = []
       again.stdout.on('data', (text) => out.push(String(text)))
-      expect((await once(again, 'exit'))[0]).toBe(0)
+      expect((await once(again, 'close'))[0]).toBe(0)
       expect(JSON.parse(out.join('')).outcome).toMatch(/^(already-)?moved$/)
       await world.start(target)
       expect((await world.planner.search({ text: 'scanned' })).total).toBe(1)

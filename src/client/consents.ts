@@ -1,3 +1,4 @@
+import { refuse } from '../errors.js'
 import { REVOCATION_INPUT, type RevocationReason } from '../protocol/end-reason.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
 import type { Delegation, Right } from '../protocol/rights.js'
@@ -44,7 +45,14 @@ export interface GrantNarrowing {
   /** An earlier end, in epoch seconds. */
   readonly until?: number
 }
-export const GRANT_NARROWING: OptionNames<GrantNarrowing> = { scopes: true, tools: true, resources: true, delegation: true, until: true }
+const GRANT_NARROWING: OptionNames<GrantNarrowing> = { scopes: true, tools: true, resources: true, delegation: true, until: true }
+
+/** Also refuses a narrowing without a bound: it would succeed, and all that was granted would stay. */
+export function requireNarrowing(where: string, to: GrantNarrowing): void {
+  requireOptions(where, to, GRANT_NARROWING)
+  if (!Object.values(to).some((bound) => bound !== undefined))
+    refuse('bad_input', `${where}: nothing to narrow: give at least one of ${Object.keys(GRANT_NARROWING).join(', ')}`)
+}
 
 /** For people and administrators. */
 export interface Consents {
@@ -63,7 +71,7 @@ export const newConsents = ({ query, mutate }: Calls): Consents => ({
   },
   get: (consentId) => query('consents.get', { consentId }),
   narrow: async (consentId, to) => {
-    requireOptions('consents.narrow', to, GRANT_NARROWING)
+    requireNarrowing('consents.narrow', to)
     return mutate('consents.narrow', { consentId, ...to })
   },
   revoke: async (consentId, because = {}) => {

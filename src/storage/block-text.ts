@@ -40,4 +40,10 @@ export function storedBlockOf(text: string, n: number): Block {
 // `append` validated the block before it wrote its text.
 const decoder = new TextDecoder()
 const blockOf = (text: Uint8Array): Block => JSON.parse(decoder.decode(text)) as Block
-export const entryOf = (text: Uint8Array): Entry => JSON.parse(decoder.decode(text)) as Entry
+
+/** The entry with this number, from its text. Of a damaged block, another entry may stand in its place. */
+export function entryOf(text: Uint8Array, seq: number): Entry {
+  const entry = storedJson<Entry | null>(decoder.decode(text), `entry ${seq} of the log`)
+  if (entry?.seq !== seq) throw new DamagedStore(`entry ${seq} of the log is missing: a block is damaged`)
+  return entry
+}

@@ -1,5 +1,5 @@
 import type { Signer } from '../credentials/jose/sign.js'
-import { refuse } from '../errors.js'
+import { DamagedStore, refuse } from '../errors.js'
 import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
@@ -132,7 +132,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     onApplied: applied.onApplied,
     snapshot: () => applied.ended.snapshot(),
     entryTexts: (seq, limit) => readEntryTexts(deps, applied, seq, limit),
-    entries: async (seq, limit) => (await readEntryTexts(deps, applied, seq, limit)).map(entryOf),
+    entries: async (seq, limit) => (await readEntryTexts(deps, applied, seq, limit)).map((text, i) => entryOf(text, seq + i)),
     find: async (id) => {
       const n = await port.has(id)
       const [block] = n === undefined || n > applied.n ? [] : await port.read(n, 1)
@@ -231,7 +231,7 @@ async function readEntryTexts({ storage }: TrustLogDeps, applied: AppliedLog, se
   for (let blocks = 1; texts.length < count && bytes < MAX_PAGE_BYTES; ) {
     const bytesBefore = bytes
     const read = await storage.log.entryTexts(seq + texts.length, blocks)
-    if (read.length === 0) break
+    if (read.length === 0) throw new DamagedStore(`entry ${seq + texts.length} of the log is missing: a block is damaged`)
     for (const text of read) {
       if (texts.length >= count || bytes >= MAX_PAGE_BYTES) break
       texts.push(text)

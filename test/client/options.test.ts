@@ -114,6 +114,19 @@ test.each(
   expect(isCalled).toEqual([])
 })
 
+test.each([
+  'consents',
+  'introductions',
+] as const)('%s.narrow refuses a narrowing without a bound, which would leave all that was granted', async (name) => {
+  isCalled.length = 0
+  for (const to of [{}, { scopes: undefined }, Object.create({ scopes: ['ocr:read'] })])
+    expect(await refusalOf(() => agent[name].narrow('x', to))).toMatchObject({
+      reason: 'bad_input',
+      message: `${name}.narrow: nothing to narrow: give at least one of scopes, tools, resources, delegation, until`,
+    })
+  expect(isCalled).toEqual([])
+})
+
 test('verify() of a verifier refuses an unknown need, which would require nothing of the token', async () => {
   const error = await refusalOf(() => newVerifier().verify(request, { scopes: 'x' } as never))
   expect(error).toMatchObject({ reason: 'bad_input', message: 'verify: needs: unknown option "scopes" (expected scope, tool, resource)' })

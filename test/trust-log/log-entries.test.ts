@@ -1,6 +1,9 @@
+import { copyFileSync } from 'node:fs'
+import { DatabaseSync } from '@photostructure/sqlite'
 import { expect, test } from 'vitest'
 import { canonical } from '../../src/credentials/jose/canonical-json.js'
 import { MAX_ENDINGS } from '../../src/protocol/log/entry.js'
+import { openSqlite } from '../../src/storage/sqlite/open.js'
 import type { ServedTrustLog } from '../../src/trust-log/trust-log.js'
 import { aHandle, end, openLogs } from './open-logs.js'
 
@@ -73,6 +76,28 @@ test('small blocks after a block that nearly fills the page take few reads', asy
   const { log, reads } = await openCounting(logs)
   expect(await log.entries(1, 1000)).toHaveLength(62)
   expect(reads).toEqual([1, 1, 2, 4, 8, 16, 32])
+})
+
+test.each([
+  ['a block that is gone', 'DELETE FROM log_blocks WHERE n = 3', 3],
+  ['a block that lacks an entry', `UPDATE log_blocks SET block = replace(block, char(10) || '{', '{') WHERE n = 3`, 3],
+  ['a block whose last line has no end', `UPDATE log_blocks SET block = replace(block, char(10) || ']}', ']}') WHERE n = 3`, 3],
+  ['a newest block whose last line has no end', `UPDATE log_blocks SET block = replace(block, char(10) || ']}', ']}') WHERE n = 6`, 6],
+  ['an entry that is no JSON', `UPDATE log_blocks SET block = replace(block, '"seq"', 'seq') WHERE n = 3`, 3],
+])('%s is found when entries are read, so that no subscriber passes over a revocation', async (_, sql, seq) => {
+  await using logs = await openLogs()
+  const writer = await logs.open()
+  for (let i = 0; i < 6; i++) await end(writer, aHandle())
+  // The file is locked, so a copy stands for what its disk returns later
+  const copy = `${logs.file}.damaged`
+  for (const suffix of ['', '-wal']) copyFileSync(logs.file + suffix, copy + suffix)
+  const db = new DatabaseSync(copy)
+  db.exec(sql)
+  db.close()
+  const damaged = await openSqlite({ file: copy, clock: logs.clock })
+  const log = await logs.open({ storage: { ...logs.storage, log: { ...logs.storage.log, entryTexts: damaged.log.entryTexts } } })
+  await expect(log.entries(1, 1000)).rejects.toThrow(new RegExp(`entry ${seq} of the log is (missing|damaged)`))
+  await damaged.close()
 })
 
 /** Opens the log, and records the number of blocks of each read. */

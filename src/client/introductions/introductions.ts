@@ -5,7 +5,7 @@ import type { AgentId, IntroductionId, TargetId, TaskId } from '../../protocol/i
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import type { Bounds, Scope } from '../../protocol/rights.js'
 import type { Calls } from '../call.js'
-import { GRANT_NARROWING, type GrantNarrowing } from '../consents.js'
+import { type GrantNarrowing, requireNarrowing } from '../consents.js'
 import { type Ended, PAGE_OPTIONS, type PageOptions } from '../tasks.js'
 import { newInboxSignal } from './inbox-signal.js'
 
@@ -209,7 +209,7 @@ export function newIntroductions({ clock, issuer, onError }: IntroductionsDeps, 
     },
     deny: (introductionId, note) => mutate('introductions.deny', { introductionId, ...(note !== undefined && { note }) }),
     narrow: async (introductionId, to) => {
-      requireOptions('introductions.narrow', to, GRANT_NARROWING)
+      requireNarrowing('introductions.narrow', to)
       return mutate('introductions.narrow', { introductionId, ...to })
     },
     revoke: async (introductionId, because = {}) => {

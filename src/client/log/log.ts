@@ -17,6 +17,7 @@ import {
   hashLeaf,
   inclusionSteps,
   rootOfFrontier,
+  treeDigest,
   verifyConsistency,
   verifyInclusion,
 } from '../../protocol/log/merkle.js'
@@ -52,7 +53,10 @@ export async function parseCheckpoint(note: string, source: Pick<LogSource, 'iss
   return checkpoint ?? refuse('checkpoint_invalid', `no log key of ${source.issuer} has signed the checkpoint`)
 }
 
-/** Reads the whole log and computes its root. Throws unless the newest checkpoint signs that root. Calls `onRead` after each entry, with their number. */
+/**
+ * Reads the whole log and computes its root. Throws unless the newest checkpoint signs that root and each epoch commits to the one before it.
+ * `entries` is the number that was read, of all epochs. Calls `onRead` after each one, with their number.
+ */
 export async function verifyWholeLog(
   source: LogSource,
   onRead: (entries: number) => void = () => undefined,
@@ -60,7 +64,7 @@ export async function verifyWholeLog(
   const checkpoint = await readCheckpoint(source)
   let entries = 0
   await readUpTo(source, EMPTY_LOG, checkpoint, () => onRead(++entries))
-  return { checkpoint, entries: checkpoint.size }
+  return { checkpoint, entries }
 }
 
 /** A copy of a log, verified against a checkpoint each time that it grows. */
@@ -132,16 +136,19 @@ async function readUpTo(
       )
 }
 
-/** Each epoch has a tree of its own, whose first leaf is the entry that starts the epoch. `text` is the RFC 8785 text of the entry. */
+/** Each epoch has a tree of its own, whose first leaf is the entry that starts the epoch and commits to the tree before. `text` is the RFC 8785 text of the entry. */
 function extend({ seq, epoch, frontier }: LogState, entry: Pick<Entry, 'seq' | 'type'>, text: string): LogState {
   if (entry.seq !== seq + 1) refuse('checkpoint_invalid', `log entry ${seq + 1} is missing`)
-  const isFirst = entry.type === 'epoch.started'
-  const started = isFirst ? epochStartedBy(Entry.parse(JSON.parse(text))) : epoch
-  if (isFirst && started === epoch) refuse('checkpoint_invalid', `log entry ${entry.seq} starts the epoch that is under way`)
+  const start = entry.type === 'epoch.started' ? Entry.parse(JSON.parse(text)) : undefined
+  if (start === undefined && epoch === undefined) refuse('checkpoint_invalid', 'log entry 0 starts no epoch')
+  const started = start ? epochStartedBy(start) : epoch
+  if (start && started === epoch) refuse('checkpoint_invalid', `log entry ${entry.seq} starts the epoch that is under way`)
+  if (start && epoch !== undefined && start.digest !== treeDigest(sha256, epoch, frontier))
+    refuse('checkpoint_invalid', `log entry ${entry.seq} starts an epoch after other entries: one before it was changed, added or removed`)
   return {
     seq: entry.seq,
     epoch: started,
-    frontier: appendToFrontier(sha256, isFirst ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, text)),
+    frontier: appendToFrontier(sha256, start ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, text)),
   }
 }
 

@@ -1,6 +1,6 @@
 // The Merkle tree of RFC 6962 §2.1 (RFC 9162 §2.1). Appending and the root need the frontier only; a proof of n leaves needs at most 2·log2(n) nodes,
 // which the caller provides. The hash function is a parameter, because the browser and Node have different ones.
-import { concatBytes, equalBytes } from '../../lib/bytes.js'
+import { base64url, concatBytes, equalBytes } from '../../lib/bytes.js'
 
 type Sha256 = (data: Uint8Array | string) => Uint8Array
 
@@ -35,6 +35,10 @@ export function rootOfFrontier(sha256: Sha256, frontier: Frontier): Uint8Array {
   if (last === undefined) return new Uint8Array(sha256(new Uint8Array()))
   return frontier.hashes.slice(0, -1).reduceRight((right, left) => hashNode(sha256, left, right), last)
 }
+
+/** The first leaf of an epoch commits to the tree of the epoch before with this digest, because each epoch has a tree of its own. */
+export const treeDigest = (sha256: Sha256, epoch: string, { size, hashes }: Frontier): string =>
+  base64url(sha256(`${epoch} ${size} ${hashes.map(base64url).join(' ')}`))
 
 /**
  * The hash of a perfect subtree: of the leaves from `index · 2^level` on, `2^level` of them. It never changes once the tree has them.

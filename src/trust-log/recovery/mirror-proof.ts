@@ -1,10 +1,9 @@
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
-import { base64url } from '../../lib/bytes.js'
 import type { Handle } from '../../protocol/handles.js'
 import { type Entry, epochStartedBy } from '../../protocol/log/entry.js'
-import { EMPTY_FRONTIER, type Frontier } from '../../protocol/log/merkle.js'
-import { frontierAfter, frontierTexts, rootOf } from '../proofs/leaf.js'
+import { EMPTY_FRONTIER, type Frontier, treeDigest } from '../../protocol/log/merkle.js'
+import { frontierAfter, rootOf } from '../proofs/leaf.js'
 import type { LogHead } from '../witness/witness.js'
 
 /** The checkpoint that `credence log mirror` verified last. */
@@ -20,10 +19,6 @@ interface Tree {
   readonly epoch: Handle
   readonly frontier: Frontier
 }
-
-/** The first leaf of an epoch commits to the tree of the epoch before with this digest. */
-export const treeDigest = ({ epoch, frontier }: Tree): string =>
-  base64url(sha256(`${epoch} ${frontier.size} ${frontierTexts(frontier).join(' ')}`))
 
 /**
  * Adds the entries of a mirror to the tree of the backup, and compares the roots with what the witness and the mirror's checkpoint say. Returns
@@ -46,7 +41,7 @@ export function lastProvenEntry(
   }
   for (const entry of entries) {
     if (entry.type === 'epoch.started') {
-      if (entry.digest !== treeDigest({ epoch, frontier }))
+      if (entry.digest !== treeDigest(sha256, epoch, frontier))
         refuse('unavailable', `the mirror was changed before entry ${entry.seq}, which commits to other entries. ${USE_ANOTHER}`)
       epoch = epochStartedBy(entry)
       frontier = EMPTY_FRONTIER

@@ -15,6 +15,7 @@
 // Cost: the log is read twice; memory holds one string for each handle that the store's records have, and the mirror.
 // Limits: no registry may run on the store. The witness is updated once a second, so a revocation after its last update that the mirror lacks
 // goes unnoticed.
+import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
 import { base64url } from '../../lib/bytes.js'
 import type { Clock, EpochSeconds } from '../../lib/clock.js'
@@ -24,6 +25,7 @@ import { type Handle, isVersion } from '../../protocol/handles.js'
 import { newId } from '../../protocol/ids.js'
 import { FORGET_AFTER_SECONDS } from '../../protocol/log/ended-set.js'
 import { type Block, type Ending, type Entry, type EntryType, epochStartedBy, type Proposal } from '../../protocol/log/entry.js'
+import { treeDigest } from '../../protocol/log/merkle.js'
 import type { LogPort } from '../../storage/storage.js'
 import { type AppliedLog, newAppliedLog } from '../apply.js'
 import { appendExclusively, endingAll, numbering } from '../block.js'
@@ -32,7 +34,7 @@ import { isPlausible } from '../clock-rule.js'
 import { newClockSkewCheck, toIso } from '../clock-skew.js'
 import { frontierOf, leafOfEntry, rootOf } from '../proofs/leaf.js'
 import { type LogHead, leafHashAt, requireHead, type WitnessStore } from '../witness/witness.js'
-import { lastProvenEntry, type MirrorCheckpoint, treeDigest } from './mirror-proof.js'
+import { lastProvenEntry, type MirrorCheckpoint } from './mirror-proof.js'
 
 interface RestoreDeps {
   readonly port: LogPort
@@ -204,8 +206,7 @@ const wasInterrupted = ({ writer }: Block): boolean => writer === REPLAY_WRITER 
 /** The entry that begins the new epoch. It ends all earlier epochs and the registry's signing keys, and so every token issued before. */
 function epochStarted({ random }: RestoreDeps, { end, standing }: { readonly end: Block; readonly standing: readonly Handle[] }): Proposal {
   const ends = lastingEndings(standing.filter((handle) => /^(epo|rk):/.test(handle)))
-  // Each epoch has a Merkle tree of its own (RFC 6962). The first leaf commits to the tree of the previous epoch.
-  const digest = treeDigest({ epoch: end.epoch, frontier: frontierOf(end) })
+  const digest = treeDigest(sha256, end.epoch, frontierOf(end))
   return { id: newId(random, 'ent'), type: 'epoch.started', ends, digest }
 }
 

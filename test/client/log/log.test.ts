@@ -8,7 +8,7 @@ import { base64url } from '../../../src/lib/bytes.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { Handle, newHandle } from '../../../src/protocol/handles.js'
 import { type Entry, MAX_ENDINGS } from '../../../src/protocol/log/entry.js'
-import { appendToFrontier, EMPTY_FRONTIER, hashLeaf, rootOfFrontier } from '../../../src/protocol/log/merkle.js'
+import { appendToFrontier, EMPTY_FRONTIER, hashLeaf, rootOfFrontier, treeDigest } from '../../../src/protocol/log/merkle.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 
@@ -125,16 +125,51 @@ describe('a log whose own tree has a text that is not the RFC 8785 form of its e
   })
 })
 
-test('an epoch that starts again under its own id is refused', async () => {
-  const signer = await newEs256Signer()
-  const entryOf = (seq: number, letter: string, type: string) => canonical({ ends: [], id: `ent_${letter.repeat(22)}`, seq, time: 1, type })
-  const again = [entryOf(2, 'A', 'epoch.started'), entryOf(3, 'C', 'task.ended')]
-  const texts = [entryOf(0, 'A', 'epoch.started'), entryOf(1, 'B', 'agent.revoked'), ...again]
-  const frontier = again.reduce((grown, leaf) => appendToFrontier(sha256, grown, hashLeaf(sha256, leaf)), EMPTY_FRONTIER)
-  const root = base64url(rootOfFrontier(sha256, frontier))
-  const note = await signCheckpoint({ log: 'registry.test', size: 2, root, epoch: Handle.parse(`epo:${'A'.repeat(22)}`) }, signer)
-  const fetch = async (input: unknown) =>
-    new Response(String(input).endsWith('/log/checkpoint') ? note : `{"entries":[\n${texts.join(',\n')}\n],"asOf":"x"}`)
-  const verified = verifyWholeLog({ issuer: 'https://registry.test', keys: [{ jwk: signer.publicJwk, alg: 'ES256' }], fetch })
-  await expect(verified).rejects.toThrow('log entry 2 starts the epoch that is under way')
+describe('a log of two epochs', () => {
+  const textOf = (seq: number, letter: string, type: string, more: object = {}) =>
+    canonical({ ends: [], id: `ent_${letter.repeat(22)}`, seq, time: 1, type, ...more })
+  const treeOf = (texts: readonly string[]) =>
+    texts.reduce((grown, text) => appendToFrontier(sha256, grown, hashLeaf(sha256, text)), EMPTY_FRONTIER)
+  const epochOf = (letter: string) => Handle.parse(`epo:${letter.repeat(22)}`)
+  const first = [textOf(0, 'A', 'epoch.started'), textOf(1, 'B', 'agent.revoked')]
+  /** The entries of the second epoch, which commit to `before`. */
+  const secondAfter = (before: readonly string[], letter = 'C') => [
+    textOf(2, letter, 'epoch.started', { digest: treeDigest(sha256, epochOf('A'), treeOf(before)) }),
+    textOf(3, 'D', 'task.ended'),
+  ]
+  /** Verifies a log that sends these entries, and whose checkpoint signs the epoch of the last two. */
+  const verified = async (texts: readonly string[], letter = 'C') => {
+    const signer = await newEs256Signer()
+    const root = base64url(rootOfFrontier(sha256, treeOf(texts.slice(-2))))
+    const note = await signCheckpoint({ log: 'registry.test', size: 2, root, epoch: epochOf(letter) }, signer)
+    const fetch = async (input: unknown) =>
+      new Response(String(input).endsWith('/log/checkpoint') ? note : `{"entries":[\n${texts.join(',\n')}\n],"asOf":"x"}`)
+    return verifyWholeLog({ issuer: 'https://registry.test', keys: [{ jwk: signer.publicJwk, alg: 'ES256' }], fetch })
+  }
+
+  test('is accepted', async () => {
+    expect(await verified([...first, ...secondAfter(first)])).toMatchObject({ checkpoint: { size: 2 }, entries: 4 })
+  })
+
+  test.each([
+    ['an entry of the first was changed', [first[0] ?? '', textOf(1, 'B', 'task.ended')]],
+    ['the start of the first was changed', [textOf(0, 'E', 'epoch.started'), first[1] ?? '']],
+  ])('is refused if %s', async (_, changed) => {
+    await expect(verified([...changed, ...secondAfter(first)])).rejects.toThrow('log entry 2 starts an epoch after other entries')
+  })
+
+  test('is refused if the second does not commit to the first', async () => {
+    const without = [textOf(2, 'C', 'epoch.started'), textOf(3, 'D', 'task.ended')]
+    await expect(verified([...first, ...without])).rejects.toThrow('log entry 2 starts an epoch after other entries')
+  })
+
+  test('is refused if an epoch starts again under its own id', async () => {
+    const again = verified([...first, ...secondAfter(first, 'A')], 'A')
+    await expect(again).rejects.toThrow('log entry 2 starts the epoch that is under way')
+  })
+
+  test('is refused if entries precede the first epoch', async () => {
+    const before = [textOf(0, 'A', 'task.ended'), textOf(1, 'B', 'agent.revoked')]
+    await expect(verified([...before, ...secondAfter(before)])).rejects.toThrow('log entry 0 starts no epoch')
+  })
 })

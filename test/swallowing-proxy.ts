@@ -50,6 +50,53 @@ export async function swallowingProxy(target: number): Promise<SwallowingProxy> 
   }
 }
 
+export interface FreezingProxy extends AsyncDisposable {
+  readonly port: number
+  /** From now on no byte passes, and no connection closes. New connections are accepted. */
+  freeze(): void
+  /** Every byte that waited passes. */
+  thaw(): void
+}
+
+/** A TCP proxy that can stand still, as in front of a server that is suspended. */
+export async function freezingProxy(target: number): Promise<FreezingProxy> {
+  const open = new Set<Socket>()
+  let isFrozen = false
+  const server = createServer((socket) => {
+    const onward = connect(target, '127.0.0.1')
+    const pairs = [
+      [socket, onward],
+      [onward, socket],
+    ] as const
+    for (const [from, to] of pairs) {
+      open.add(from)
+      from.on('data', (bytes) => to.write(bytes))
+      if (isFrozen) from.pause()
+      from.on('error', () => undefined)
+      from.on('close', () => {
+        open.delete(from)
+        to.destroy()
+      })
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
+  return {
+    port: (server.address() as AddressInfo).port,
+    freeze: () => {
+      isFrozen = true
+      for (const socket of open) socket.pause()
+    },
+    thaw: () => {
+      isFrozen = false
+      for (const socket of open) socket.resume()
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of open) socket.destroy()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
 /** A server that accepts connections and never sends a byte. */
 export async function silentServer(): Promise<AsyncDisposable & { readonly port: number; readonly connections: number }> {
   const open = new Set<Socket>()

@@ -1,5 +1,4 @@
-// The database is suspended under two running servers, and resumed. Public resources are served meanwhile, everything else gets 503.
-import type { MongoMemoryReplSet } from 'mongodb-memory-server-core'
+// The database stands still under two running servers, and answers again. Public resources are served meanwhile, everything else gets 503.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { RESPONSE_TIMEOUT_MS } from '../../../src/http/server.js'
 import { systemClock } from '../../../src/lib/clock.js'
@@ -10,15 +9,21 @@ import { openMongo } from '../../../src/storage/mongo/open.js'
 import type { Storage } from '../../../src/storage/storage.js'
 import { type Front, openFront } from '../../front.js'
 import { type AgentActor, aCard, type Cast, newCast } from '../../registry.js'
-import { findMongod, startMembers } from '../find-mongod.mjs'
+import { type FreezingProxy, freezingProxy } from '../../swallowing-proxy.js'
+import { findMongod } from '../find-mongod.mjs'
+import { type Mongod, startMongod } from '../open-mongo.js'
 
-/** A deployment of MONGODB_URI must not be suspended. */
+/** The hosts of a deployment of MONGODB_URI cannot be replaced by a proxy. */
 const found = findMongod()
 const isOurs = found !== undefined && found.uri === undefined
 /** Every request must get its response in this time, which includes 3 s for a busy machine. */
 const LIMIT_MS = RESPONSE_TIMEOUT_MS + 3000
 
-let member: MongoMemoryReplSet
+let mongod: Mongod
+/** Between the servers and the database. Without it, a suspended server under wine would keep a processor busy. */
+let proxy: FreezingProxy
+let leased: string
+let database: string
 let storages: Storage[]
 let servers: RunningServer[]
 let front: Front
@@ -27,12 +32,18 @@ let callee: AgentActor
 let planner: AgentActor
 let token: string
 
-async function open(database: string): Promise<void> {
+/** Opens the leased database through the proxy. */
+const openStorage = (instance: string) => openMongo({ url: database, clock: systemClock, instance, warn: () => undefined })
+
+async function open(): Promise<void> {
+  leased = await mongod.lease()
+  const direct = new URL(leased)
+  direct.port = String(proxy.port)
+  direct.searchParams.set('directConnection', 'true')
+  database = direct.href
   front = await openFront()
   const issuer = front.origin
-  const url = member.getUri(database)
-  const store = (instance: string) => openMongo({ url, clock: systemClock, instance, warn: () => undefined })
-  storages = [await store('one'), await store('two')]
+  storages = [await openStorage('one'), await openStorage('two')]
   const parts = { clock: systemClock, random: systemRandom, log: silentLog, issuer, dev: true, host: '127.0.0.1', port: 0, adminPort: 0 }
   servers = []
   for (const storage of storages) servers.push(await startServer({ ...parts, storage }))
@@ -48,21 +59,24 @@ async function close(): Promise<void> {
   await front[Symbol.asyncDispose]()
   await Promise.all(servers.map((server) => server.close()))
   await Promise.all(storages.map((storage) => storage.close()))
+  await mongod.release(leased)
 }
 
 beforeAll(async () => {
   if (!isOurs) return
-  member = await startMembers()
+  mongod = await startMongod()
+  proxy = await freezingProxy(Number(new URL(mongod.url()).port))
   // Retried once: on a busy machine a barrier read may take longer than 250 ms
-  await open('credence-unreachable').catch(async () => {
+  await open().catch(async () => {
     await close()
-    await open('credence-unreachable-again')
+    await open()
   })
 })
 afterAll(async () => {
   if (!isOurs) return
   await close()
-  await member.stop({ doCleanup: true, force: true })
+  await proxy[Symbol.asyncDispose]()
+  await mongod[Symbol.asyncDispose]()
 })
 
 const PUBLIC = () => [
@@ -128,16 +142,15 @@ async function awaitRecovery(): Promise<void> {
 }
 
 test.skipIf(!isOurs)(
-  'while the database is suspended public resources are served and everything else gets 503 in time, and the servers recover',
+  'while the database stands still public resources are served and everything else gets 503 in time, and the servers recover',
   async () => {
     const before = await publicResponses()
-    const server = member.servers[0]?.instanceInfo?.instance.mongodProcess
-    server?.kill('SIGSTOP')
+    proxy.freeze()
     try {
       expect(await publicResponses()).toEqual(before)
       expect(new Set((await barrierResponses()).map((one) => JSON.stringify(one)))).toEqual(new Set([JSON.stringify(UNAVAILABLE)]))
     } finally {
-      server?.kill('SIGCONT')
+      proxy.thaw()
     }
     await awaitRecovery()
   },
@@ -155,23 +168,20 @@ function notificationsOf({ log }: Storage): { readonly count: number } {
 test.skipIf(!isOurs)(
   'the change notifier recovers after an outage longer than the driver’s retries, also for a listener that subscribed during it',
   async () => {
-    const url = member.getUri('credence-unreachable')
-    const open = (instance: string) => openMongo({ url, clock: systemClock, instance, warn: () => undefined })
-    const [before, meanwhile] = [await open('three'), await open('four')]
+    const [before, meanwhile] = [await openStorage('three'), await openStorage('four')]
     const end = () => cast.operator.mutate<object>('agents.suspend', { agentId: planner.agentId })
-    const server = member.servers[0]?.instanceInfo?.instance.mongodProcess
     try {
       const notifications = [notificationsOf(before)]
       await before.log.head()
       await expect.poll(() => notifications[0]?.count).toBeGreaterThan(0)
-      server?.kill('SIGSTOP')
+      proxy.freeze()
       try {
         notifications.push(notificationsOf(meanwhile))
         // Each attempt takes 3 s for a response and 3 s to find a primary
         for (let i = 0; i < 4; i++) await expect(before.log.head()).rejects.toMatchObject({ reason: 'unavailable' })
         await expect(meanwhile.log.head()).rejects.toMatchObject({ reason: 'unavailable' })
       } finally {
-        server?.kill('SIGCONT')
+        proxy.thaw()
       }
       await awaitRecovery()
       const counts = notifications.map(({ count }) => count)
@@ -199,12 +209,11 @@ test.skipIf(!isOurs)('a revoked card is not served from the cache', async () => 
   expect(first).toBeDefined()
   // Both servers have read the revocation
   for (const { trustLog } of servers) await trustLog.readBarrier()
-  const server = member.servers[0]?.instanceInfo?.instance.mongodProcess
-  server?.kill('SIGSTOP')
+  proxy.freeze()
   try {
     const statuses = await Promise.all(servers.map(async ({ port }) => (await fetch(`http://127.0.0.1:${port}${PUBLIC()[1]}`)).status))
     expect(statuses).toEqual([503, 503])
   } finally {
-    server?.kill('SIGCONT')
+    proxy.thaw()
   }
 })

@@ -1,5 +1,6 @@
 // The index of card search in SQLite: the entries of each list, the number of rows of each list, and the words of the rows.
 // A row of a list repeats the tiers of its entry, so that entries of other tiers are skipped before anything is counted.
+// Lists of values are parameters (`json_each`): a prepared statement stays for good, so its text must not depend on what strangers send.
 import type { CardIndex, Cut, EntryRow, FoundEntries, NewestRange, RowDetails, Scope, WordPattern } from '../card-search/card-index.js'
 import { CARD_INDEX_VERSION, NONCONFORMANT, reversed, termOfList, tierBit, USE_LENGTH } from '../card-search/entry.js'
 import { rarestFilterFirst } from '../card-search/plan.js'
@@ -70,8 +71,8 @@ function conditionsOf(scope: Scope, { column, flags }: { readonly column: string
   const cells: Cell[] = []
   if (!scope.includeNonconformant) conditions.push(`NOT ${flags} & ${NONCONFORMANT}`)
   for (const lists of scope.filters) {
-    conditions.push(`EXISTS (SELECT 1 FROM card_lists f WHERE f.list IN (${lists.map(() => '?').join(', ')}) AND f.entry = ${column})`)
-    cells.push(...lists)
+    conditions.push(`EXISTS (SELECT 1 FROM card_lists f WHERE f.list IN (SELECT value FROM json_each(?)) AND f.entry = ${column})`)
+    cells.push(JSON.stringify(lists))
   }
   if (scope.publishedSince !== undefined) {
     conditions.push('e.updated >= ?')
@@ -199,12 +200,12 @@ function newestRows(db: Database, scope: Scope, { limit, after }: NewestRange): 
   const from =
     driver === undefined
       ? 'card_entries e'
-      : `(SELECT DISTINCT entry FROM card_lists WHERE list IN (${driver.map(() => '?').join(', ')})) f JOIN card_entries e ON e.id = f.entry`
+      : '(SELECT DISTINCT entry FROM card_lists WHERE list IN (SELECT value FROM json_each(?))) f JOIN card_entries e ON e.id = f.entry'
   const newest = `SELECT e.id AS id, card, updated FROM ${from} WHERE ${conditions.join(' AND ')} ORDER BY e.updated DESC, e.card LIMIT ?`
   const sql = scope.withProperties
     ? `SELECT card, updated, properties, '' AS terms FROM (${newest}) n JOIN card_contents c ON c.id = n.id`
     : `SELECT card, updated, '' AS properties, '' AS terms FROM (${newest})`
-  return db.all(sql, ...(driver ?? []), ...cells, limit).map(entryRow)
+  return db.all(sql, ...(driver ? [JSON.stringify(driver)] : []), ...cells, limit).map(entryRow)
 }
 
 const sizesOfFilters = (db: Database, { filters, tier }: Scope): ReadonlyMap<string, number> =>

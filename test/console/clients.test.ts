@@ -27,7 +27,7 @@ describe.runIf(hasChromium('the clients of the console'))('clients', () => {
     await page.uncheck('label:has-text("Act as an agent") input')
     await page.check('label:has-text("Act for people") input')
     await page.click('main button[type=submit]')
-    const token = await page.textContent('.note .command')
+    const token = await page.textContent('section[aria-label="Initial access token"] .command')
     await expectGoodPage(page)
     const registered = await world.registry.fetch('/oauth/register', {
       method: 'POST',
@@ -52,7 +52,8 @@ describe.runIf(hasChromium('the clients of the console'))('clients', () => {
     await page.waitForSelector('.rows li:has-text("Reader <img")')
     await expectGoodPage(page)
     await page.click('.rows a')
-    await page.click('main button:has-text("Allow")')
+    // The list has a button "Allow" too
+    await page.click('section[aria-label=Allow] button')
     await page.waitForSelector('button:has-text("Disallow")')
     await expectGoodPage(page)
     await page.click('text=Revoke the client')

@@ -36,7 +36,7 @@ describe.runIf(hasChromium('the inbox of the console'))('inbox', () => {
     await page.waitForSelector('dialog >> text=THE END')
     await page.waitForSelector('dialog >> text=\\u{430}')
     await page.waitForSelector('dialog >> text=No card that you can see')
-    expect(await page.locator('dialog').innerText()).toContain('planner of Globex')
+    await page.waitForSelector('dialog >> text=planner of Globex')
     expect(await page.locator('dialog').innerText()).not.toContain('\u202E')
     await expectGoodPage(page)
     for (const name of ['ocr:admin', LOOKALIKE]) {

@@ -49,7 +49,7 @@ describe.runIf(hasChromium('the tasks of the console'))('tasks', () => {
     await page.fill('dialog input', tokenIds[0] ?? '')
     await page.click('dialog button.danger')
     await page.waitForSelector('output:has-text("1 of 1 active token ended")')
-    expect(await page.locator('.tree li.revoked').count()).toBe(1)
+    await expect.poll(() => page.locator('.tree li.revoked').count()).toBe(1)
     await pair.globex.mutate('tokens.revoke', { tokenId: tokenIds[1] })
     await page.waitForSelector(`.tree li.revoked[data-token="${tokenIds[1]}"]`, { timeout: 1000 })
     expect(world.troubles).toEqual([])

@@ -7,12 +7,17 @@ export interface SwallowingProxy extends AsyncDisposable {
   readonly connections: number
   /** From now on the bytes of all open connections are lost in both directions, and no connection closes. New connections work. */
   swallow(): void
+  /** From now on no byte passes, and no connection closes. New connections are accepted. */
+  freeze(): void
+  /** Every byte that waited passes. */
+  thaw(): void
 }
 
-/** A TCP proxy whose connections can die without a sign, as behind a router that forgets them. */
+/** A TCP proxy whose connections can die without a sign, as behind a router that forgets them, or stand still, as those of a suspended server. */
 export async function swallowingProxy(target: number): Promise<SwallowingProxy> {
   const open = new Set<Socket>()
   let generation = 0
+  let isFrozen = false
   let connections = 0
   const server = createServer((socket) => {
     connections++
@@ -25,6 +30,7 @@ export async function swallowingProxy(target: number): Promise<SwallowingProxy> 
     for (const [from, to] of pairs) {
       open.add(from)
       from.on('data', (bytes) => born === generation && to.write(bytes))
+      if (isFrozen) from.pause()
       from.on('error', () => undefined)
       from.on('close', () => {
         open.delete(from)
@@ -43,45 +49,6 @@ export async function swallowingProxy(target: number): Promise<SwallowingProxy> 
     swallow: () => {
       generation++
     },
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of open) socket.destroy()
-      await new Promise<void>((resolve) => server.close(() => resolve()))
-    },
-  }
-}
-
-export interface FreezingProxy extends AsyncDisposable {
-  readonly port: number
-  /** From now on no byte passes, and no connection closes. New connections are accepted. */
-  freeze(): void
-  /** Every byte that waited passes. */
-  thaw(): void
-}
-
-/** A TCP proxy that can stand still, as in front of a server that is suspended. */
-export async function freezingProxy(target: number): Promise<FreezingProxy> {
-  const open = new Set<Socket>()
-  let isFrozen = false
-  const server = createServer((socket) => {
-    const onward = connect(target, '127.0.0.1')
-    const pairs = [
-      [socket, onward],
-      [onward, socket],
-    ] as const
-    for (const [from, to] of pairs) {
-      open.add(from)
-      from.on('data', (bytes) => to.write(bytes))
-      if (isFrozen) from.pause()
-      from.on('error', () => undefined)
-      from.on('close', () => {
-        open.delete(from)
-        to.destroy()
-      })
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-  return {
-    port: (server.address() as AddressInfo).port,
     freeze: () => {
       isFrozen = true
       for (const socket of open) socket.pause()

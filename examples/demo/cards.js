@@ -18,7 +18,7 @@ export async function importCards(admin) {
     rows.push([card.file, state, verdict?.state ?? '-', why.length > 90 ? `${why.slice(0, 90)}…` : why])
   }
   table(rows)
-  // Every fifth one: a member may send five requests per second, and the demo would wait for that
+  // Every fifth one, because a member may send five requests per second: all of them would take 40 s
   const realCards = cardsIn('../../../shared/cards').filter((_, i) => i % 5 === 0)
   for (const card of realCards) await importCard(card)
   if (realCards.length > 0) console.log(`  and ${realCards.length} cards of real agents`)

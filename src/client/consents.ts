@@ -47,7 +47,7 @@ export interface GrantNarrowing {
 }
 const GRANT_NARROWING: OptionNames<GrantNarrowing> = { scopes: true, tools: true, resources: true, delegation: true, until: true }
 
-/** Also refuses a narrowing without a bound: it would succeed, and all that was granted would stay. */
+/** Refuses unknown bounds, and a narrowing without a bound: it would succeed and leave everything that was granted. */
 export function requireNarrowing(where: string, to: GrantNarrowing): void {
   requireOptions(where, to, GRANT_NARROWING)
   if (!Object.values(to).some((bound) => bound !== undefined))

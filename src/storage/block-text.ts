@@ -41,9 +41,11 @@ export function storedBlockOf(text: string, n: number): Block {
 const decoder = new TextDecoder()
 const blockOf = (text: Uint8Array): Block => JSON.parse(decoder.decode(text)) as Block
 
-/** The entry with this number, from its text. Of a damaged block, another entry may stand in its place. */
+export const missingEntry = (seq: number) => new DamagedStore(`entry ${seq} of the log is missing: a block is damaged`)
+
+/** The entry with this number, from its text. In a damaged block another entry may stand in its place. */
 export function entryOf(text: Uint8Array, seq: number): Entry {
   const entry = storedJson<Entry | null>(decoder.decode(text), `entry ${seq} of the log`)
-  if (entry?.seq !== seq) throw new DamagedStore(`entry ${seq} of the log is missing: a block is damaged`)
+  if (entry?.seq !== seq) throw missingEntry(seq)
   return entry
 }

@@ -5,9 +5,9 @@ import type { Handle } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
 import { type EndedSet, FORGET_AFTER_SECONDS, newEndedSet } from '../protocol/log/ended-set.js'
 import { type Block, type Ending, type Entry, positionOf } from '../protocol/log/entry.js'
-import { EMPTY_FRONTIER, type Frontier } from '../protocol/log/merkle.js'
+import { EMPTY_FRONTIER, type Frontier, frontierTexts } from '../protocol/log/merkle.js'
 import type { LogPort } from '../storage/storage.js'
-import { frontierAfter, frontierOf, frontierTexts, leafOfEntry } from './proofs/leaf.js'
+import { frontierAfter, frontierOf, leafOfEntry } from './proofs/leaf.js'
 import type { Applied } from './trust-log.js'
 
 /** The stored log is invalid, or differs from what this instance has read before. This instance no longer uses the log. */

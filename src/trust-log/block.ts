@@ -4,10 +4,10 @@ import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
 import { type EntryId, newId } from '../protocol/ids.js'
 import { type Block, type Ending, type Entry, type EntryType, epochStartedBy, MAX_ENDINGS, type Proposal } from '../protocol/log/entry.js'
-import { EMPTY_FRONTIER } from '../protocol/log/merkle.js'
+import { EMPTY_FRONTIER, frontierTexts } from '../protocol/log/merkle.js'
 import type { LogPort } from '../storage/storage.js'
 import type { AppliedLog, Tip } from './apply.js'
-import { frontierAfter, frontierTexts } from './proofs/leaf.js'
+import { frontierAfter } from './proofs/leaf.js'
 
 /**
  * Returns a function that makes the next entries of the log from proposals. It numbers them and gives all of them one time. Log time never

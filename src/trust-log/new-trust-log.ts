@@ -1,5 +1,5 @@
 import type { Signer } from '../credentials/jose/sign.js'
-import { DamagedStore, refuse } from '../errors.js'
+import { refuse } from '../errors.js'
 import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
@@ -7,7 +7,7 @@ import type { Metrics } from '../lib/telemetry/metrics.js'
 import { distinct } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
 import { type Ending, type Proposal, positionOf } from '../protocol/log/entry.js'
-import { entryOf } from '../storage/block-text.js'
+import { entryOf, missingEntry } from '../storage/block-text.js'
 import type { Storage } from '../storage/storage.js'
 import { type AppliedLog, newAppliedLog } from './apply.js'
 import { appendBlock, blockAfter, endingAll, numbering } from './block.js'
@@ -231,7 +231,7 @@ async function readEntryTexts({ storage }: TrustLogDeps, applied: AppliedLog, se
   for (let blocks = 1; texts.length < count && bytes < MAX_PAGE_BYTES; ) {
     const bytesBefore = bytes
     const read = await storage.log.entryTexts(seq + texts.length, blocks)
-    if (read.length === 0) throw new DamagedStore(`entry ${seq + texts.length} of the log is missing: a block is damaged`)
+    if (read.length === 0) throw missingEntry(seq + texts.length)
     for (const text of read) {
       if (texts.length >= count || bytes >= MAX_PAGE_BYTES) break
       texts.push(text)

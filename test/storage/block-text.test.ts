@@ -9,7 +9,8 @@ const json = fc.jsonValue({ maxDepth: 3 }).filter((value) => !/__proto__|\\ud[89
 const entries = fc.array(fc.dictionary(fc.constantFrom('id', 'ends', '\n', ',\n', '],'), json), { minLength: 1, maxLength: 5 })
 const blocks = fc
   .tuple(fc.dictionary(fc.constantFrom('n', 'epoch', 'weather\n'), json), entries)
-  .map(([head, list]) => ({ ...head, first: 0, entries: list.map((entry, seq) => ({ ...entry, seq })) }) as unknown as Block) // any JSON, because a newer build may add members
+  // Any JSON, because a newer build may add members
+  .map(([head, list]) => ({ ...head, first: 0, entries: list.map((entry, seq) => ({ ...entry, seq })) }) as unknown as Block)
 const decoded = (texts: readonly Uint8Array[]) => texts.map((text) => new TextDecoder().decode(text))
 
 test('the text of a block is its JSON, and has the RFC 8785 text of each entry', () => {

@@ -136,7 +136,10 @@ async function readUpTo(
       )
 }
 
-/** Each epoch has a tree of its own, whose first leaf is the entry that starts the epoch and commits to the tree before. `text` is the RFC 8785 text of the entry. */
+/**
+ * Each epoch has a tree of its own, whose first leaf is the entry that starts the epoch and commits to the tree before. `text` is the RFC 8785 text of
+ * the entry.
+ */
 function extend({ seq, epoch, frontier }: LogState, entry: Pick<Entry, 'seq' | 'type'>, text: string): LogState {
   if (entry.seq !== seq + 1) refuse('checkpoint_invalid', `log entry ${seq + 1} is missing`)
   const start = entry.type === 'epoch.started' ? Entry.parse(JSON.parse(text)) : undefined
@@ -144,7 +147,10 @@ function extend({ seq, epoch, frontier }: LogState, entry: Pick<Entry, 'seq' | '
   const started = start ? epochStartedBy(start) : epoch
   if (start && started === epoch) refuse('checkpoint_invalid', `log entry ${entry.seq} starts the epoch that is under way`)
   if (start && epoch !== undefined && start.digest !== treeDigest(sha256, epoch, frontier))
-    refuse('checkpoint_invalid', `log entry ${entry.seq} starts an epoch after other entries: one before it was changed, added or removed`)
+    refuse(
+      'checkpoint_invalid',
+      `log entry ${entry.seq} commits to other entries than those before it: one of them was changed, added or removed`,
+    )
   return {
     seq: entry.seq,
     epoch: started,

@@ -36,9 +36,12 @@ export function rootOfFrontier(sha256: Sha256, frontier: Frontier): Uint8Array {
   return frontier.hashes.slice(0, -1).reduceRight((right, left) => hashNode(sha256, left, right), last)
 }
 
+/** The frontier as a block stores it. */
+export const frontierTexts = ({ hashes }: Frontier): string[] => hashes.map(base64url)
+
 /** The first leaf of an epoch commits to the tree of the epoch before with this digest, because each epoch has a tree of its own. */
-export const treeDigest = (sha256: Sha256, epoch: string, { size, hashes }: Frontier): string =>
-  base64url(sha256(`${epoch} ${size} ${hashes.map(base64url).join(' ')}`))
+export const treeDigest = (sha256: Sha256, epoch: string, frontier: Frontier): string =>
+  base64url(sha256(`${epoch} ${frontier.size} ${frontierTexts(frontier).join(' ')}`))
 
 /**
  * The hash of a perfect subtree: of the leaves from `index · 2^level` on, `2^level` of them. It never changes once the tree has them.

@@ -19,6 +19,3 @@ export const frontierOf = ({ size, frontier }: Pick<Block, 'size' | 'frontier'>)
 
 /** The base64url root of a tree. */
 export const rootOf = (frontier: Frontier): string => base64url(rootOfFrontier(sha256, frontier))
-
-/** The frontier as a block stores it. */
-export const frontierTexts = (frontier: Frontier): string[] => frontier.hashes.map(base64url)

@@ -155,12 +155,12 @@ describe('a log of two epochs', () => {
     ['an entry of the first was changed', [first[0] ?? '', textOf(1, 'B', 'task.ended')]],
     ['the start of the first was changed', [textOf(0, 'E', 'epoch.started'), first[1] ?? '']],
   ])('is refused if %s', async (_, changed) => {
-    await expect(verified([...changed, ...secondAfter(first)])).rejects.toThrow('log entry 2 starts an epoch after other entries')
+    await expect(verified([...changed, ...secondAfter(first)])).rejects.toThrow('log entry 2 commits to other entries than those before it')
   })
 
   test('is refused if the second does not commit to the first', async () => {
     const without = [textOf(2, 'C', 'epoch.started'), textOf(3, 'D', 'task.ended')]
-    await expect(verified([...first, ...without])).rejects.toThrow('log entry 2 starts an epoch after other entries')
+    await expect(verified([...first, ...without])).rejects.toThrow('log entry 2 commits to other entries than those before it')
   })
 
   test('is refused if an epoch starts again under its own id', async () => {

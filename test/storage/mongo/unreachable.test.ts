@@ -9,7 +9,7 @@ import { openMongo } from '../../../src/storage/mongo/open.js'
 import type { Storage } from '../../../src/storage/storage.js'
 import { type Front, openFront } from '../../front.js'
 import { type AgentActor, aCard, type Cast, newCast } from '../../registry.js'
-import { type FreezingProxy, freezingProxy } from '../../swallowing-proxy.js'
+import { type SwallowingProxy, swallowingProxy } from '../../swallowing-proxy.js'
 import { findMongod } from '../find-mongod.mjs'
 import { type Mongod, startMongod } from '../open-mongo.js'
 
@@ -20,8 +20,8 @@ const isOurs = found !== undefined && found.uri === undefined
 const LIMIT_MS = RESPONSE_TIMEOUT_MS + 3000
 
 let mongod: Mongod
-/** Between the servers and the database. Without it, a suspended server under wine would keep a processor busy. */
-let proxy: FreezingProxy
+/** Stands between the servers and the database. A database server that is suspended itself keeps a processor busy under wine. */
+let proxy: SwallowingProxy
 let leased: string
 let database: string
 let storages: Storage[]
@@ -65,7 +65,7 @@ async function close(): Promise<void> {
 beforeAll(async () => {
   if (!isOurs) return
   mongod = await startMongod()
-  proxy = await freezingProxy(Number(new URL(mongod.url()).port))
+  proxy = await swallowingProxy(Number(new URL(mongod.url()).port))
   // Retried once: on a busy machine a barrier read may take longer than 250 ms
   await open().catch(async () => {
     await close()
